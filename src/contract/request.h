@@ -1,0 +1,175 @@
+/* request.h - one parsed request: what the JSON said, nothing decided yet.
+ *
+ * The struct mirrors the wire contract 1.1.0-alpha (older versions are
+ * subsets, our 1.1.0+c1 a superset).  All-zero is the most restrictive
+ * meaning of every field.  Strings are UTF-8, NUL-terminated and owned by the
+ * arena that the request was parsed into; a list is NULL when empty. */
+#ifndef MXC_CONTRACT_REQUEST_H
+#define MXC_CONTRACT_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+enum contract {
+    CONTRACT_NONE = 0,
+    CONTRACT_0_9_0_ALPHA,
+    CONTRACT_1_0_0,
+    CONTRACT_1_1_0_ALPHA,
+    CONTRACT_1_1_0_C1           /* "1.1.0+c1": ours */
+};
+
+/* As written; `process`, `vm` and `microvm` are intents (design.md 3). */
+enum containment {
+    CONTAIN_PROCESS = 0,
+    CONTAIN_VM,
+    CONTAIN_MICROVM,
+    CONTAIN_NATIVE,             /* 1.1.0+c1 only: our own engine by name */
+    CONTAIN_BUBBLEWRAP,
+    CONTAIN_LXC,
+    CONTAIN_HYPERLIGHT,
+    CONTAIN_SEATBELT,
+    CONTAIN_PROCESSCONTAINER,
+    CONTAIN_WINDOWS_SANDBOX,
+    CONTAIN_WSLC,
+    CONTAIN_ISOLATION_SESSION
+};
+
+enum phase {
+    PHASE_NONE = 0,             /* one-shot */
+    PHASE_PROVISION,
+    PHASE_START,
+    PHASE_EXEC,
+    PHASE_STOP,
+    PHASE_DEPROVISION
+};
+
+enum net_action { NET_DENY = 0, NET_ALLOW };
+enum net_protocol { PROTO_ANY = 0, PROTO_TCP, PROTO_UDP, PROTO_ICMP };
+enum clipboard { CLIP_NONE = 0, CLIP_READ, CLIP_WRITE, CLIP_ALL };
+enum hard_links { LINKS_UNCHECKED = 0, LINKS_REFUSE };
+
+struct strings {
+    const char **item;
+    size_t n;
+    bool present;               /* distinguishes [] from absent */
+};
+
+struct net_peer {
+    const char *cidr;
+    struct strings except;
+};
+
+struct net_port {
+    enum net_protocol protocol;
+    uint16_t port;              /* 0: any */
+    uint16_t end_port;          /* 0: the same as port */
+};
+
+struct net_rule {
+    struct net_peer *to;        /* none: every IPv4 and IPv6 destination */
+    size_t nto;
+    struct net_port *ports;     /* none: every protocol and port */
+    size_t nports;
+};
+
+struct net_rules {
+    struct net_rule *item;
+    size_t n;
+    bool present;
+};
+
+struct request {
+    enum contract contract;
+    const char *version;
+    enum phase phase;
+    const char *sandbox_id;
+    const char *container_id;
+    enum containment containment;
+
+    struct {
+        const char *command_line;
+        const char *cwd;                /* NULL when absent or "" */
+        struct strings env;
+        bool inherit_default_env;
+        uint32_t timeout_ms;            /* 0: none */
+    } process;
+
+    struct {
+        bool keep_on_exit;              /* destroyOnExit: false */
+        bool preserve_policy;
+    } lifecycle;
+
+    struct {
+        struct strings readwrite;
+        struct strings readonly;
+        struct strings denied;
+        enum hard_links hard_links;     /* 1.1.0+c1 */
+    } filesystem;
+
+    struct {
+        bool present;
+        bool egress_present;
+        bool ingress_present;
+        enum net_action egress_default;
+        struct net_rules egress_allow;
+        struct net_rules egress_deny;
+        enum net_action ingress_default;
+        enum net_action host_loopback;
+    } network;
+
+    const char *network_proxy;          /* runtimeConfig.networkProxy */
+
+    struct {
+        bool enable;                    /* disable: false */
+        enum clipboard clipboard;
+        bool injection;
+    } ui;
+
+    bool refuse_dacl_mutation;          /* fallback.allowDaclMutation: false */
+    bool telemetry;
+    bool limits_present;                /* 1.1.0+c1 `limits`, any content */
+
+    struct {
+        bool present;
+        const char *distribution;
+        const char *release;
+    } lxc;
+    struct {
+        bool present;
+        const char *profile_override;
+        bool gui_access;
+        bool no_nested_pty;             /* nestedPty: false */
+        bool keychain_access;
+        struct strings extra_mach_lookups;
+    } seatbelt;
+    bool process_container_present;     /* its fields are checked, not kept */
+    bool wslc_present;
+    bool hyperlight_present;
+    bool windows_sandbox_present;
+};
+
+/* Largest request text that is looked at; more is refused unread. */
+#define REQUEST_MAX_BYTES (8u << 20)
+
+/* Parse and check one request (one-shot or lifecycle, by the presence of
+ * `phase`).  Pure.  On failure *e names code, place (JSON path), line and
+ * column, and what was expected, and *out is untouched.  The text is not
+ * kept. */
+int request_parse(struct arena *a, const char *text, size_t len,
+                  struct request **out, struct err *e);
+
+/* The line and column (1-based) of the value at a JSON path such as
+ * "network.egress.allow[0].to[1].cidr" in a text that request_parse took;
+ * 0/0 when there is no such place.  For faults that are found later. */
+void request_locate(const char *text, size_t len, const char *path,
+                    unsigned *line, unsigned *column);
+
+/* Names as they stand on the wire; NULL for a number that has none. */
+const char *contract_name(enum contract c);
+const char *containment_name(enum containment c);
+
+#endif

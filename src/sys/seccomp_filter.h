@@ -1,0 +1,34 @@
+/* seccomp_filter.h - the system-call filter of the workload, as BPF.
+ *
+ * An allow-list: calls that are not in the table return ENOSYS (as on a
+ * kernel that lacks them, so that libc falls back), calls that are refused on
+ * purpose return EPERM or the errno that the caller expects.  Pure: the
+ * builder makes bytes, loading them is seccomp_load's business. */
+#ifndef MXC_SYS_SECCOMP_FILTER_H
+#define MXC_SYS_SECCOMP_FILTER_H
+
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+/* The kernel's own ceiling is 4096 (BPF_MAXINSNS). */
+#define SECCOMP_FILTER_MAX 2048
+
+struct seccomp_options {
+    /* Trap the calls that make a new name (open with O_CREAT, creat, mkdir,
+     * mknod, link, symlink, rename and their *at forms) and bind(2) to the
+     * broker; openat2 then returns ENOSYS, since its flags are in memory. */
+    bool broker_creates;
+    /* Trap connect(2) and bind(2) to the broker, and refuse AF_UNIX datagram
+     * sockets, whose every send may name another peer. */
+    bool broker_unix;
+};
+
+/* Build the filter for the architecture this was compiled for.  *n is the
+ * number of instructions written to out[SECCOMP_FILTER_MAX]. */
+int seccomp_filter_build(const struct seccomp_options *o,
+                         struct sock_filter *out, size_t *n, struct err *e);
+
+#endif
