@@ -1,0 +1,634 @@
+"""tap.py - tests in Python: one process, one clock, one directory per test.
+
+    from tap import *
+
+    @test
+    def host_key_is_not_readable():
+        key = write('home/.ssh/id', 'secret')
+        attack(f'print(open({str(key)!r}).read())', refused='ENOENT')
+
+    main()
+
+Each test runs in its own forked process, in a fresh directory that is its
+working directory and (as 'home') its HOME, and must leave no process behind.
+A test fails by exception, skips with skip('what is missing').  Output is TAP;
+what a test printed is shown only when it failed.  Arguments choose tests by
+a part of their name; -l lists them.
+
+It starts $MXC (default build/tree/bin/mxc of this source tree).  It does not
+judge: a probe says 'done' or 'refused EACCES', the test says which it wants.
+"""
+
+import contextlib
+import ctypes
+import errno
+import hashlib
+import json
+import os
+import pathlib
+import pty as _pty
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
+import traceback
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+MXC = pathlib.Path(os.environ.get('MXC', TOP / 'build/tree/bin/mxc')).absolute()
+PROBES = pathlib.Path(os.environ.get('MXC_PROBES', TOP / 'build/probes'))
+IS_ROOT = os.geteuid() == 0
+SKIP_STATUS = 77
+SECONDS = 60
+# How long after a test its processes may still be on their way out.
+GRACE = 2.0
+
+_tests = []
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+# --- declaring tests -------------------------------------------------------
+
+class Skip(Exception):
+    pass
+
+
+class Failed(AssertionError):
+    pass
+
+
+def test(fn=None, *, seconds=SECONDS, only=None):
+    """Register a test.  only='root' or only='user' ties it to that caller."""
+    def add(f):
+        _tests.append((f.__name__, f, seconds, only))
+        return f
+    return add(fn) if fn else add
+
+
+def cases(rows, **options):
+    """One test per row: {'name': (args...)} or a list of (name, args...)."""
+    if isinstance(rows, dict):
+        rows = [(k, *(v if isinstance(v, tuple) else (v,)))
+                for k, v in rows.items()]
+
+    def add(f):
+        for name, *args in rows:
+            def run(f=f, args=args):
+                return f(*args)
+            run.__name__ = f'{f.__name__}: {name}'
+            test(run, **options)
+        return f
+    return add
+
+
+def skip(reason):
+    """Say what is missing; never why the test is not wanted."""
+    raise Skip(reason)
+
+
+def need(*programs):
+    for name in programs:
+        if not shutil.which(name):
+            skip(f'no program {name}')
+
+
+# --- checks ----------------------------------------------------------------
+
+def fail(why):
+    raise Failed(why)
+
+
+def check(truth, why='not true'):
+    if not truth:
+        fail(why)
+
+
+def eq(got, want, what='value'):
+    if got != want:
+        fail(f'{what}: got {got!r}, want {want!r}')
+
+
+def has(text, piece, what='text'):
+    if piece not in text:
+        fail(f'{what}: want it to contain {piece!r}, got {_cut(text)!r}')
+
+
+def lacks(text, piece, what='text'):
+    if piece in text:
+        fail(f'{what}: must not contain {piece!r}, got {_cut(text)!r}')
+
+
+def eventually(condition, seconds=5.0, what='condition'):
+    """Wait for something that another process does; answers its value."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            fail(f'{what}: still not so after {seconds} s')
+        time.sleep(0.005)
+
+
+def _cut(text, most=2000):
+    return text if len(text) <= most else text[:most] + type(text)()
+
+
+# --- running things --------------------------------------------------------
+
+class Run:
+    """How a command ended: status as the shell says it, out, err, seconds."""
+
+    def __init__(self, argv, status, out, err, seconds, timed_out=False):
+        self.argv, self.status, self.seconds = argv, status, seconds
+        self.out_bytes, self.err_bytes = out, err
+        self.out = out.decode('utf-8', 'surrogateescape')
+        self.err = err.decode('utf-8', 'surrogateescape')
+        self.timed_out = timed_out
+
+    @property
+    def done(self):
+        """The probe says that what it tried worked."""
+        return 'done' in self.out.splitlines()
+
+    @property
+    def refused(self):
+        """The errno name with which the probe says it was refused, or None."""
+        for line in self.out.splitlines():
+            if line.startswith('refused '):
+                return line.split()[1]
+        return None
+
+    def json(self):
+        return json.loads(self.out)
+
+    def ok(self, status=0):
+        if self.status != status:
+            fail(f'want status {status}: {self}')
+        return self
+
+    def failed(self, status, *pieces):
+        """Ended with this status, and stderr says all the pieces."""
+        self.ok(status)
+        for piece in pieces:
+            has(self.err, piece, f'stderr of {self.argv}')
+        return self
+
+    def __repr__(self):
+        late = ' (timed out)' if self.timed_out else ''
+        return (f'{self.argv} -> {self.status}{late}\n'
+                f'stdout: {_cut(self.out)}\nstderr: {_cut(self.err)}')
+
+
+def _status(code):
+    return 128 - code if code < 0 else code
+
+
+def _bytes(text):
+    return text.encode('utf-8', 'surrogateescape') if isinstance(
+        text, str) else text
+
+
+def _environ(env):
+    if env is None:
+        return None
+    return {**os.environ, **{k: str(v) for k, v in env.items()}}
+
+
+def run(argv, *, input=b'', timeout=30, env=None, cwd=None, pass_fds=(),
+        **popen):
+    """Run on the host.  Past the timeout it is killed and the test fails."""
+    argv = [os.fspath(a) for a in argv]
+    start = time.monotonic()
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, env=_environ(env), cwd=cwd,
+                          pass_fds=pass_fds, **popen) as p:
+        try:
+            out, err = p.communicate(_bytes(input), timeout)
+        except subprocess.TimeoutExpired:
+            # Its children first: once orphaned they are no longer its own.
+            _kill_descendants(p.pid)
+            p.kill()
+            out, err = p.communicate()
+            fail(f'no end after {timeout} s: '
+                 f'{Run(argv, _status(p.returncode), out, err, timeout, True)}')
+    return Run(argv, _status(p.returncode), out, err,
+               time.monotonic() - start)
+
+
+def spawn(argv, **popen):
+    """Start in the background; the caller waits for it or kills it."""
+    kw = dict(stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+              stderr=subprocess.PIPE)
+    kw.update(popen)
+    return subprocess.Popen([os.fspath(a) for a in argv], **kw)
+
+
+def pty(argv, *, input=b'', timeout=30, env=None, until=None):
+    """Run with a fresh terminal as stdio and controlling terminal.
+
+    What comes out is in .out.  The input is typed at once, or, with until=,
+    as soon as the output contains that text.
+    """
+    argv, data = [os.fspath(a) for a in argv], _bytes(input)
+    start, out = time.monotonic(), b''
+    pid, fd = _pty.fork()
+    if pid == 0:
+        with contextlib.suppress(OSError):
+            os.execvpe(argv[0], argv, _environ(env) or os.environ)
+        os._exit(127)
+    while time.monotonic() < start + timeout:
+        if data and (until is None or _bytes(until) in out):
+            os.write(fd, data)
+            data = b''
+        if not select.select([fd], [], [], 0.05)[0]:
+            continue
+        try:
+            piece = os.read(fd, 65536)
+        except OSError:  # EIO: the last holder of the other end is gone
+            piece = b''
+        if not piece:
+            break
+        out += piece
+    else:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        fail(f'{argv}: no end after {timeout} s, so far {_cut(out)!r}')
+    os.close(fd)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return Run(argv, _status(code), out, b'', time.monotonic() - start)
+
+
+def mxc(*args, **options):
+    """Run the program under test; options as for run(), tty=True for pty()."""
+    go = pty if options.pop('tty', False) else run
+    return go([MXC, *args], **options)
+
+
+def mxc_args(argv, *, ro=(), rw=(), deny=(), env=(), cwd=None, policy=None,
+             flags=()):
+    """`run ... -- argv` with the grants as flags; a dict is a policy file."""
+    args = ['run']
+    if policy is not None:
+        if isinstance(policy, dict):
+            policy = write(f'policy-{os.urandom(4).hex()}.json',
+                           json.dumps(policy))
+        args += ['--policy', policy]
+    for flag, paths in (('--ro', ro), ('--rw', rw), ('--deny', deny)):
+        for path in [paths] if isinstance(paths, (str, os.PathLike)) else paths:
+            args += [flag, path]
+    if isinstance(argv[0], Probe):
+        args += ['--ro', PROBES.absolute()]
+    for key, value in dict(env).items():
+        args += ['--env', f'{key}={value}']
+    if cwd is not None:
+        args += ['--cwd', cwd]
+    return [*args, *flags, '--', *argv]
+
+
+def inside(what, *, input=b'', timeout=30, tty=False, host_env=None, until=None,
+           pass_fds=(), **grants):
+    """Run a command (list), or Python probe (str), in the sandbox."""
+    more = {'until': until} if tty else {'pass_fds': pass_fds}
+    return mxc(*mxc_args(_argv(what), **grants), input=input, timeout=timeout,
+               tty=tty, env=host_env, **more)
+
+
+def outside(what, *, input=b'', timeout=30, tty=False, env=None, **more):
+    """Run the same on the host: the positive control."""
+    go = pty if tty else run
+    return go(_argv(what), input=input, timeout=timeout, env=env, **more)
+
+
+def attack(what, *, refused, control=True, reset=None, **grants):
+    """The attack must work outside and be refused with that errno inside.
+
+    refused is an errno name or a tuple of them.  reset() is called between
+    the two, to undo what the control did.  control=False is for what would
+    harm this host or what only a test's own comment can justify; say why.
+    """
+    if control:
+        r = outside(what)
+        if not r.done:
+            skip(f'positive control does not work on this host: '
+                 f'{r.refused or r}')
+        if reset:
+            reset()
+    r = inside(what, **grants)
+    wanted = (refused,) if isinstance(refused, str) else tuple(refused)
+    if r.done or r.refused not in wanted:
+        fail(f'want refused {" or ".join(wanted)}, got '
+             f'{"done" if r.done else r.refused}: {r}')
+    return r
+
+
+# --- probes ----------------------------------------------------------------
+
+_PRELUDE = '''\
+import ctypes, errno, fcntl, os, signal, socket, stat, struct, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+def call(name, *args):
+    """A libc function or, by number, a system call; raises OSError."""
+    args = [ctypes.c_long(a) if isinstance(a, int) else a for a in args]
+    if isinstance(name, int):
+        r = libc.syscall(ctypes.c_long(name), *args)
+    else:
+        r = getattr(libc, name)(*args)
+    if r == -1:
+        e = ctypes.get_errno()
+        raise OSError(e, os.strerror(e))
+    return r
+try:
+'''
+_EPILOGUE = '''
+except OSError as e:
+    print("refused", errno.errorcode.get(e.errno, e.errno or type(e).__name__))
+    print(e, file=sys.stderr)
+    sys.exit(9)
+print("done")
+'''
+
+
+class Probe(str):
+    """A compiled probe: granted read-only to the sandbox where it runs."""
+
+
+def pyprobe(code):
+    """argv of a Python probe: 'done', or 'refused ENAME' and status 9."""
+    body = textwrap.indent(textwrap.dedent(code).strip(), '    ')
+    return ['python3', '-I', '-c', _PRELUDE + body + _EPILOGUE]
+
+
+def cprobe(source, *args):
+    """argv of a static C probe, from a file name or from the text itself.
+
+    tests/lib/probe.h (included for you in text) has TRY() and DONE().
+    """
+    if '\n' not in source:
+        source = (pathlib.Path(sys.argv[0]).resolve().parent /
+                  source).read_text()
+    elif '#include "probe.h"' not in source:
+        source = '#include "probe.h"\n' + source
+    header = TOP / 'tests/lib/probe.h'
+    key = hashlib.sha256((source + header.read_text()).encode()).hexdigest()
+    target = PROBES / key[:16]
+    if not target.exists():
+        PROBES.mkdir(parents=True, exist_ok=True)
+        new = PROBES / f'{key[:16]}.{os.getpid()}'
+        # Static: the sandbox under test may have no libraries to show.
+        r = run(['gcc', '-std=gnu11', '-O1', '-static', '-pthread', '-w',
+                 f'-I{header.parent}', '-x', 'c', '-', '-o', new],
+                input=source)
+        r.ok()
+        new.rename(target)
+    return [Probe(target.absolute()), *args]
+
+
+def _argv(what):
+    if isinstance(what, Probe):
+        return [what]
+    return pyprobe(what) if isinstance(what, str) else list(what)
+
+
+# --- the host's side -------------------------------------------------------
+
+def write(name, text='', mode=None):
+    """A file below the test's directory (or anywhere); answers its path."""
+    path = pathlib.Path.cwd() / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_bytes(text))
+    if mode is not None:
+        path.chmod(mode)
+    return path
+
+
+def read(name):
+    return pathlib.Path(name).read_text(errors='surrogateescape')
+
+
+class Listener:
+    """A canary socket of the host; .got is what reached it.
+
+    Listener() is TCP on 127.0.0.1, Listener('/path') a unix socket, with a
+    leading '@' an abstract one; udp=True for datagrams on 127.0.0.1.
+    """
+
+    def __init__(self, name=None, udp=False):
+        family = socket.AF_UNIX if name else socket.AF_INET
+        self.sock = socket.socket(
+            family, socket.SOCK_DGRAM if udp else socket.SOCK_STREAM)
+        self.udp, self.got = udp, []
+        if name:
+            name = os.fspath(name)
+            self.sock.bind('\0' + name[1:] if name[0] == '@' else name)
+        else:
+            self.sock.bind(('127.0.0.1', 0))
+            self.port = self.sock.getsockname()[1]
+        if not udp:
+            self.sock.listen(16)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                if self.udp:
+                    self.got.append(self.sock.recv(4096))
+                    continue
+                peer, _ = self.sock.accept()
+                self.got.append(b'')
+                peer.settimeout(1)
+                with peer, contextlib.suppress(OSError):
+                    self.got[-1] = peer.recv(4096)
+
+
+def processes():
+    """{pid: (ppid, name)} of every process on this host."""
+    table = {}
+    for entry in os.listdir('/proc'):
+        if not entry.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            text = read(f'/proc/{entry}/stat')
+            name, rest = text[text.index('(') + 1:].rsplit(')', 1)
+            if rest.split()[0] not in 'ZX':
+                table[int(entry)] = (int(rest.split()[1]), name)
+    return table
+
+
+def descendants(pid=None):
+    """{pid: name} of all living processes that this test started.
+
+    The test is a subreaper, so that an orphan too stays in its family.
+    """
+    table, family = processes(), {}
+    seen = {pid or os.getpid()}
+    while True:
+        new = {p for p, (parent, _) in table.items()
+               if parent in seen and p not in seen}
+        if not new:
+            return family
+        seen |= new
+        family.update({p: table[p][1] for p in new})
+
+
+def host_state():
+    """What a sandbox must not leave on the host; compare before and after.
+
+    Mounts of this namespace, System V objects, and cgroups with our name.
+    """
+    mounts = sorted(line.split()[4]
+                    for line in read('/proc/self/mountinfo').splitlines())
+    ipc = [read(f'/proc/sysvipc/{k}').splitlines()[1:]
+           for k in ('shm', 'sem', 'msg')]
+    groups = sorted(d for d, _, _ in os.walk('/sys/fs/cgroup') if 'mxc' in d)
+    return {'mounts': mounts, 'ipc': ipc, 'cgroups': groups}
+
+
+# --- the harness -----------------------------------------------------------
+
+def _prctl(option, value):
+    if _libc.prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), 'prctl')
+
+
+def _kill_descendants(pid=None):
+    for victim in descendants(pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
+
+
+def _reap():
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _no_leftovers():
+    end = time.monotonic() + GRACE
+    while left := descendants():
+        if time.monotonic() > end:
+            _kill_descendants()
+            fail(f'processes left behind: {left}')
+        time.sleep(0.005)
+        _reap()
+
+
+def _one(fn, home, seconds):
+    """In the test's own process: run it and exit."""
+    # Linux keeps orphans of the test under it, and ends it with the harness.
+    _prctl(36, 1)                # PR_SET_CHILD_SUBREAPER
+    _prctl(1, signal.SIGKILL)    # PR_SET_PDEATHSIG
+    # The harness waits a little longer; this one shows where a test hangs.
+    signal.signal(signal.SIGALRM, _late)
+    signal.alarm(seconds)
+    os.chdir(home)
+    os.mkdir('home')
+    os.environ['HOME'] = os.path.join(home, 'home')
+    status = 1
+    try:
+        fn()
+        _no_leftovers()
+        status = 0
+    except Skip as e:
+        print(f'skip: {e}')
+        status = SKIP_STATUS
+    except Failed as e:
+        frames = [f for f in traceback.extract_tb(e.__traceback__)
+                  if f.filename != __file__]
+        at = frames[-1] if frames else None
+        print(f'{at.filename}:{at.lineno}: {at.line}' if at else '?')
+        print(e)
+    except BaseException:  # SystemExit too: only a return is a pass
+        traceback.print_exc(file=sys.stdout)
+    _kill_descendants()
+    sys.stdout.flush()
+    os._exit(status)
+
+
+def _late(*_):
+    raise Failed('the test took too long')
+
+
+def _wait(pid, seconds):
+    fd = os.pidfd_open(pid)
+    ready = select.select([fd], [], [], seconds)[0]
+    os.close(fd)
+    if not ready:
+        os.kill(pid, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _remove(path):
+    """A test may leave directories without permissions."""
+    def again(fn, name, _):
+        with contextlib.suppress(OSError):
+            os.chmod(os.path.dirname(name), 0o700)
+            os.chmod(name, 0o700)
+            fn(name)
+    shutil.rmtree(path, onerror=again)
+
+
+def _run_test(number, name, fn, seconds):
+    home = os.path.realpath(tempfile.mkdtemp(prefix='mxc-test-'))
+    os.chmod(home, 0o755)
+    with tempfile.TemporaryFile('w+', errors='replace') as log:
+        sys.stdout.flush()
+        pid = os.fork()
+        if pid == 0:
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+            os.dup2(os.open('/dev/null', os.O_RDONLY), 0)
+            _one(fn, home, seconds)
+        code = _wait(pid, seconds + 10)
+        _kill_descendants()
+        _reap()
+        log.seek(0)
+        text = log.read()
+    _remove(home)
+    if code == SKIP_STATUS:
+        reason = text.rsplit('skip: ', 1)[-1].strip().replace('\n', ' ')
+        print(f'ok {number} - {name} # SKIP {reason}', flush=True)
+        return True
+    if code != 0:
+        if code < 0:
+            print(f'# ended by signal {-code}')
+        for line in text.splitlines():
+            print(f'# {line}')
+    print(f'{"ok" if code == 0 else "not ok"} {number} - {name}', flush=True)
+    return code == 0
+
+
+def _chosen(words):
+    """Leave out what another pass of tools/run-tests does run."""
+    me, sole = 'root' if IS_ROOT else 'user', 'MXC_TEST_PASSES' not in os.environ
+    for name, fn, seconds, only in _tests:
+        if words and not any(w in name for w in words):
+            continue
+        if only in (None, me):
+            yield name, fn, seconds
+        elif sole:
+            yield name, lambda o=only: skip(f'runs as {o} only'), seconds
+
+
+def main():
+    words = [a for a in sys.argv[1:] if a != '-l']
+    chosen = list(_chosen(words))
+    if '-l' in sys.argv:
+        print(*(name for name, _, _ in chosen), sep='\n')
+        return
+    _prctl(36, 1)
+    os.umask(0o022)
+    print(f'TAP version 13\n1..{len(chosen)}', flush=True)
+    results = [_run_test(n, *case) for n, case in enumerate(chosen, 1)]
+    sys.exit(0 if all(results) else 1)
+
+
+# Not errno, os, json and the like: a test file imports what it uses.
+__all__ = '''test cases skip need fail check eq has lacks eventually Run run
+spawn pty mxc mxc_args inside outside attack Probe pyprobe cprobe write read
+Listener processes descendants host_state main TOP MXC IS_ROOT'''.split()
