@@ -2,21 +2,102 @@
 BUILD ?= build
 STATIC = $(BUILD)/static
 DEV = $(BUILD)/dev
+ASAN = $(BUILD)/asan
+FUZZ = $(BUILD)/fuzz
+TREE = $(BUILD)/tree
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+# Warnings are errors in CI; a developer sees them and goes on.
+SETUP = meson setup --prefix=/ --libdir=lib $(if $(CI),-Dwerror=true)
+NINJA = ninja --quiet -C
+RUN_TESTS = MXC="$(abspath $(TREE))/bin/mxc" tools/run-tests --build $(BUILD)
 
 .PHONY: all
-all: $(STATIC)/build.ninja
-	ninja -C $(STATIC)
+all: static            ## build the programs and lay them out in build/tree
+	@mkdir -p $(TREE)
+	@meson install -C $(STATIC) --no-rebuild --only-changed --quiet \
+	    --destdir "$(abspath $(TREE))"
+
+.PHONY: static
+static: $(STATIC)/build.ninja
+	@$(NINJA) $(STATIC)
 
 $(STATIC)/build.ninja:
-	CC=musl-gcc meson setup $(STATIC) -Dstatic=true -Dtests=false
-
-$(DEV)/build.ninja:
-	meson setup $(DEV)
+	tools/install-deps
+	CC=musl-gcc $(SETUP) $(STATIC) -Dstatic=true -Dtests=false
 
 .PHONY: dev
-dev: $(DEV)/build.ninja
-	ninja -C $(DEV)
+dev: $(DEV)/build.ninja   ## build with glibc, and the unit tests
+	@$(NINJA) $(DEV)
+
+$(DEV)/build.ninja:
+	tools/install-deps --tests
+	$(SETUP) $(DEV)
+
+.PHONY: run
+run: all               ## show untrusted code under a policy
+	@examples/demo "$(TREE)/bin/mxc"
+
+.PHONY: check
+check: all dev         ## unit tests, plan goldens, lint: under a minute
+	@$(RUN_TESTS) lint unit lib plan
+
+.PHONY: test
+test: all dev          ## everything, as root and as an ordinary user
+	@$(RUN_TESTS) lint unit lib plan contract fault e2e escape soak
+
+.PHONY: bench
+bench: all             ## start-up times, next to sh and bubblewrap
+	bench/run "$(TREE)/bin/mxc"
+
+.PHONY: soak
+soak: all              ## many runs, and nothing left behind (long)
+	@MXC_SOAK=long $(RUN_TESTS) soak
+
+.PHONY: asan
+asan:                  ## unit tests under ASan and UBSan
+	@test -e $(ASAN)/build.ninja || $(SETUP) $(ASAN) \
+	    -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debug \
+	    -Doptimization=1
+	@$(NINJA) $(ASAN)
+	@ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 \
+	    UBSAN_OPTIONS=print_stacktrace=1 \
+	    tools/run-tests --build $(BUILD) --dev asan unit
+
+.PHONY: fuzz
+fuzz:                  ## each fuzz target for FUZZ_SECONDS (60)
+	@test -e $(FUZZ)/build.ninja || CC=clang $(SETUP) $(FUZZ) \
+	    -Dfuzz=true -Dtests=false -Dbuildtype=debug -Doptimization=1
+	@$(NINJA) $(FUZZ)
+	tools/run-fuzz $(FUZZ)/fuzz $(FUZZ_SECONDS)
+
+.PHONY: lint
+lint: dev              ## style, borders, clang-tidy, cppcheck, shellcheck
+	@tools/run-tests --build $(BUILD) lint
+
+.PHONY: analyze
+analyze:               ## gcc -fanalyzer (slow, not part of test)
+	@test -e $(BUILD)/analyze/build.ninja || $(SETUP) $(BUILD)/analyze \
+	    -Dtests=false -Dc_args=-fanalyzer
+	@$(NINJA) $(BUILD)/analyze
+
+.PHONY: format
+format:                ## rewrite C sources with clang-format
+	tools/lint --fix
+
+.PHONY: install
+install: static        ## make install PREFIX=DIR; the tree can be moved
+	meson install -C $(STATIC) --no-rebuild --quiet --strip \
+	    --destdir "$(abspath $(PREFIX))"
+
+.PHONY: deps
+deps:                  ## install missing Debian packages (root) or name them
+	@tools/install-deps --tests
 
 .PHONY: clean
-clean:
+clean:                 ## remove everything that was built
 	rm -rf $(BUILD)
+
+.PHONY: help
+help:                  ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 10

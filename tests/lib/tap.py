@@ -42,6 +42,8 @@ import traceback
 TOP = pathlib.Path(__file__).resolve().parents[2]
 MXC = pathlib.Path(os.environ.get('MXC', TOP / 'build/tree/bin/mxc')).absolute()
 PROBES = pathlib.Path(os.environ.get('MXC_PROBES', TOP / 'build/probes'))
+# Debian's, which the sandbox shows: the first in PATH may be in a home.
+PYTHON = '/usr/bin/python3'
 IS_ROOT = os.geteuid() == 0
 SKIP_STATUS = 77
 SECONDS = 60
@@ -361,7 +363,7 @@ class Probe(str):
 def pyprobe(code):
     """argv of a Python probe: 'done', or 'refused ENAME' and status 9."""
     body = textwrap.indent(textwrap.dedent(code).strip(), '    ')
-    return ['python3', '-I', '-c', _PRELUDE + body + _EPILOGUE]
+    return [PYTHON, '-I', '-c', _PRELUDE + body + _EPILOGUE]
 
 
 def cprobe(source, *args):
@@ -631,4 +633,4 @@ def main():
 # Not errno, os, json and the like: a test file imports what it uses.
 __all__ = '''test cases skip need fail check eq has lacks eventually Run run
 spawn pty mxc mxc_args inside outside attack Probe pyprobe cprobe write read
-Listener processes descendants host_state main TOP MXC IS_ROOT'''.split()
+Listener processes descendants host_state main TOP MXC IS_ROOT PYTHON'''.split()
