@@ -9,6 +9,10 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 # Warnings are errors in CI; a developer sees them and goes on.
 SETUP = meson setup --prefix=/ --libdir=lib $(if $(CI),-Dwerror=true)
+# $(call quiet,NAME,COMMAND): what it says is of interest when it fails.
+, = ,
+quiet = @mkdir -p $(BUILD); echo "configuring $(BUILD)/$(1)"; \
+    $(2) >$(BUILD)/$(1).log 2>&1 || { cat $(BUILD)/$(1).log; exit 1; }
 NINJA = ninja --quiet -C
 RUN_TESTS = MXC="$(abspath $(TREE))/bin/mxc" tools/run-tests --build $(BUILD)
 
@@ -23,16 +27,17 @@ static: $(STATIC)/build.ninja
 	@$(NINJA) $(STATIC)
 
 $(STATIC)/build.ninja:
-	tools/install-deps
-	CC=musl-gcc $(SETUP) $(STATIC) -Dstatic=true -Dtests=false
+	@tools/install-deps
+	$(call quiet,static,CC=musl-gcc $(SETUP) $(STATIC) \
+	    -Dstatic=true -Dtests=false)
 
 .PHONY: dev
 dev: $(DEV)/build.ninja   ## build with glibc, and the unit tests
 	@$(NINJA) $(DEV)
 
 $(DEV)/build.ninja:
-	tools/install-deps --tests
-	$(SETUP) $(DEV)
+	@tools/install-deps --tests
+	$(call quiet,dev,$(SETUP) $(DEV))
 
 .PHONY: run
 run: all               ## show untrusted code under a policy
@@ -55,31 +60,36 @@ soak: all              ## many runs, and nothing left behind (long)
 	@MXC_SOAK=long $(RUN_TESTS) soak
 
 .PHONY: asan
-asan:                  ## unit tests under ASan and UBSan
-	@test -e $(ASAN)/build.ninja || $(SETUP) $(ASAN) \
-	    -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debug \
-	    -Doptimization=1
+asan: $(ASAN)/build.ninja   ## unit tests under ASan and UBSan
 	@$(NINJA) $(ASAN)
 	@ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 \
 	    UBSAN_OPTIONS=print_stacktrace=1 \
 	    tools/run-tests --build $(BUILD) --dev asan unit
 
+$(ASAN)/build.ninja:
+	$(call quiet,asan,$(SETUP) $(ASAN) -Db_sanitize=address$(,)undefined \
+	    -Db_lundef=false -Dbuildtype=debug -Doptimization=1)
+
 .PHONY: fuzz
-fuzz:                  ## each fuzz target for FUZZ_SECONDS (60)
-	@test -e $(FUZZ)/build.ninja || CC=clang $(SETUP) $(FUZZ) \
-	    -Dfuzz=true -Dtests=false -Dbuildtype=debug -Doptimization=1
+fuzz: $(FUZZ)/build.ninja   ## each fuzz target for FUZZ_SECONDS (60)
 	@$(NINJA) $(FUZZ)
 	tools/run-fuzz $(FUZZ)/fuzz $(FUZZ_SECONDS)
+
+$(FUZZ)/build.ninja:
+	$(call quiet,fuzz,CC=clang $(SETUP) $(FUZZ) -Dfuzz=true -Dtests=false \
+	    -Dbuildtype=debug -Doptimization=1)
 
 .PHONY: lint
 lint: dev              ## style, borders, clang-tidy, cppcheck, shellcheck
 	@tools/run-tests --build $(BUILD) lint
 
 .PHONY: analyze
-analyze:               ## gcc -fanalyzer (slow, not part of test)
-	@test -e $(BUILD)/analyze/build.ninja || $(SETUP) $(BUILD)/analyze \
-	    -Dtests=false -Dc_args=-fanalyzer
+analyze: $(BUILD)/analyze/build.ninja   ## gcc -fanalyzer (slow)
 	@$(NINJA) $(BUILD)/analyze
+
+$(BUILD)/analyze/build.ninja:
+	$(call quiet,analyze,$(SETUP) $(BUILD)/analyze -Dtests=false \
+	    -Dc_args=-fanalyzer)
 
 .PHONY: format
 format:                ## rewrite C sources with clang-format

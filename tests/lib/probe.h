@@ -51,12 +51,12 @@ static inline void probe_refused(int err, const char *what)
 #define DONE() probe_done()
 
 /* Evaluates to the call's value; -1 ends the probe with errno's name. */
-#define TRY(call)                          \
-    ({                                     \
-        __auto_type probe_r = (call);      \
-        if ((intptr_t)probe_r == -1)       \
-            probe_refused(errno, #call);   \
-        probe_r;                           \
+#define TRY(call)                                                              \
+    ({                                                                         \
+        __auto_type probe_r = (call);                                          \
+        if ((intptr_t)probe_r == -1)                                           \
+            probe_refused(errno, #call);                                       \
+        probe_r;                                                               \
     })
 
 #endif
