@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "sys/syscall_table.h"
 
 /* The kernel's own ceiling is 4096 (BPF_MAXINSNS). */
 #define SECCOMP_FILTER_MAX 2048
@@ -19,7 +20,7 @@
 struct seccomp_options {
     /* Trap the calls that make a new name (open with O_CREAT, creat, mkdir,
      * mknod, link, symlink, rename and their *at forms) and bind(2) to the
-     * broker; openat2 then returns ENOSYS, since its flags are in memory. */
+     * broker.  openat2 is ENOSYS with and without: its flags are in memory. */
     bool broker_creates;
     /* Trap connect(2) and bind(2) to the broker, and refuse AF_UNIX datagram
      * sockets, whose every send may name another peer. */
@@ -30,5 +31,17 @@ struct seccomp_options {
  * number of instructions written to out[SECCOMP_FILTER_MAX]. */
 int seccomp_filter_build(const struct seccomp_options *o,
                          struct sock_filter *out, size_t *n, struct err *e);
+
+/* The same for any table and architecture. */
+struct seccomp_table {
+    const struct syscall_row *rows;
+    size_t nrows;
+    enum syscall_arch arch;
+};
+
+int seccomp_filter_compile(const struct seccomp_table *t,
+                           const struct seccomp_options *o,
+                           struct sock_filter *out, size_t *n,
+                           struct err *e);
 
 #endif
