@@ -371,7 +371,7 @@ def cprobe(source, *args):
 
     tests/lib/probe.h (included for you in text) has TRY() and DONE().
     """
-    if '\n' not in source:
+    if source.endswith('.c'):
         source = (pathlib.Path(sys.argv[0]).resolve().parent /
                   source).read_text()
     elif '#include "probe.h"' not in source:
