@@ -1,0 +1,216 @@
+/* check.c - is this byte string a plan that is safe to carry out?
+ *
+ * The launcher trusts nothing but its own checks: sizes, offsets, strings,
+ * flags, and the rules that make a plan a sandbox (a private root first, no
+ * mount without nosuid and nodev, exactly one filter, one directory to start
+ * in, something to run). */
+#include <string.h>
+
+#include "plan/pack.h"
+
+static const struct {
+    char path;
+    char text;
+    uint32_t flags;             /* that may be set */
+} shape[STEP_END] = {
+#define X(num, id, name, p, t) [STEP_##id] = { (p), (t), 0 },
+    STEP_KINDS(X)
+#undef X
+};
+
+static uint32_t allowed_flags(uint32_t kind)
+{
+    switch (kind) {
+    case STEP_BIND:
+        return STEP_READONLY | STEP_NOEXEC | STEP_OPTIONAL | STEP_IS_DIR |
+               STEP_CREATE;
+    case STEP_DEVICE:
+        return STEP_OPTIONAL;
+    case STEP_MASK:
+        return STEP_IS_DIR | STEP_CREATE | STEP_OPTIONAL;
+    case STEP_HOLLOW:
+        return STEP_CREATE;
+    case STEP_PIN:
+    case STEP_SYSCTL:
+        return STEP_OPTIONAL;
+    default:
+        return 0;
+    }
+}
+
+static int bad(struct err *e, size_t i, const char *what)
+{
+    return err_set(e, ERR_BACKEND_ERROR, "plan refused: step %zu: %s", i,
+                   what);
+}
+
+/* Absolute, without empty, "." or ".." components; "/" itself is fine. */
+static bool is_clean_path(const char *p)
+{
+    size_t len = strlen(p);
+
+    if (p[0] != '/' || len >= 4096)
+        return false;
+    if (len == 1)
+        return true;
+    while (*p) {
+        size_t n = strcspn(p + 1, "/");
+
+        if (n == 0 || (n == 1 && p[1] == '.') ||
+            (n == 2 && p[1] == '.' && p[2] == '.'))
+            return false;
+        p += 1 + n;
+    }
+    return true;
+}
+
+struct pool_view {
+    const char *data;
+    size_t len;
+};
+
+static int check_string(const struct pool_view *pool, uint32_t at,
+                        char want, uint32_t len, size_t i, struct err *e)
+{
+    const char *s;
+
+    if (want == '-')
+        return at == PACKED_NONE && len == 0
+                   ? 0 : bad(e, i, "a string where none belongs");
+    if (at >= pool->len)
+        return bad(e, i, "string outside the pool");
+    s = pool->data + at;
+    if (len >= pool->len - at || s[len] != '\0')
+        return bad(e, i, "string is not terminated");
+    if (want != 'b' && strlen(s) != len)
+        return bad(e, i, "string holds a NUL");
+    if ((want == 'a' || want == 'h') && !is_clean_path(s))
+        return bad(e, i, "path is not absolute and clean");
+    return 0;
+}
+
+static int check_step(const struct packed_step *s, size_t i,
+                      const struct pool_view *pool, struct err *e)
+{
+    size_t left;
+
+    if (s->kind == STEP_NONE || s->kind >= STEP_END || s->zero != 0)
+        return bad(e, i, "unknown kind");
+    if (s->flags & ~allowed_flags(s->kind))
+        return bad(e, i, "unknown flag");
+    if ((s->kind == STEP_ROOT) != (i == 0))
+        return bad(e, i, "the private root must come first, once");
+    if (shape[s->kind].path != '-') {
+        left = s->path < pool->len ? pool->len - s->path : 0;
+        left = left ? strnlen(pool->data + s->path, left) : 0;
+        if (check_string(pool, s->path, shape[s->kind].path, (uint32_t)left,
+                         i, e) < 0)
+            return -1;
+    } else if (s->path != PACKED_NONE) {
+        return bad(e, i, "a path where none belongs");
+    }
+    if (check_string(pool, s->text, shape[s->kind].text, s->text_len, i,
+                     e) < 0)
+        return -1;
+    if ((s->kind == STEP_DIR || s->kind == STEP_FILE) && s->num[0] & ~01777ull)
+        return bad(e, i, "mode has setuid or setgid bits");
+    if (s->kind == STEP_FILTER && (s->text_len == 0 || s->text_len % 8))
+        return bad(e, i, "filter is not a list of instructions");
+    if (s->kind == STEP_SYSCTL &&
+        strncmp(pool->data + s->path, "/proc/sys/", 10) != 0)
+        return bad(e, i, "not a sysctl");
+    return 0;
+}
+
+static int check_whole(const struct plan_view *v, struct err *e)
+{
+    if (plan_count(v, STEP_FILTER) != 1)
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: it must have one filter");
+    if (plan_count(v, STEP_CWD) != 1 || plan_count(v, STEP_ARG) < 1)
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: nothing to run, or nowhere");
+    if (!plan_count(v, STEP_LANDLOCK) != !!(v->head.flags & PLAN_NO_LANDLOCK))
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: Landlock rules and flag disagree");
+    if (!!plan_count(v, STEP_ABSENT) !=
+        !!(v->head.flags & PLAN_BROKER_CREATES))
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: absent paths and broker flag disagree");
+    return 0;
+}
+
+static size_t pool_offset(uint32_t nsteps)
+{
+    return sizeof(struct packed_plan) + nsteps * sizeof(struct packed_step);
+}
+
+static int check_head(const struct packed_plan *h, size_t len, struct err *e)
+{
+    if (memcmp(h->magic, PACKED_MAGIC, sizeof(h->magic)) != 0 ||
+        h->version != PACKED_VERSION)
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: not a plan of this version");
+    if (h->total != len || len > PLAN_MAX_BYTES || h->nsteps == 0 ||
+        h->nsteps > PLAN_MAX_STEPS || pool_offset(h->nsteps) >= len)
+        return err_set(e, ERR_BACKEND_ERROR, "plan refused: wrong size");
+    if (h->flags & ~(uint32_t)PLAN_ALL_FLAGS)
+        return err_set(e, ERR_BACKEND_ERROR, "plan refused: unknown flag");
+    return 0;
+}
+
+int plan_check(const void *bytes, size_t len, struct plan_view *out,
+               struct err *e)
+{
+    const struct packed_plan *h = bytes;
+    const struct packed_step *steps;
+    struct pool_view pool;
+    struct plan_view v = { .bytes = bytes, .len = len };
+
+    if (len < sizeof(*h) || (uintptr_t)bytes % 8)
+        return err_set(e, ERR_BACKEND_ERROR, "plan refused: too short");
+    if (check_head(h, len, e) < 0)
+        return -1;
+    steps = (const struct packed_step *)(h + 1);
+    pool.data = (const char *)bytes + pool_offset(h->nsteps);
+    pool.len = len - pool_offset(h->nsteps);
+    if (pool.data[pool.len - 1] != '\0' || h->receipt >= pool.len)
+        return err_set(e, ERR_BACKEND_ERROR, "plan refused: broken pool");
+    for (size_t i = 0; i < h->nsteps; i++)
+        if (check_step(&steps[i], i, &pool, e) < 0)
+            return -1;
+    v.head = (struct plan){
+        .flags = h->flags, .landlock_abi = h->landlock_abi,
+        .uid = h->uid, .gid = h->gid, .timeout_ms = h->timeout_ms,
+        .receipt = pool.data + h->receipt, .nsteps = h->nsteps,
+    };
+    if (check_whole(&v, e) < 0)
+        return -1;
+    *out = v;
+    return 0;
+}
+
+struct step plan_step(const struct plan_view *v, size_t i)
+{
+    const struct packed_plan *h = (const void *)v->bytes;
+    const struct packed_step *s = (const struct packed_step *)(h + 1) + i;
+    const char *pool = (const char *)v->bytes + pool_offset(h->nsteps);
+
+    return (struct step){
+        .kind = (enum step_kind)s->kind,
+        .flags = s->flags,
+        .num = { s->num[0], s->num[1] },
+        .path = s->path == PACKED_NONE ? NULL : pool + s->path,
+        .text = s->text == PACKED_NONE ? NULL : pool + s->text,
+        .text_len = s->text_len,
+    };
+}
+
+size_t plan_count(const struct plan_view *v, enum step_kind kind)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < v->head.nsteps; i++)
+        n += plan_step(v, i).kind == kind;
+    return n;
+}

@@ -1,0 +1,120 @@
+/* plan.c - building and printing plans. */
+#include "plan/plan.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+int plan_add(struct plan *p, struct arena *a, struct step s, struct err *e)
+{
+    if (p->nsteps == PLAN_MAX_STEPS)
+        return err_set(e, ERR_POLICY_VALIDATION,
+                       "the policy needs more than %u set-up steps",
+                       PLAN_MAX_STEPS);
+    if (p->nsteps == p->cap) {
+        size_t cap = p->cap ? p->cap * 2 : 128;
+        struct step *grown = arena_array(a, cap, sizeof(*grown));
+
+        if (!grown)
+            return err_set(e, ERR_BACKEND_ERROR, "out of memory for the plan");
+        if (p->nsteps)
+            memcpy(grown, p->step, p->nsteps * sizeof(*grown));
+        p->step = grown;
+        p->cap = cap;
+    }
+    if (s.text && s.text_len == 0)
+        s.text_len = strlen(s.text);
+    p->step[p->nsteps++] = s;
+    return 0;
+}
+
+const char *step_name(enum step_kind kind)
+{
+    switch (kind) {
+#define X(num, id, name, path, text) \
+    case STEP_##id:                  \
+        return name;
+        STEP_KINDS(X)
+#undef X
+    case STEP_NONE:
+    case STEP_END:
+        break;
+    }
+    return "?";
+}
+
+static void print_flags(uint32_t flags, struct buf *out)
+{
+    static const char *const names[] = { "ro", "noexec", "optional", "dir",
+                                         "create" };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (flags & 1u << i)
+            buf_printf(out, " %s", names[i]);
+}
+
+static void print_numbers(const struct step *s, struct buf *out)
+{
+    switch (s->kind) {
+    case STEP_ROOT:
+        buf_printf(out, " bytes=%" PRIu64 " inodes=%" PRIu64, s->num[0],
+                   s->num[1]);
+        break;
+    case STEP_DIR:
+    case STEP_FILE:
+        buf_printf(out, " mode=%04" PRIo64, s->num[0]);
+        break;
+    case STEP_BIND:
+    case STEP_WATCH:
+        if (s->num[1])
+            buf_printf(out, " object=%" PRIx64 ":%" PRIu64, s->num[0],
+                       s->num[1]);
+        break;
+    case STEP_LANDLOCK:
+        buf_printf(out, " rights=%#" PRIx64, s->num[0]);
+        break;
+    case STEP_RLIMIT:
+        buf_printf(out, " resource=%" PRIu64 " value=%" PRIu64, s->num[0],
+                   s->num[1]);
+        break;
+    case STEP_NONE:
+    case STEP_SYMLINK:
+    case STEP_DEVICE:
+    case STEP_DEVPTS:
+    case STEP_PROC:
+    case STEP_MASK:
+    case STEP_HOLLOW:
+    case STEP_PIN:
+    case STEP_HOSTNAME:
+    case STEP_SYSCTL:
+    case STEP_ABSENT:
+    case STEP_FILTER:
+    case STEP_CWD:
+    case STEP_ENV:
+    case STEP_ARG:
+    case STEP_END:
+        break;
+    }
+}
+
+void plan_print(const struct plan *p, struct buf *out)
+{
+    for (size_t i = 0; i < p->nsteps; i++) {
+        const struct step *s = &p->step[i];
+
+        buf_puts(out, step_name(s->kind));
+        if (s->path) {
+            buf_putc(out, ' ');
+            buf_shown(out, s->path);
+        }
+        if (s->kind == STEP_FILTER || s->kind == STEP_FILE) {
+            buf_printf(out, " (%zu bytes)", s->text_len);
+        } else if (s->text) {
+            buf_puts(out, s->kind == STEP_BIND || s->kind == STEP_DEVICE
+                              ? " <- " : " ");
+            buf_shown(out, s->text);
+        }
+        print_numbers(s, out);
+        print_flags(s->flags, out);
+        buf_putc(out, '\n');
+    }
+}

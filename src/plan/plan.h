@@ -1,0 +1,123 @@
+/* plan.h - what is to be done, as a list of typed steps.
+ *
+ * A plan is built by pure code from policy and host facts, printed by `mxc
+ * explain`, packed into a sealed memfd, and carried out by mxc-supervise and
+ * mxc-launch, which read the packed form in place: no allocation, no parsing.
+ * plan_check treats that form as hostile. */
+#ifndef MXC_PLAN_PLAN_H
+#define MXC_PLAN_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+/* X(number, id, name, path, text): path and text say whether the step has
+ * them: 'a' an absolute path inside the sandbox, 'h' a host path, 's' text,
+ * 'b' bytes, '-' none. */
+#define STEP_KINDS(X)                                                     \
+    X(1, ROOT, "root", '-', '-')          /* num: bytes, inodes */        \
+    X(2, DIR, "dir", 'a', '-')            /* num: mode */                 \
+    X(3, FILE, "file", 'a', 'b')          /* num: mode */                 \
+    X(4, SYMLINK, "symlink", 'a', 's')                                    \
+    X(5, BIND, "bind", 'a', 'h')          /* num: dev, ino; flags */      \
+    X(6, DEVICE, "device", 'a', 'h')      /* a device node of the host */ \
+    X(7, DEVPTS, "devpts", 'a', '-')                                      \
+    X(8, PROC, "proc", 'a', '-')                                          \
+    X(9, MASK, "mask", 'a', '-')          /* flags: STEP_IS_DIR */        \
+    X(10, HOLLOW, "hollow", 'a', '-')     /* denied, with grants inside */\
+    X(11, PIN, "pin", 'a', '-')           /* cannot be renamed */         \
+    X(12, LANDLOCK, "landlock", 'a', '-') /* num: rights */               \
+    X(13, HOSTNAME, "hostname", '-', 's')                                 \
+    X(14, SYSCTL, "sysctl", 'a', 's')     /* flags: STEP_OPTIONAL */      \
+    X(15, RLIMIT, "rlimit", '-', '-')     /* num: resource, value */      \
+    X(16, ABSENT, "absent", 'a', 's')     /* directory, missing rest */   \
+    X(17, WATCH, "watch", 'h', 's')       /* num: dev, ino (0: absent) */ \
+    X(18, FILTER, "filter", '-', 'b')     /* seccomp program */           \
+    X(19, CWD, "cwd", 'a', '-')                                           \
+    X(20, ENV, "env", '-', 's')                                           \
+    X(21, ARG, "arg", '-', 's')
+
+enum step_kind {
+    STEP_NONE = 0,
+#define X(num, id, name, path, text) STEP_##id = (num),
+    STEP_KINDS(X)
+#undef X
+    STEP_END
+};
+
+enum {
+    STEP_READONLY = 1 << 0,
+    STEP_NOEXEC = 1 << 1,
+    STEP_OPTIONAL = 1 << 2,     /* not there on this host: left out */
+    STEP_IS_DIR = 1 << 3,
+    STEP_CREATE = 1 << 4        /* make the mount point (private space) */
+};
+
+struct step {
+    enum step_kind kind;
+    uint32_t flags;
+    uint64_t num[2];
+    const char *path;           /* NULL when the kind has none */
+    const char *text;           /* NUL-terminated, also where it is bytes */
+    size_t text_len;
+};
+
+enum {
+    PLAN_TTY = 1 << 0,                  /* give the workload its own PTY */
+    PLAN_BROKER_CREATES = 1 << 1,
+    PLAN_BROKER_UNIX = 1 << 2,
+    PLAN_NO_LANDLOCK = 1 << 3,          /* accepted as missing by the caller */
+    PLAN_DIE_WITH_PARENT = 1 << 4,
+    PLAN_ALL_FLAGS = (1 << 5) - 1
+};
+
+struct plan {
+    uint32_t flags;
+    uint32_t landlock_abi;              /* that the steps were made for */
+    uint32_t uid;                       /* of caller and workload */
+    uint32_t gid;
+    uint64_t timeout_ms;                /* workload time; 0: none */
+    const char *receipt;                /* JSON array, passed through */
+    struct step *step;
+    size_t nsteps;
+    size_t cap;
+};
+
+#define PLAN_MAX_STEPS 65536u
+#define PLAN_MAX_BYTES (16u << 20)
+
+/* Append a step; NULL fields as the kind has them.  The strings are borrowed.
+ * Fails only for lack of memory or at PLAN_MAX_STEPS. */
+int plan_add(struct plan *p, struct arena *a, struct step s, struct err *e);
+
+/* One line per step, for people and golden tests. */
+void plan_print(const struct plan *p, struct buf *out);
+
+/* The packed form: one flat object without pointers. */
+int plan_pack(const struct plan *p, struct arena *a, void **bytes,
+              size_t *len, struct err *e);
+
+/* A packed plan in place.  Valid after plan_check as long as the bytes are. */
+struct plan_view {
+    const unsigned char *bytes;
+    size_t len;
+    struct plan head;                   /* step is NULL: use plan_step */
+};
+
+/* Check every offset, string, flag and order rule.  `bytes` may be hostile. */
+int plan_check(const void *bytes, size_t len, struct plan_view *out,
+               struct err *e);
+
+/* Step i < head.nsteps, with pointers into the packed bytes. */
+struct step plan_step(const struct plan_view *v, size_t i);
+
+/* How many steps of a kind there are. */
+size_t plan_count(const struct plan_view *v, enum step_kind kind);
+
+const char *step_name(enum step_kind kind);
+
+#endif
