@@ -1,0 +1,76 @@
+/* env.c - the workload's environment, built from nothing. */
+#include <string.h>
+
+#include "policy/policy.h"
+
+enum { MAX_ENV = 4096 };
+
+static int bad_env(struct err *e, const char *where, const char *what)
+{
+    err_set(e, ERR_POLICY_VALIDATION, "environment entry %s", what);
+    err_hint(e, "write KEY=VALUE");
+    return err_where(e, "%s", where);
+}
+
+int policy_add_env(struct policy *p, struct arena *a, const char *entry,
+                   const char *where, struct err *e)
+{
+    const char *eq = strchr(entry, '=');
+    size_t name;
+
+    if (!eq)
+        return bad_env(e, where, "has no '='");
+    if (eq == entry)
+        return bad_env(e, where, "has an empty name");
+    name = (size_t)(eq - entry) + 1;
+    for (size_t i = 0; i < p->nenv; i++) {
+        if (strncmp(p->env[i], entry, name) == 0) {
+            p->env[i] = entry;
+            return 0;
+        }
+    }
+    if (!p->env)
+        p->env = arena_array(a, MAX_ENV, sizeof(*p->env));
+    if (!p->env || p->nenv == MAX_ENV)
+        return err_set(e, ERR_POLICY_VALIDATION,
+                       "more than %d environment variables", MAX_ENV);
+    p->env[p->nenv++] = entry;
+    return 0;
+}
+
+static bool has_env(const struct policy *p, const char *name)
+{
+    size_t n = strlen(name);
+
+    for (size_t i = 0; i < p->nenv; i++)
+        if (strncmp(p->env[i], name, n) == 0)
+            return true;
+    return false;
+}
+
+/* Only where the caller said nothing of that name. */
+static int add_default(struct policy *p, struct arena *a, const char *name,
+                       const char *value, struct err *e)
+{
+    const char *entry;
+
+    if (has_env(p, name))
+        return 0;
+    entry = arena_printf(a, "%s%s", name, value);
+    if (!entry)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    return policy_add_env(p, a, entry, "default", e);
+}
+
+int policy_finish_env(struct policy *p, struct arena *a, const char *cwd,
+                      struct err *e)
+{
+    if (p->private_home &&
+        (add_default(p, a, "HOME=", POLICY_HOME, e) < 0 ||
+         add_default(p, a, "USER=", POLICY_USER, e) < 0 ||
+         add_default(p, a, "LOGNAME=", POLICY_USER, e) < 0 ||
+         add_default(p, a, "LANG=", "C.UTF-8", e) < 0 ||
+         add_default(p, a, "TMPDIR=", "/tmp", e) < 0))
+        return -1;
+    return add_default(p, a, "PWD=", cwd, e);
+}

@@ -1,0 +1,122 @@
+/* policy.h - what is decided: who may touch what, whatever asked for it.
+ *
+ * Built from a request (policy_from_request), from command-line flags
+ * (policy_add_*), or from both: flags add to or narrow the file.  Pure: facts
+ * about the host's paths are filled in from outside (sys/hostpath.h).
+ * Strings belong to the arena.  All-zero denies everything. */
+#ifndef MXC_POLICY_POLICY_H
+#define MXC_POLICY_POLICY_H
+
+#include "contract/request.h"
+#include "policy/fs.h"
+
+/* What a clause needs a backend to enforce (struct backend.features). */
+enum feature {
+    FEAT_FILESYSTEM = 1 << 0,
+    FEAT_NET_DENY = 1 << 1,
+    FEAT_NET_EGRESS = 1 << 2,           /* default allow, or rules */
+    FEAT_NET_INGRESS = 1 << 3,
+    FEAT_NET_LOOPBACK = 1 << 4,
+    FEAT_NET_PROXY = 1 << 5,
+    FEAT_UI_DENY = 1 << 6,
+    FEAT_UI_ALLOW = 1 << 7,
+    FEAT_LIMITS = 1 << 8,
+    FEAT_KEEP = 1 << 9,                 /* outlive the run */
+    FEAT_TIMEOUT = 1 << 10,
+    FEAT_TTY = 1 << 11
+};
+
+struct need {
+    enum feature feature;
+    const char *where;                  /* place in the request */
+    const char *what;                   /* the clause, in words */
+};
+
+/* Walls that a host may lack and a caller may accept as missing. */
+#define WALLS(X)                                                            \
+    X(0, LANDLOCK, "landlock",                                              \
+      "second wall on filesystem objects (kernel 6.2 or later)")            \
+    X(1, PID_LIMIT, "pid-limit",                                            \
+      "ceiling on the number of processes (pid_max of the pid namespace, "  \
+      "kernel 6.14 or later, for root callers)")
+
+enum wall {
+    WALL_NONE = 0,
+#define X(bit, id, name, doc) WALL_##id = 1 << (bit),
+    WALLS(X)
+#undef X
+};
+
+struct policy {
+    enum containment containment;
+    const char *label;                  /* containerId; NULL if none */
+
+    const char **arg;                   /* what to execute, argv form */
+    size_t nargs;
+    const char *arg_origin;
+    const char **env;                   /* "KEY=VALUE", no duplicates */
+    size_t nenv;
+    const char *env_origin;
+    const char *cwd;                    /* NULL: policy_cwd() decides */
+    const char *cwd_origin;
+    uint64_t timeout_ms;                /* 0: none */
+    const char *timeout_origin;
+
+    struct fs_rule *rule;
+    size_t nrules;
+    size_t rule_cap;
+    enum hard_links hard_links;
+
+    bool private_home;                  /* HOME, USER, LANG, TMPDIR of its own */
+    bool tty;
+    bool die_with_parent;
+    uint32_t accept_missing;            /* enum wall bits */
+
+    struct need need[16];
+    size_t nneeds;
+    const char *warning[8];
+    size_t nwarnings;
+};
+
+/* The shell that a request's commandLine is handed to.  Absolute, so that
+ * neither PATH nor a granted directory decides which shell runs. */
+#define POLICY_SHELL "/bin/sh"
+
+/* The environment that the contract gives when a request has none. */
+#define POLICY_DEFAULT_PATH \
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define POLICY_HOME "/home/user"
+#define POLICY_USER "user"
+
+/* Refuses what no backend could honour; what one backend may lack is listed
+ * in need[] and judged by backend_check(). */
+int policy_from_request(struct arena *a, const struct request *r,
+                        struct policy *out, struct err *e);
+
+/* The policy of `mxc run` without a file: nothing of the user's, no network,
+ * a private home. */
+void policy_default(struct policy *out);
+
+/* Add one path.  `path` is as the user gave it and must be absolute. */
+int policy_add_path(struct policy *p, struct arena *a, enum access access,
+                    const char *path, const char *origin, struct err *e);
+
+/* Set one variable ("KEY=VALUE"); the last of equal names wins. */
+int policy_add_env(struct policy *p, struct arena *a, const char *entry,
+                   const char *where, struct err *e);
+
+/* Complete the environment: the private home's variables, PWD. */
+int policy_finish_env(struct policy *p, struct arena *a, const char *cwd,
+                      struct err *e);
+
+/* Where the workload starts: what was asked for, else the caller's directory
+ * when a policy path grants it, else "/" (or the private home). */
+const char *policy_cwd(const struct policy *p, const char *caller_cwd);
+
+void policy_need(struct policy *p, enum feature f, const char *where,
+                 const char *what);
+
+/* The wall of that name, WALL_NONE if there is none. */
+enum wall wall_find(const char *name);
+
+#endif

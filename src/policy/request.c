@@ -1,0 +1,231 @@
+/* request.c - from what the JSON said to what is decided. */
+#include <string.h>
+
+#include "policy/policy.h"
+
+void policy_need(struct policy *p, enum feature f, const char *where,
+                 const char *what)
+{
+    for (size_t i = 0; i < p->nneeds; i++)
+        if (p->need[i].feature == f)
+            return;
+    p->need[p->nneeds++] = (struct need){ f, where, what };
+}
+
+static void warn(struct policy *p, const char *text)
+{
+    if (p->nwarnings < ARRAY_LEN(p->warning))
+        p->warning[p->nwarnings++] = text;
+}
+
+enum wall wall_find(const char *name)
+{
+#define X(bit, id, str, doc)   \
+    if (strcmp(name, str) == 0) \
+        return WALL_##id;
+    WALLS(X)
+#undef X
+    return WALL_NONE;
+}
+
+int policy_add_path(struct policy *p, struct arena *a, enum access access,
+                    const char *path, const char *origin, struct err *e)
+{
+    const char *clean;
+
+    if (path[0] != '/') {
+        err_set(e, ERR_POLICY_VALIDATION, "path '%s' is not absolute", path);
+        err_hint(e, "write it from the root; '~' and relative names are not "
+                    "expanded in a request");
+        return err_where(e, "%s", origin);
+    }
+    clean = path_clean(a, path);
+    if (!clean) {
+        err_set(e, ERR_POLICY_VALIDATION, "path is longer than 4095 bytes");
+        return err_where(e, "%s", origin);
+    }
+    if (p->nrules == p->rule_cap) {
+        size_t cap = p->rule_cap ? p->rule_cap * 2 : 64;
+        struct fs_rule *grown = arena_array(a, cap, sizeof(*grown));
+
+        if (!grown)
+            return err_set(e, ERR_BACKEND_ERROR, "out of memory for paths");
+        if (p->nrules)
+            memcpy(grown, p->rule, p->nrules * sizeof(*grown));
+        p->rule = grown;
+        p->rule_cap = cap;
+    }
+    p->rule[p->nrules++] = (struct fs_rule){ .path = clean, .access = access,
+                                             .origin = origin };
+    return 0;
+}
+
+static int add_list(struct policy *p, struct arena *a, enum access access,
+                    const struct strings *list, const char *name,
+                    struct err *e)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        const char *origin = arena_printf(a, "filesystem.%s[%zu]", name, i);
+
+        if (!origin)
+            return err_set(e, ERR_BACKEND_ERROR, "out of memory for paths");
+        if (policy_add_path(p, a, access, list->item[i], origin, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int take_filesystem(struct policy *p, struct arena *a,
+                           const struct request *r, struct err *e)
+{
+    if (add_list(p, a, ACCESS_WRITE, &r->filesystem.readwrite,
+                 "readwritePaths", e) < 0 ||
+        add_list(p, a, ACCESS_READ, &r->filesystem.readonly,
+                 "readonlyPaths", e) < 0 ||
+        add_list(p, a, ACCESS_DENY, &r->filesystem.denied,
+                 "deniedPaths", e) < 0)
+        return -1;
+    p->hard_links = r->filesystem.hard_links;
+    return 0;
+}
+
+static int take_env(struct policy *p, struct arena *a,
+                    const struct request *r, struct err *e)
+{
+    const struct strings *env = &r->process.env;
+
+    p->env_origin = env->present ? "process.env" : "contract default";
+    if (!env->present || r->process.inherit_default_env) {
+        if (policy_add_env(p, a, "PATH=" POLICY_DEFAULT_PATH, "default",
+                           e) < 0 ||
+            policy_add_env(p, a, "TERM=xterm-256color", "default", e) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < env->n; i++) {
+        const char *where = arena_printf(a, "process.env[%zu]", i);
+
+        if (!where || policy_add_env(p, a, env->item[i], where, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int take_process(struct policy *p, struct arena *a,
+                        const struct request *r, struct err *e)
+{
+    if (r->process.command_line) {
+        p->arg = arena_array(a, 3, sizeof(*p->arg));
+        if (!p->arg)
+            return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+        p->arg[0] = POLICY_SHELL;
+        p->arg[1] = "-c";
+        p->arg[2] = r->process.command_line;
+        p->nargs = 3;
+        p->arg_origin = "process.commandLine";
+    }
+    if (r->process.cwd && r->process.cwd[0] != '/') {
+        err_set(e, ERR_POLICY_VALIDATION, "cwd '%s' is not absolute",
+                r->process.cwd);
+        return err_where(e, "process.cwd");
+    }
+    if (r->process.cwd) {
+        p->cwd = path_clean(a, r->process.cwd);
+        p->cwd_origin = "process.cwd";
+        if (!p->cwd || path_has_dotdot(p->cwd)) {
+            err_set(e, ERR_POLICY_VALIDATION,
+                    "cwd must be at most 4095 bytes, without '..'");
+            return err_where(e, "process.cwd");
+        }
+    }
+    p->timeout_ms = r->process.timeout_ms;
+    p->timeout_origin = "process.timeout";
+    if (p->timeout_ms)
+        policy_need(p, FEAT_TIMEOUT, "process.timeout", "a timeout");
+    return take_env(p, a, r, e);
+}
+
+static void take_network(struct policy *p, const struct request *r)
+{
+    policy_need(p, FEAT_NET_DENY, "network", "no network");
+    if (r->network.egress_default == NET_ALLOW)
+        policy_need(p, FEAT_NET_EGRESS, "network.egress.default",
+                    "outgoing connections");
+    if (r->network.egress_allow.n)
+        policy_need(p, FEAT_NET_EGRESS, "network.egress.allow",
+                    "rules for outgoing connections");
+    if (r->network.ingress_default == NET_ALLOW)
+        policy_need(p, FEAT_NET_INGRESS, "network.ingress.default",
+                    "incoming connections");
+    if (r->network.host_loopback == NET_ALLOW)
+        policy_need(p, FEAT_NET_LOOPBACK, "network.ingress.hostLoopback",
+                    "the host's loopback");
+    if (r->network_proxy)
+        policy_need(p, FEAT_NET_PROXY, "runtimeConfig.networkProxy",
+                    "a proxy");
+    /* egress.deny under a default of deny takes nothing away: full deny. */
+}
+
+static void take_ui(struct policy *p, const struct request *r)
+{
+    policy_need(p, FEAT_UI_DENY, "ui", "no user interface");
+    if (r->ui.enable)
+        policy_need(p, FEAT_UI_ALLOW, "ui.disable", "a display");
+    if (r->ui.clipboard != CLIP_NONE)
+        policy_need(p, FEAT_UI_ALLOW, "ui.clipboard", "the clipboard");
+    if (r->ui.injection)
+        policy_need(p, FEAT_UI_ALLOW, "ui.injection", "input injection");
+}
+
+static void take_rest(struct policy *p, const struct request *r)
+{
+    p->label = r->container_id;
+    if (r->limits_present)
+        policy_need(p, FEAT_LIMITS, "limits", "limits");
+    if (r->lifecycle.keep_on_exit)
+        policy_need(p, FEAT_KEEP, "lifecycle.destroyOnExit",
+                    "a sandbox that outlives its run");
+    if (r->lifecycle.preserve_policy)
+        policy_need(p, FEAT_KEEP, "lifecycle.preservePolicy",
+                    "a policy that outlives its run");
+    if (r->telemetry)
+        warn(p, "telemetry.enabled: there is no telemetry in mxc; nothing is "
+                "sent");
+}
+
+int policy_from_request(struct arena *a, const struct request *r,
+                        struct policy *out, struct err *e)
+{
+    struct policy p = { .containment = r->containment };
+
+    if (r->phase != PHASE_NONE)
+        return err_set(e, ERR_MALFORMED_REQUEST,
+                       "expected a one-shot request, got a lifecycle request "
+                       "(it has a 'phase')");
+    policy_need(&p, FEAT_FILESYSTEM, "filesystem", "filesystem rules");
+    take_network(&p, r);
+    take_ui(&p, r);
+    take_rest(&p, r);
+    if (take_process(&p, a, r, e) < 0 || take_filesystem(&p, a, r, e) < 0)
+        return -1;
+    *out = p;
+    return 0;
+}
+
+void policy_default(struct policy *out)
+{
+    *out = (struct policy){ .containment = CONTAIN_PROCESS,
+                            .private_home = true,
+                            .env_origin = "default" };
+    policy_need(out, FEAT_FILESYSTEM, "filesystem", "filesystem rules");
+    policy_need(out, FEAT_NET_DENY, "network", "no network");
+    policy_need(out, FEAT_UI_DENY, "ui", "no user interface");
+}
+
+const char *policy_cwd(const struct policy *p, const char *caller_cwd)
+{
+    if (p->cwd)
+        return p->cwd;
+    if (caller_cwd && fs_access(p->rule, p->nrules, caller_cwd) != ACCESS_DENY)
+        return caller_cwd;
+    return p->private_home ? POLICY_HOME : "/";
+}
