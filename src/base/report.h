@@ -1,0 +1,15 @@
+/* report.h - one rendering of an error for people, one for programs. */
+#ifndef MXC_BASE_REPORT_H
+#define MXC_BASE_REPORT_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* "mxc: message" and, on further lines, place and remedy. */
+void report_text(struct buf *out, const struct err *e);
+
+/* {"code":...,"message":...,"operation"?,"nativeCode"?,"remediation"?,
+ * "details"?}: the error object of MXC's wire format. */
+void report_json(struct buf *out, const struct err *e);
+
+#endif

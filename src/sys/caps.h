@@ -1,0 +1,16 @@
+/* caps.h - keeping a few capabilities over an exec, and dropping all
+ * (capabilities(7)).  0 or -errno. */
+#ifndef MXC_SYS_CAPS_H
+#define MXC_SYS_CAPS_H
+
+#include <stdint.h>
+
+/* Make the capabilities of the mask ambient, so that they survive the exec of
+ * the launcher by a user who is not root.  Only of use inside a user
+ * namespace of our own. */
+int caps_keep(uint64_t mask);
+
+/* No capability in any set, none to be had by an exec of uid 0 either. */
+int caps_drop_all(void);
+
+#endif

@@ -1,0 +1,118 @@
+/* hostpath.c - see hostpath.h. */
+#include "sys/hostpath.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *link_text(struct arena *a, int dirfd, const char *name)
+{
+    char text[4096];
+    ssize_t n = readlinkat(dirfd, name, text, sizeof(text) - 1);
+
+    if (n <= 0 || (size_t)n == sizeof(text) - 1)
+        return NULL;
+    return arena_strndup(a, text, (size_t)n);
+}
+
+/* The kernel's own name of an open object (proc_pid_fd(5)). */
+static const char *name_of(struct arena *a, int fd)
+{
+    char link[64];
+
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    return link_text(a, AT_FDCWD, link);
+}
+
+static int look_at(struct arena *a, int fd, const char *path,
+                   struct hostpath *out, struct err *e)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return err_sys(e, "fstat(2)", errno, "cannot inspect '%s'", path);
+    out->real = name_of(a, fd);
+    if (!out->real)
+        return err_sys(e, "readlink(2)", errno,
+                       "cannot find the canonical name of '%s' (is /proc "
+                       "mounted?)", path);
+    out->is_dir = S_ISDIR(st.st_mode);
+    out->is_file = S_ISREG(st.st_mode);
+    out->dev = (uint64_t)st.st_dev;
+    out->ino = (uint64_t)st.st_ino;
+    out->nlink = (uint64_t)st.st_nlink;
+    return 0;
+}
+
+/* Where the dangling symlink at `path` points, as an absolute path. */
+static const char *dangling_target(struct arena *a, const char *path,
+                                   const char *dir)
+{
+    const char *text = link_text(a, AT_FDCWD, path);
+
+    if (!text || text[0] == '/')
+        return text;
+    return arena_printf(a, "%s/%s", dir[1] ? dir : "", text);
+}
+
+/* The path is not there: look at the deepest ancestor that is. */
+static int look_above(struct arena *a, const char *path, int why,
+                      struct hostpath *out, struct err *e)
+{
+    char *up = arena_strdup(a, path);
+
+    for (size_t n = up ? strlen(up) : 0; n > 0;) {
+        scoped(drop_fd) int fd = -1;
+
+        while (n > 0 && up[n] != '/')
+            n--;
+        up[n] = '\0';
+        fd = open(n ? up : "/", O_PATH | O_CLOEXEC);
+        if (fd < 0 && (errno == ENOENT || errno == EACCES ||
+                       errno == ENOTDIR))
+            continue;
+        if (fd < 0)
+            return err_sys(e, "open(2)", errno, "cannot open '%s'", up);
+        if (look_at(a, fd, up, out, e) < 0)
+            return -1;
+        if (why == EACCES) {
+            /* Nobody of this uid gets past it, so it is the thing itself. */
+            out->exists = true;
+            return 0;
+        }
+        out->rest = arena_strdup(a, path + n + 1);
+        if (strchr(path + n + 1, '/') == NULL)
+            out->dangling = dangling_target(a, path, out->real);
+        return out->rest ? 0 : err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    }
+    return err_set(e, ERR_BACKEND_ERROR, "cannot find '%s' or above", path);
+}
+
+int hostpath_look(struct arena *a, const char *path, struct hostpath *out,
+                  struct err *e)
+{
+    scoped(drop_fd) int fd = open(path, O_PATH | O_CLOEXEC);
+    struct hostpath h = { 0 };
+
+    if (fd >= 0) {
+        h.exists = true;
+        if (look_at(a, fd, path, &h, e) < 0)
+            return -1;
+    } else if (errno == ENOENT || errno == ENOTDIR || errno == EACCES) {
+        if (look_above(a, path, errno, &h, e) < 0)
+            return -1;
+    } else {
+        return err_sys(e, "open(2)", errno, "cannot open '%s'", path);
+    }
+    *out = h;
+    return 0;
+}
+
+int hostpath_access(const char *path, bool write)
+{
+    if (faccessat(AT_FDCWD, path, write ? R_OK | W_OK : R_OK, 0) < 0)
+        return -errno;
+    return 0;
+}

@@ -1,0 +1,53 @@
+/* hostpath.h - looks at host paths, once each, before anything is decided.
+ *
+ * The launcher opens each path again inside its own mount namespace (a
+ * descriptor of the caller's namespace cannot be mounted there) and refuses
+ * to go on unless it finds the same object.  Needs /proc; no privileges. */
+#ifndef MXC_SYS_HOSTPATH_H
+#define MXC_SYS_HOSTPATH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+struct hostpath {
+    bool exists;
+    bool is_dir;
+    bool is_file;               /* regular */
+    uint64_t dev;
+    uint64_t ino;
+    uint64_t nlink;
+    const char *real;           /* canonical; of the deepest reachable
+                                 * ancestor when the path does not exist */
+    const char *rest;           /* missing components below real, or NULL */
+    /* A dangling symlink was met: where it points, to be looked at too. */
+    const char *dangling;
+};
+
+/* Follows symlinks.  A path below a directory that may not be searched is
+ * taken to be that directory itself.  Fails on EIO and the like, not on a
+ * path that is not there. */
+int hostpath_look(struct arena *a, const char *path, struct hostpath *out,
+                  struct err *e);
+
+/* May the caller's real user read (and write) it?  0 or -errno. */
+int hostpath_access(const char *path, bool write);
+
+/* The mount table, as far as bind-mount aliases need it. */
+struct mountinfo;
+int mountinfo_read(struct arena *a, struct mountinfo **out, struct err *e);
+
+/* Other canonical names of the object at `real`: the same place of the same
+ * filesystem seen through another mount.  NULL and 0 when there is none. */
+int mountinfo_aliases(struct arena *a, const struct mountinfo *m,
+                      const char *real, const char ***out, size_t *n,
+                      struct err *e);
+
+/* The first regular file below `dir` (same filesystem) that has hard links
+ * outside of the directories given; NULL when there is none. */
+int hostpath_outside_link(struct arena *a, const char *const *dirs, size_t n,
+                          const char **found, struct err *e);
+
+#endif

@@ -1,0 +1,29 @@
+/* mounts.h - the mount API of Linux 5.2 and 5.12, by descriptor.
+ *
+ * All return a descriptor (or 0), or -errno.  Need CAP_SYS_ADMIN over the
+ * mount namespace's user namespace. */
+#ifndef MXC_SYS_MOUNTS_H
+#define MXC_SYS_MOUNTS_H
+
+#include <stdint.h>
+
+/* A new filesystem that is not attached yet.  `opts` is a list of key, value
+ * pairs that ends with NULL.  attr: MXC_ATTR_*. */
+int mount_new(const char *fstype, const char *const *opts, uint64_t attr);
+
+/* A detached copy of what stands at the O_PATH descriptor `fd`. */
+int mount_clone(int fd, int recursive);
+
+/* Set attributes on the mount (and all below it). */
+int mount_set(int fd, uint64_t attr, int recursive);
+
+/* Attach a detached mount on the object that `target` (O_PATH) names. */
+int mount_attach(int mnt, int target);
+
+/* Stop every propagation to and from the host (mount_namespaces(7)). */
+int mount_make_private(void);
+
+/* Make `root` the root directory and let go of the old one. */
+int mount_pivot(int root);
+
+#endif
