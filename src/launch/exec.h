@@ -1,0 +1,31 @@
+/* exec.h - starting the workload from the sandbox's init. */
+#ifndef MXC_LAUNCH_EXEC_H
+#define MXC_LAUNCH_EXEC_H
+
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+/* Arguments plus variables of one workload. */
+#define EXEC_MAX_STRINGS 16384
+
+struct exec_args {
+    char *const *argv;
+    char *const *envp;
+    const char *path;           /* value of PATH among envp, or a default */
+    const char *cwd;
+    const struct sock_filter *filter;
+    size_t filter_len;          /* instructions */
+    bool want_listener;
+    int tty;                    /* slave side, or -1 */
+};
+
+/* Start it behind its filter.  On failure *status is 127 (no such command) or
+ * 126 (not executable) as shells have it, or 0 when set-up itself failed. */
+int exec_workload(const struct exec_args *a, pid_t *pid, int *listener,
+                  int *status, struct err *e);
+
+#endif

@@ -1,0 +1,250 @@
+/* init.c - pid 1 of the sandbox: waits for the word, runs the workload,
+ * reaps, forwards signals, serves the broker, reports the end.
+ *
+ * When it ends, the kernel kills and reaps everything else in the namespace
+ * (pid_namespaces(7)), so it ends when the workload does, when the supervisor
+ * goes away, and never before telling. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "broker/broker.h"
+#include "launch/exec.h"
+#include "launch/launch.h"
+#include "launch/proto.h"
+
+enum { MAX_ABSENT = 1024 };
+
+struct init {
+    struct broker *broker;
+    int listener;
+    int signals;
+    pid_t workload;
+};
+
+int launch_tell(uint32_t msg, int32_t status, const struct err *e, int fd)
+{
+    struct launch_record rec = { .msg = msg, .status = status };
+    struct iovec iov = { .iov_base = &rec, .iov_len = sizeof(rec) };
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = { 0 };
+    struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+    if (e)
+        rec.err = *e;
+    if (fd >= 0) {
+        m.msg_control = control.room;
+        m.msg_controllen = sizeof(control.room);
+        control.head.cmsg_level = SOL_SOCKET;
+        control.head.cmsg_type = SCM_RIGHTS;
+        control.head.cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+    }
+    if (sendmsg(LAUNCH_STATUS_FD, &m, MSG_NOSIGNAL) != (ssize_t)sizeof(rec))
+        return -1;
+    return 0;
+}
+
+/* Only an explicit word starts the workload; anything else ends the sandbox. */
+static bool hear_go(void)
+{
+    struct launch_record rec;
+    ssize_t n;
+
+    do
+        n = recv(LAUNCH_STATUS_FD, &rec, sizeof(rec), 0);
+    while (n < 0 && errno == EINTR);
+    return n == (ssize_t)sizeof(rec) && rec.msg == MSG_GO;
+}
+
+/* Signals of the caller go to the workload's process group, as a terminal
+ * would send them. */
+static bool hear_supervisor(const struct init *in)
+{
+    struct launch_record rec;
+    ssize_t n = recv(LAUNCH_STATUS_FD, &rec, sizeof(rec), MSG_DONTWAIT);
+
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR;
+    if (n != (ssize_t)sizeof(rec))
+        return false;
+    if (rec.msg == MSG_SIGNAL && rec.status > 0 && rec.status < NSIG)
+        (void)kill(-in->workload, rec.status);
+    return true;
+}
+
+/* Returns true, and the status, when the workload itself has ended. */
+static bool reap(const struct init *in, int *status)
+{
+    bool ended = false;
+    int st;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &st, WNOHANG)) > 0) {
+        if (pid == in->workload) {
+            *status = st;
+            ended = true;
+        }
+    }
+    return ended;
+}
+
+static void serve_broker(struct init *in)
+{
+    if (broker_serve(in->broker, in->listener) < 0) {
+        (void)close(in->listener);
+        in->listener = -1;
+    }
+}
+
+static int run_loop(struct init *in)
+{
+    for (;;) {
+        struct pollfd p[] = {
+            { .fd = LAUNCH_STATUS_FD, .events = POLLIN },
+            { .fd = in->signals, .events = POLLIN },
+            { .fd = in->listener, .events = POLLIN },
+        };
+        struct signalfd_siginfo si;
+        int status;
+
+        if (poll(p, ARRAY_LEN(p), -1) < 0 && errno != EINTR)
+            return 1;
+        if (p[2].revents)
+            serve_broker(in);
+        if (p[1].revents) {
+            (void)read(in->signals, &si, sizeof(si));
+            if (reap(in, &status)) {
+                (void)launch_tell(MSG_EXITED, status, NULL, -1);
+                return 0;
+            }
+        }
+        if (p[0].revents && !hear_supervisor(in))
+            return 1;
+    }
+}
+
+static int open_broker(const struct plan_view *plan, struct broker **out,
+                       struct err *e)
+{
+    static struct broker_absent absent[MAX_ABSENT];
+    struct broker_config c = {
+        .creates = plan->head.flags & PLAN_BROKER_CREATES,
+        .unix_sockets = plan->head.flags & PLAN_BROKER_UNIX,
+        .absent = absent,
+    };
+
+    *out = NULL;
+    if (!c.creates && !c.unix_sockets)
+        return 0;
+    for (size_t i = 0; i < plan->head.nsteps; i++) {
+        struct step s = plan_step(plan, i);
+
+        if (s.kind != STEP_ABSENT)
+            continue;
+        if (c.nabsent == MAX_ABSENT)
+            return err_set(e, ERR_POLICY_VALIDATION,
+                           "more than %d denied paths do not exist yet",
+                           MAX_ABSENT);
+        absent[c.nabsent++] = (struct broker_absent){ s.path, s.text };
+    }
+    return broker_create(&c, out, e);
+}
+
+/* Points into the plan; the arrays are static because nothing is allocated
+ * after the plan was checked. */
+static int fill_args(const struct plan_view *plan, struct exec_args *a,
+                     struct err *e)
+{
+    static char *strings[EXEC_MAX_STRINGS];
+    size_t n = 0;
+
+    if (plan_count(plan, STEP_ARG) + plan_count(plan, STEP_ENV) + 2 >
+        EXEC_MAX_STRINGS)
+        return err_set(e, ERR_POLICY_VALIDATION,
+                       "more than %d arguments and variables",
+                       EXEC_MAX_STRINGS - 2);
+    a->argv = strings;
+    for (int pass = 0; pass < 2; pass++) {
+        enum step_kind want = pass == 0 ? STEP_ARG : STEP_ENV;
+
+        for (size_t i = 0; i < plan->head.nsteps; i++) {
+            struct step s = plan_step(plan, i);
+
+            if (s.kind == want)
+                /* execve(2) does not write to them. */
+                strings[n++] = (char *)(uintptr_t)s.text;
+            if (s.kind == STEP_ENV && strncmp(s.text, "PATH=", 5) == 0)
+                a->path = s.text + 5;
+            if (s.kind == STEP_CWD)
+                a->cwd = s.path;
+            if (s.kind == STEP_FILTER) {
+                a->filter = (const void *)s.text;
+                a->filter_len = s.text_len / sizeof(struct sock_filter);
+            }
+        }
+        strings[n++] = NULL;
+        if (pass == 0)
+            a->envp = strings + n;
+    }
+    return 0;
+}
+
+static int watch_children(int *fd, struct err *e)
+{
+    sigset_t chld;
+
+    (void)sigemptyset(&chld);
+    (void)sigaddset(&chld, SIGCHLD);
+    if (sigprocmask(SIG_SETMASK, &chld, NULL) < 0)
+        return err_sys(e, "sigprocmask(2)", errno, "cannot block signals");
+    *fd = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (*fd < 0)
+        return err_sys(e, "signalfd(2)", errno, "cannot watch children");
+    return 0;
+}
+
+int launch_init(const struct plan_view *plan, int tty, int master)
+{
+    struct exec_args a = { .path = "/usr/bin:/bin", .tty = tty };
+    struct init in = { .listener = -1 };
+    struct err e = { 0 };
+    int status = 0;
+
+    if (watch_children(&in.signals, &e) < 0 ||
+        open_broker(plan, &in.broker, &e) < 0 ||
+        fill_args(plan, &a, &e) < 0) {
+        (void)launch_tell(MSG_FAILED, 0, &e, -1);
+        return 1;
+    }
+    a.want_listener = in.broker != NULL;
+    if (launch_tell(MSG_READY, 0, NULL, master) < 0)
+        return 1;
+    if (master >= 0)
+        (void)close(master);
+    if (!hear_go())
+        return 1;
+    if (exec_workload(&a, &in.workload, &in.listener, &status, &e) < 0) {
+        (void)launch_tell(status ? MSG_NOT_STARTED : MSG_FAILED, status, &e,
+                          -1);
+        return 1;
+    }
+    if (tty >= 0)
+        (void)close(tty);
+    /* Only the workload holds its streams: its readers see the end of file
+     * when it closes them. */
+    (void)close(0);
+    (void)close(1);
+    (void)close(2);
+    if (launch_tell(MSG_STARTED, 0, NULL, -1) < 0)
+        return 1;
+    return run_loop(&in);
+}

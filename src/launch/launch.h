@@ -1,0 +1,45 @@
+/* launch.h - the stages of the launcher, in their order.
+ *
+ * The program is exec'd as pid 1 of its namespaces, with CAP_SYS_ADMIN and a
+ * few more over them, and with an empty environment.  It is single-threaded,
+ * parses nothing but the packed plan, allocates nothing after checking it,
+ * and ends as the sandbox's init. */
+#ifndef MXC_LAUNCH_LAUNCH_H
+#define MXC_LAUNCH_LAUNCH_H
+
+#include "base/err.h"
+#include "plan/plan.h"
+
+/* The sandbox's view while it is built. */
+struct view {
+    int root;                   /* O_PATH, the private root */
+    int void_dir;               /* O_PATH, the empty mode 0 directory ... */
+    int void_file;              /* ... and file that masks are made of */
+};
+
+/* Stage 1: the view.  May mount; must not run or open anything of the
+ * workload's.  On return the process stands in the new root. */
+int launch_build_view(const struct plan_view *plan, struct err *e);
+
+/* One step of the view; called in plan order. */
+int view_apply(struct view *v, const struct step *s, struct err *e);
+
+/* Open a path of the view without following any symlink. */
+int view_open(const struct view *v, const char *path, int flags);
+
+/* Stage 2: name, loopback, keyring, limits. */
+int launch_set_up_process(const struct plan_view *plan, struct err *e);
+
+/* Stage 3: no_new_privs, Landlock, capabilities.  Irreversible; after it
+ * nothing can be mounted. */
+int launch_raise_walls(const struct plan_view *plan, struct err *e);
+
+/* Stage 4: wait for the word, run the workload, reap, report.  `tty` and
+ * `master` are the terminal's two sides or -1; the master goes to the
+ * supervisor.  Returns the program's exit code. */
+int launch_init(const struct plan_view *plan, int tty, int master);
+
+/* Tell the supervisor; `fd` is sent along when it is not -1. */
+int launch_tell(uint32_t msg, int32_t status, const struct err *e, int fd);
+
+#endif

@@ -1,0 +1,102 @@
+/* main.c - mxc-launch: from a packed plan to a running sandbox.
+ *
+ * Started by mxc-supervise inside new namespaces; of no use by hand. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/compat.h"
+#include "launch/launch.h"
+#include "launch/proto.h"
+
+#ifndef TIOCGPTPEER
+#define TIOCGPTPEER 0x5441
+#endif
+
+/* The plan can no longer be changed by anybody: check once, use often. */
+static int map_plan(struct plan_view *out, struct err *e)
+{
+    const int want = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
+    struct stat st;
+    void *bytes;
+    int seals = fcntl(LAUNCH_PLAN_FD, F_GET_SEALS);
+
+    if (seals < 0 || (seals & want) != want)
+        return err_set(e, ERR_BACKEND_ERROR, "the plan is not sealed");
+    if (fstat(LAUNCH_PLAN_FD, &st) < 0 || st.st_size <= 0 ||
+        st.st_size > (off_t)PLAN_MAX_BYTES)
+        return err_set(e, ERR_BACKEND_ERROR, "the plan has no usable size");
+    bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE,
+                 LAUNCH_PLAN_FD, 0);
+    if (bytes == MAP_FAILED)
+        return err_sys(e, "mmap(2)", errno, "cannot map the plan");
+    return plan_check(bytes, (size_t)st.st_size, out, e);
+}
+
+/* The terminal lives in the sandbox's own devpts; the supervisor gets the
+ * master, so nothing of the caller's terminal is reachable from inside. */
+static int open_terminal(int *slave, int *master, struct err *e)
+{
+    int m = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC), s;
+    int unlock = 0;
+
+    if (m < 0)
+        return err_sys(e, "open(2)", errno, "cannot open a terminal");
+    s = ioctl(m, TIOCSPTLCK, &unlock) < 0
+            ? -1 : ioctl(m, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (s < 0)
+        return err_sys(e, "ioctl(2)", errno, "cannot open a terminal");
+    *slave = s;
+    *master = m;
+    return 0;
+}
+
+/* No descriptor but stdio survives the exec of the workload. */
+static int close_rest(struct err *e)
+{
+    enum { SET_CLOEXEC = 4 };           /* CLOSE_RANGE_CLOEXEC, Linux 5.11 */
+
+    if (syscall(__NR_close_range, 5, ~0u, 0) < 0 ||
+        syscall(__NR_close_range, 3, 4, SET_CLOEXEC) < 0)
+        return err_sys(e, "close_range(2)", errno,
+                       "cannot close inherited descriptors");
+    return 0;
+}
+
+static int set_up(struct plan_view *plan, int *tty, int *master,
+                  struct err *e)
+{
+    /* The supervisor's death is ours, also before init listens for it. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        return err_sys(e, "prctl(2)", errno, "cannot follow the supervisor");
+    (void)umask(0);
+    if (close_rest(e) < 0 || map_plan(plan, e) < 0)
+        return -1;
+    if (launch_set_up_process(plan, e) < 0 ||
+        launch_build_view(plan, e) < 0)
+        return -1;
+    if (plan->head.flags & PLAN_TTY && open_terminal(tty, master, e) < 0)
+        return -1;
+    return launch_raise_walls(plan, e);
+}
+
+int main(void)
+{
+    struct plan_view plan;
+    struct err e = { 0 };
+    int tty = -1, master = -1;
+
+    if (set_up(&plan, &tty, &master, &e) < 0) {
+        (void)launch_tell(MSG_FAILED, 0, &e, -1);
+        return 1;
+    }
+    return launch_init(&plan, tty, master);
+}

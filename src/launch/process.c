@@ -1,0 +1,145 @@
+/* process.c - what is done to the process itself: its name, its loopback
+ * interface, its limits; then the walls that cannot be taken down again. */
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/compat.h"
+#include "launch/launch.h"
+#include "sys/caps.h"
+#include "sys/landlock.h"
+
+/* The sandbox has its own loopback, with nothing on it but itself. */
+static int raise_loopback(struct err *e)
+{
+    scoped(drop_fd) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct ifreq r = { .ifr_flags = IFF_UP | IFF_RUNNING };
+
+    memcpy(r.ifr_name, "lo", sizeof("lo"));
+    if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &r) < 0)
+        return err_sys(e, "ioctl(2)", errno, "cannot raise loopback");
+    return 0;
+}
+
+/* A session keyring of its own, so that even a hole in the filter would not
+ * reach the caller's keys (session-keyring(7)).  No keyrings in the kernel is
+ * fine; so is a used-up quota (200 keys per user by default): the filter
+ * refuses keyctl, add_key and request_key all the same. */
+static int leave_keyring(struct err *e)
+{
+    enum { JOIN_SESSION_KEYRING = 1 };
+
+    if (syscall(SYS_keyctl, JOIN_SESSION_KEYRING, NULL) < 0 &&
+        errno != ENOSYS && errno != EDQUOT)
+        return err_sys(e, "keyctl(2)", errno,
+                       "cannot leave the caller's session keyring");
+    return 0;
+}
+
+static int set_limit(const struct step *s, struct err *e)
+{
+    const struct rlimit r = { .rlim_cur = s->num[1], .rlim_max = s->num[1] };
+
+    if (setrlimit((int)s->num[0], &r) < 0)
+        return err_sys(e, "setrlimit(2)", errno, "cannot set limit %llu",
+                       (unsigned long long)s->num[0]);
+    return 0;
+}
+
+/* Handlers went away with the exec; what the caller ignored did not. */
+static void reset_signals(void)
+{
+    for (int sig = 1; sig < NSIG; sig++)
+        (void)signal(sig, SIG_DFL);
+}
+
+int launch_set_up_process(const struct plan_view *plan, struct err *e)
+{
+    if (raise_loopback(e) < 0 || leave_keyring(e) < 0)
+        return -1;
+    for (size_t i = 0; i < plan->head.nsteps; i++) {
+        struct step s = plan_step(plan, i);
+
+        if (s.kind == STEP_HOSTNAME &&
+            sethostname(s.text, s.text_len) < 0)
+            return err_sys(e, "sethostname(2)", errno, "cannot set the name");
+        if (s.kind == STEP_RLIMIT && set_limit(&s, e) < 0)
+            return -1;
+    }
+    reset_signals();
+    return 0;
+}
+
+static int add_rules(const struct plan_view *plan, int ruleset, struct err *e)
+{
+    for (size_t i = 0; i < plan->head.nsteps; i++) {
+        struct step s = plan_step(plan, i);
+        scoped(drop_fd) int fd = -1;
+        int r;
+
+        if (s.kind != STEP_LANDLOCK)
+            continue;
+        fd = open(s.path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+        r = fd < 0 ? -errno : landlock_allow(ruleset, plan->head.landlock_abi,
+                                             fd, s.num[0]);
+        if (r < 0)
+            return err_sys(e, "landlock_add_rule(2)", -r,
+                           "cannot allow '%s'", s.path);
+    }
+    return 0;
+}
+
+static int enforce_landlock(const struct plan_view *plan, struct err *e)
+{
+    unsigned abi = landlock_abi();
+    scoped(drop_fd) int ruleset = -1;
+    int r;
+
+    if (plan->head.flags & PLAN_NO_LANDLOCK)
+        return 0;
+    if (abi < plan->head.landlock_abi)
+        return err_set(e, ERR_BACKEND_UNAVAILABLE,
+                       "the plan needs Landlock ABI %u, this kernel has %u",
+                       plan->head.landlock_abi, abi);
+    ruleset = landlock_create(plan->head.landlock_abi);
+    if (ruleset < 0)
+        return err_sys(e, "landlock_create_ruleset(2)", -ruleset,
+                       "cannot make a Landlock ruleset");
+    if (add_rules(plan, ruleset, e) < 0)
+        return -1;
+    r = landlock_enforce(ruleset);
+    if (r < 0)
+        return err_sys(e, "landlock_restrict_self(2)", -r,
+                       "cannot enforce Landlock");
+    return 0;
+}
+
+int launch_raise_walls(const struct plan_view *plan, struct err *e)
+{
+    int r;
+
+    /* Before Landlock and seccomp: both demand it of a process without
+     * CAP_SYS_ADMIN, and it makes every setuid bit powerless. */
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return err_sys(e, "prctl(2)", errno, "cannot set no_new_privs");
+    /* Before the capabilities go: the rules are opened as they are now. */
+    if (enforce_landlock(plan, e) < 0)
+        return -1;
+    r = caps_drop_all();
+    if (r < 0)
+        return err_sys(e, "capset(2)", -r, "cannot drop capabilities");
+    /* After the last write to /proc/self: a process that is not dumpable
+     * has those files owned by root.  Closes /proc/1/{mem,environ,exe,fd,
+     * root,cwd,maps} to the workload (ptrace(2), "access mode checking"). */
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return err_sys(e, "prctl(2)", errno, "cannot become undumpable");
+    return 0;
+}

@@ -1,0 +1,143 @@
+/* root.c - the private root: made first, sealed and entered last. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/compat.h"
+#include "launch/launch.h"
+#include "sys/mounts.h"
+
+/* The new root is attached to the host's tree for a moment, in our own mount
+ * namespace: kernels before 6.15 cannot mount onto a detached tree. */
+static int attach_root(int mnt)
+{
+    static const char *const places[] = { "/tmp", "/mnt", "/run", "/dev",
+                                          "/" };
+    int r = -ENOENT;
+
+    for (size_t i = 0; i < ARRAY_LEN(places) && r < 0; i++) {
+        scoped(drop_fd) int at = open(places[i], O_PATH | O_DIRECTORY |
+                                      O_CLOEXEC);
+
+        r = at < 0 ? -errno : mount_attach(mnt, at);
+    }
+    return r;
+}
+
+static int make_root(struct view *v, const struct step *s, struct err *e)
+{
+    char bytes[24], inodes[24];
+    const char *const opts[] = { "mode", "0755", "size", bytes, "nr_inodes",
+                                 inodes, NULL };
+    int r;
+
+    (void)snprintf(bytes, sizeof(bytes), "%llu",
+                   (unsigned long long)s->num[0]);
+    (void)snprintf(inodes, sizeof(inodes), "%llu",
+                   (unsigned long long)s->num[1]);
+    v->root = mount_new("tmpfs", opts, MXC_ATTR_NOSUID | MXC_ATTR_NODEV);
+    if (v->root < 0)
+        return err_sys(e, "fsmount(2)", -v->root,
+                       "cannot make the private root");
+    r = attach_root(v->root);
+    if (r < 0)
+        return err_sys(e, "move_mount(2)", -r,
+                       "cannot attach the private root");
+    return 0;
+}
+
+/* What masks are made of lives in the private root without a name. */
+static int make_voids(struct view *v, struct err *e)
+{
+    int fd;
+
+    if (mkdirat(v->root, ".void", 0) < 0)
+        return err_sys(e, "mkdirat(2)", errno, "cannot make a mask");
+    fd = openat(v->root, ".file", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
+    if (fd < 0)
+        return err_sys(e, "open(2)", errno, "cannot make a mask");
+    (void)close(fd);
+    v->void_dir = openat(v->root, ".void", O_PATH | O_CLOEXEC);
+    v->void_file = openat(v->root, ".file", O_PATH | O_CLOEXEC);
+    if (v->void_dir < 0 || v->void_file < 0)
+        return err_sys(e, "open(2)", errno, "cannot make a mask");
+    return 0;
+}
+
+static int remove_voids(struct view *v, struct err *e)
+{
+    if (unlinkat(v->root, ".void", AT_REMOVEDIR) < 0 ||
+        unlinkat(v->root, ".file", 0) < 0)
+        return err_sys(e, "unlinkat(2)", errno, "cannot finish the masks");
+    (void)close(v->void_dir);
+    (void)close(v->void_file);
+    return 0;
+}
+
+static int seal(const struct view *v, const struct step *s, struct err *e)
+{
+    scoped(drop_fd) int fd = view_open(v, s->path, O_RDONLY | O_DIRECTORY);
+    int r = fd < 0 ? fd : 0;
+
+    /* Let the path through to what is granted inside, list nothing. */
+    if (r == 0 && s->kind == STEP_HOLLOW && fchmod(fd, 0111) < 0)
+        r = -errno;
+    if (r == 0)
+        r = mount_set(fd, MXC_ATTR_RDONLY, 0);
+    if (r < 0)
+        return err_sys(e, "mount_setattr(2)", -r, "cannot seal '%s'",
+                       s->path);
+    return 0;
+}
+
+/* The OOM killer shall take the sandbox, all of it, before anything of the
+ * host; children inherit it and may only raise it (proc_pid_oom_score_adj(5)).
+ * Must happen while /proc is still writable. */
+static int volunteer_for_oom(const struct view *v, struct err *e)
+{
+    scoped(drop_fd) int fd = openat(v->root, "proc/self/oom_score_adj",
+                                    O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0 && errno == ENOENT)
+        return 0;                       /* policy denies /proc */
+    if (fd < 0 || write(fd, "1000", 4) != 4)
+        return err_sys(e, "write(2)", errno, "cannot set oom_score_adj");
+    return 0;
+}
+
+int launch_build_view(const struct plan_view *plan, struct err *e)
+{
+    struct view v = { .root = -1, .void_dir = -1, .void_file = -1 };
+    struct step s = plan_step(plan, 0);
+    int r = mount_make_private();
+
+    if (r < 0)
+        return err_sys(e, "mount(2)", -r, "cannot make mounts private");
+    if (make_root(&v, &s, e) < 0 || make_voids(&v, e) < 0)
+        return -1;
+    for (size_t i = 1; i < plan->head.nsteps; i++) {
+        s = plan_step(plan, i);
+        if (s.kind == STEP_FILE && strncmp(s.path, "/proc/", 6) == 0)
+            continue;
+        if (view_apply(&v, &s, e) < 0)
+            return -1;
+    }
+    if (remove_voids(&v, e) < 0 || volunteer_for_oom(&v, e) < 0)
+        return -1;
+    for (size_t i = 1; i < plan->head.nsteps; i++) {
+        s = plan_step(plan, i);
+        if (s.kind == STEP_FILE && strncmp(s.path, "/proc/", 6) == 0 &&
+            view_apply(&v, &s, e) < 0)
+            return -1;
+        if ((s.kind == STEP_PROC || s.kind == STEP_HOLLOW) &&
+            seal(&v, &s, e) < 0)
+            return -1;
+    }
+    r = mount_pivot(v.root);
+    (void)close(v.root);
+    if (r < 0)
+        return err_sys(e, "pivot_root(2)", -r, "cannot enter the new root");
+    return 0;
+}
