@@ -1,0 +1,273 @@
+/* loop.c - one poll(2) over everything that can end or steer a run. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "launch/proto.h"
+#include "supervise/supervise.h"
+
+struct loop {
+    const struct plan_view *plan;
+    struct sandbox *sandbox;
+    struct result *result;
+    struct watch *watch;
+    struct tty *tty;
+    int signals;
+    uint64_t started_ms;        /* 0: the workload does not run yet */
+    bool ended;
+};
+
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void end(struct loop *l, enum outcome outcome, int exit_code)
+{
+    l->result->outcome = outcome;
+    l->result->exit_code = exit_code;
+    l->ended = true;
+}
+
+static void tell_launcher(const struct loop *l, uint32_t msg, int32_t status)
+{
+    struct launch_record rec = { .msg = msg, .status = status };
+
+    (void)send(l->sandbox->status, &rec, sizeof(rec),
+               MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* The launcher is inside the sandbox: its record is copied field by field,
+ * text cut where it must end, numbers held to their range. */
+static void take_err(struct err *out, const struct err *in)
+{
+    *out = *in;
+    out->op[sizeof(out->op) - 1] = '\0';
+    out->where[sizeof(out->where) - 1] = '\0';
+    out->hint[sizeof(out->hint) - 1] = '\0';
+    out->msg[sizeof(out->msg) - 1] = '\0';
+}
+
+/* Receives one record, and the terminal's master with MSG_READY. */
+static ssize_t receive(const struct loop *l, struct launch_record *rec,
+                       int *fd)
+{
+    struct iovec iov = { .iov_base = rec, .iov_len = sizeof(*rec) };
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1,
+                        .msg_control = control.room,
+                        .msg_controllen = sizeof(control.room) };
+    ssize_t n = recvmsg(l->sandbox->status, &m, MSG_CMSG_CLOEXEC);
+    const struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+
+    *fd = -1;
+    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+        c->cmsg_len == CMSG_LEN(sizeof(int)))
+        memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+    return n;
+}
+
+/* Every wall stands; now the watches and the terminal, then the word. */
+static void on_ready(struct loop *l, int master)
+{
+    struct err *e = &l->result->err;
+
+    if (watch_create(l->plan, &l->watch, e) < 0 ||
+        (l->plan->head.flags & PLAN_TTY && master >= 0 &&
+         tty_create(master, &l->tty, e) < 0)) {
+        end(l, OUTCOME_FAILED, EXIT_MXC);
+        return;
+    }
+    tell_launcher(l, MSG_GO, 0);
+    l->started_ms = now_ms();
+}
+
+static void on_exited(struct loop *l, int status)
+{
+    l->result->duration_ms = now_ms() - l->started_ms;
+    if (WIFSIGNALED(status)) {
+        l->result->signal = WTERMSIG(status);
+        end(l, OUTCOME_SIGNALED, 128 + WTERMSIG(status));
+    } else {
+        end(l, OUTCOME_EXITED, WEXITSTATUS(status));
+    }
+}
+
+static void on_gone(struct loop *l)
+{
+    err_set(&l->result->err, ERR_BACKEND_ERROR,
+            l->started_ms ? "the sandbox was killed from outside before its "
+                            "workload ended"
+                          : "the sandbox's set-up died; nothing was run");
+    err_hint(&l->result->err, "look for an out-of-memory kill in the "
+                              "kernel's log");
+    end(l, OUTCOME_FAILED, EXIT_MXC);
+}
+
+static void on_message(struct loop *l)
+{
+    struct launch_record rec;
+    int fd;
+    ssize_t n = receive(l, &rec, &fd);
+
+    if (n != (ssize_t)sizeof(rec)) {
+        on_gone(l);
+        return;
+    }
+    if (fd >= 0 && rec.msg != MSG_READY)
+        (void)close(fd);
+    switch (rec.msg) {
+    case MSG_READY:
+        if (!l->started_ms)
+            on_ready(l, fd);
+        break;
+    case MSG_FAILED:
+        take_err(&l->result->err, &rec.err);
+        end(l, OUTCOME_FAILED, EXIT_MXC);
+        break;
+    case MSG_NOT_STARTED:
+        take_err(&l->result->err, &rec.err);
+        end(l, OUTCOME_NOT_STARTED, rec.status == 127 ? 127 : 126);
+        break;
+    case MSG_EXITED:
+        on_exited(l, rec.status);
+        break;
+    case MSG_STARTED:
+    default:
+        break;
+    }
+}
+
+static void on_signal(struct loop *l)
+{
+    struct signalfd_siginfo si;
+
+    if (read(l->signals, &si, sizeof(si)) != (ssize_t)sizeof(si))
+        return;
+    if (si.ssi_signo == SIGWINCH && l->tty) {
+        tty_resize(l->tty);
+        return;
+    }
+    if (!l->started_ms) {
+        /* Nothing runs yet: end as a program without a handler would. */
+        err_set(&l->result->err, ERR_BACKEND_ERROR,
+                "interrupted by signal %u before the workload started",
+                si.ssi_signo);
+        end(l, OUTCOME_FAILED, 128 + (int)si.ssi_signo);
+        return;
+    }
+    if (si.ssi_signo == SIGTSTP) {
+        /* Stop both: the shell sees us stopped, and `fg` wakes us. */
+        tell_launcher(l, MSG_SIGNAL, SIGSTOP);
+        (void)raise(SIGSTOP);
+        tell_launcher(l, MSG_SIGNAL, SIGCONT);
+        return;
+    }
+    tell_launcher(l, MSG_SIGNAL, (int32_t)si.ssi_signo);
+}
+
+static void on_timeout(struct loop *l)
+{
+    l->result->duration_ms = now_ms() - l->started_ms;
+    err_set(&l->result->err, ERR_BACKEND_ERROR,
+            "the workload was killed after its timeout of %llu ms",
+            (unsigned long long)l->plan->head.timeout_ms);
+    end(l, OUTCOME_TIMED_OUT, EXIT_TIMED_OUT);
+}
+
+/* How long poll(2) may wait: -1 for ever, 0 when the time is up. */
+static int wait_ms(const struct loop *l)
+{
+    const uint64_t limit = l->plan->head.timeout_ms;
+    uint64_t spent;
+
+    if (!limit || !l->started_ms)
+        return -1;
+    spent = now_ms() - l->started_ms;
+    if (spent >= limit)
+        return 0;
+    return limit - spent > 1000000 ? 1000000 : (int)(limit - spent);
+}
+
+static void on_watch(struct loop *l)
+{
+    if (watch_check(l->watch, &l->result->err) == 0)
+        return;
+    l->result->duration_ms = now_ms() - l->started_ms;
+    end(l, OUTCOME_STOPPED, EXIT_MXC);
+}
+
+static void turn(struct loop *l)
+{
+    struct pollfd p[3 + 4] = {
+        { .fd = l->sandbox->status, .events = POLLIN },
+        { .fd = l->signals, .events = POLLIN },
+        { .fd = watch_fd(l->watch), .events = POLLIN },
+    };
+    size_t n = 3 + (l->tty ? tty_poll(l->tty, p + 3) : 0);
+    int wait = wait_ms(l);
+
+    if (poll(p, n, wait) < 0 && errno != EINTR) {
+        err_sys(&l->result->err, "poll(2)", errno, "cannot supervise");
+        end(l, OUTCOME_FAILED, EXIT_MXC);
+        return;
+    }
+    /* A policy that can no longer be held comes before everything else. */
+    if (p[2].revents)
+        on_watch(l);
+    if (!l->ended && p[0].revents)
+        on_message(l);
+    if (!l->ended && wait_ms(l) == 0)
+        on_timeout(l);
+    if (!l->ended && p[1].revents)
+        on_signal(l);
+    if (l->tty && n > 3)
+        tty_serve(l->tty, p + 3, n - 3);
+}
+
+/* Taken before the sandbox is spawned, so that none is lost. */
+static int take_signals(void)
+{
+    static const int list[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1,
+                                SIGUSR2, SIGWINCH, SIGTSTP, SIGALRM };
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    for (size_t i = 0; i < ARRAY_LEN(list); i++)
+        (void)sigaddset(&set, list[i]);
+    (void)sigprocmask(SIG_SETMASK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+void supervise(const struct plan_view *plan, struct sandbox *s,
+               struct result *out)
+{
+    struct loop l = { .plan = plan, .sandbox = s, .result = out,
+                      .signals = take_signals() };
+
+    *out = (struct result){ .exit_code = EXIT_MXC };
+    if (l.signals < 0) {
+        err_sys(&out->err, "signalfd(2)", errno, "cannot supervise");
+        l.ended = true;
+    }
+    while (!l.ended)
+        turn(&l);
+    /* Whatever the reason: gone first, told afterwards. */
+    sandbox_kill(s);
+    if (l.tty)
+        tty_drain(l.tty);
+    tty_destroy(l.tty);
+    watch_destroy(l.watch);
+}

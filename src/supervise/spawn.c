@@ -1,0 +1,163 @@
+/* spawn.c - the launcher, in new namespaces, by one clone(2) and one exec. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/compat.h"
+#include "launch/proto.h"
+#include "supervise/supervise.h"
+#include "sys/caps.h"
+#include "sys/userns.h"
+
+enum { CHILD_STACK = 64 * 1024 };
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+
+#define NAMESPACES                                                       \
+    (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |         \
+     CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP)
+
+/* What the launcher needs inside its namespaces, until its walls stand:
+ * mounts and names, the loopback interface, its own limits of namespaces,
+ * and dropping the bounding set. */
+#define LAUNCHER_CAPS                                                    \
+    (1ull << CAP_SYS_ADMIN | 1ull << CAP_NET_ADMIN |                     \
+     1ull << CAP_SYS_RESOURCE | 1ull << CAP_SETPCAP)
+
+struct child {
+    const char *launcher;
+    uint32_t uid, gid;
+    int plan_fd;
+    int status_fd;
+    const char *op;
+    int sys;
+};
+
+static int child_fail(struct child *c, const char *op, int sys)
+{
+    c->op = op;
+    c->sys = sys;
+    return 1;
+}
+
+/* Shares the supervisor's memory and stops it until the exec: only system
+ * calls from here on. */
+static int child_main(void *arg)
+{
+    static char *const argv[] = { "mxc-init", NULL };
+    static char *const envp[] = { NULL };
+    struct child *c = arg;
+    const char *op;
+    int r = userns_map_self(c->uid, c->gid, &op);
+
+    if (r < 0)
+        return child_fail(c, op, -r);
+    r = caps_keep(LAUNCHER_CAPS);
+    if (r < 0)
+        return child_fail(c, "capset(2)", -r);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        return child_fail(c, "prctl(2)", errno);
+    /* The descriptors were moved out of the way of 3 and 4 before. */
+    if (dup2(c->plan_fd, LAUNCH_PLAN_FD) < 0 ||
+        dup2(c->status_fd, LAUNCH_STATUS_FD) < 0)
+        return child_fail(c, "dup2(2)", errno);
+    (void)execve(c->launcher, argv, envp);
+    return child_fail(c, "execve(2)", errno);
+}
+
+static int move_up(int *fd)
+{
+    int up = fcntl(*fd, F_DUPFD_CLOEXEC, 10);
+
+    if (up < 0)
+        return -errno;
+    (void)close(*fd);
+    *fd = up;
+    return 0;
+}
+
+/* A root caller's supplementary groups would go on working inside; others
+ * cannot drop theirs (user_namespaces(7)), and keep them for granted paths
+ * only. */
+static void drop_groups(void)
+{
+    if (geteuid() == 0)
+        (void)setgroups(0, NULL);
+}
+
+static int explain(const struct child *c, struct err *e)
+{
+    if (strcmp(c->op, "execve(2)") == 0)
+        return err_sys(e, c->op, c->sys, "cannot execute '%s'", c->launcher);
+    err_sys(e, "write(2)", c->sys, "cannot enter the user namespace (%s)",
+            c->op);
+    e->code = ERR_BACKEND_UNAVAILABLE;
+    return err_hint(e, "a security module may forbid it; `mxc doctor` tells "
+                       "more");
+}
+
+int sandbox_spawn(const struct plan_view *plan, const char *launcher,
+                  int plan_fd, struct sandbox *out, struct err *e)
+{
+    static char stack[CHILD_STACK] __attribute__((aligned(16)));
+    struct child c = { .launcher = launcher, .uid = plan->head.uid,
+                       .gid = plan->head.gid };
+    scoped(drop_fd) int plan_copy = fcntl(plan_fd, F_DUPFD_CLOEXEC, 10);
+    scoped(drop_fd) int ours = -1;
+    scoped(drop_fd) int theirs = -1;
+    int pair[2], pidfd = -1;
+    pid_t pid;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return err_sys(e, "socketpair(2)", errno, "cannot start");
+    ours = pair[0];
+    theirs = pair[1];
+    if (plan_copy < 0 || move_up(&theirs) < 0)
+        return err_sys(e, "fcntl(2)", errno, "cannot start");
+    c.plan_fd = plan_copy;
+    c.status_fd = theirs;
+    drop_groups();
+    pid = clone(child_main, stack + sizeof(stack),
+                CLONE_VM | CLONE_VFORK | CLONE_PIDFD | NAMESPACES | SIGCHLD,
+                &c, &pidfd);
+    if (pid < 0)
+        return userns_explain(errno, e);
+    if (c.op) {
+        (void)waitpid(pid, NULL, __WALL);
+        (void)close(pidfd);
+        return explain(&c, e);
+    }
+    *out = (struct sandbox){ .pidfd = pidfd, .pid = pid,
+                             .status = take_fd(&ours) };
+    return 0;
+}
+
+void sandbox_kill(struct sandbox *s)
+{
+    siginfo_t info;
+
+    if (s->pidfd < 0)
+        return;
+    (void)syscall(SYS_pidfd_send_signal, s->pidfd, SIGKILL, NULL, 0);
+    /* Returns only when the kernel has reaped every process of the
+     * namespace (pid_namespaces(7)). */
+    while (waitid(P_PIDFD, (id_t)s->pidfd, &info, WEXITED) < 0 &&
+           errno == EINTR)
+        continue;
+    (void)close(s->pidfd);
+    (void)close(s->status);
+    s->pidfd = -1;
+    s->status = -1;
+}

@@ -1,0 +1,178 @@
+/* tty.c - PTY mode: bytes between the caller's streams and the sandbox's
+ * terminal.
+ *
+ * The caller's terminal is put into raw mode and given back as it was.  The
+ * caller's descriptors stay blocking (their flags are shared with the
+ * caller): a write happens only after poll(2) said so, in small pieces. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "supervise/supervise.h"
+
+enum { ROOM = 64 * 1024, PIECE = 4096 };
+
+struct lane {
+    int from, to;               /* -1: ended */
+    size_t start, end;
+    char room[ROOM];
+};
+
+struct tty {
+    int master;
+    bool is_raw;
+    bool said_eof;
+    struct termios saved;
+    struct lane in, out;
+};
+
+static void make_raw(struct tty *t)
+{
+    struct termios raw;
+
+    if (!isatty(0) || tcgetattr(0, &t->saved) < 0)
+        return;
+    raw = t->saved;
+    cfmakeraw(&raw);
+    t->is_raw = tcsetattr(0, TCSANOW, &raw) == 0;
+}
+
+int tty_create(int master, struct tty **out, struct err *e)
+{
+    struct tty *t = calloc(1, sizeof(*t));
+
+    if (!t)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    if (fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK) < 0) {
+        free(t);
+        return err_sys(e, "fcntl(2)", errno, "cannot use the terminal");
+    }
+    t->master = master;
+    t->in.from = 0;
+    t->in.to = master;
+    t->out.from = master;
+    t->out.to = 1;
+    tty_resize(t);
+    make_raw(t);
+    *out = t;
+    return 0;
+}
+
+void tty_resize(struct tty *t)
+{
+    struct winsize w = { .ws_row = 24, .ws_col = 80 };
+
+    for (int fd = 0; fd < 3; fd++)
+        if (ioctl(fd, TIOCGWINSZ, &w) == 0)
+            break;
+    (void)ioctl(t->master, TIOCSWINSZ, &w);
+}
+
+size_t tty_poll(const struct tty *t, void *pollfds)
+{
+    struct pollfd *p = pollfds;
+    const struct lane *lanes[] = { &t->in, &t->out };
+    size_t n = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(lanes); i++) {
+        const struct lane *l = lanes[i];
+
+        p[n++] = (struct pollfd){
+            .fd = l->end < ROOM ? l->from : -1, .events = POLLIN };
+        p[n++] = (struct pollfd){
+            .fd = l->start < l->end ? l->to : -1, .events = POLLOUT };
+    }
+    return n;
+}
+
+static void fill(struct lane *l)
+{
+    ssize_t n = read(l->from, l->room + l->end, ROOM - l->end);
+
+    if (n > 0)
+        l->end += (size_t)n;
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        l->from = -1;                   /* EIO: the last slave was closed */
+}
+
+static void empty(struct lane *l)
+{
+    size_t want = l->end - l->start;
+    ssize_t n = write(l->to, l->room + l->start, want < PIECE ? want : PIECE);
+
+    if (n > 0)
+        l->start += (size_t)n;
+    else if (n < 0 && errno != EAGAIN && errno != EINTR)
+        l->start = l->end;              /* nobody reads: drop, do not stall */
+    if (l->start == l->end)
+        l->start = l->end = 0;
+}
+
+/* The end of a piped input is what ^D at a line's start is to a terminal. */
+static void say_eof(struct tty *t)
+{
+    static const char eot = 4;
+
+    if (t->in.from >= 0 || t->in.start < t->in.end || t->said_eof)
+        return;
+    if (write(t->master, &eot, 1) == 1 || errno != EAGAIN)
+        t->said_eof = true;
+}
+
+void tty_serve(struct tty *t, const void *pollfds, size_t n)
+{
+    const struct pollfd *p = pollfds;
+    struct lane *lanes[] = { &t->in, &t->out };
+
+    for (size_t i = 0; i < ARRAY_LEN(lanes) && 2 * i + 1 < n; i++) {
+        if (p[2 * i].fd >= 0 && p[2 * i].revents)
+            fill(lanes[i]);
+        if (p[2 * i + 1].fd >= 0 && p[2 * i + 1].revents)
+            empty(lanes[i]);
+    }
+    say_eof(t);
+}
+
+/* After the end: what the workload wrote before it is still in the PTY. */
+void tty_drain(struct tty *t)
+{
+    enum { PATIENCE_MS = 2000 };
+
+    for (;;) {
+        struct pollfd p = { .fd = 1, .events = POLLOUT };
+
+        if (t->out.from >= 0 && t->out.end < ROOM) {
+            size_t before = t->out.end;
+
+            fill(&t->out);
+            if (t->out.end == before)
+                t->out.from = -1;
+        }
+        if (t->out.start == t->out.end) {
+            if (t->out.from < 0)
+                return;
+            continue;
+        }
+        /* A reader that stopped reading must not keep us for ever. */
+        if (poll(&p, 1, PATIENCE_MS) <= 0)
+            return;
+        empty(&t->out);
+    }
+}
+
+void tty_destroy(struct tty *t)
+{
+    if (!t)
+        return;
+    /* TCSAFLUSH: replies of the terminal to what the workload printed must
+     * not reach the caller's shell as if typed. */
+    if (t->is_raw)
+        (void)tcsetattr(0, TCSAFLUSH, &t->saved);
+    (void)close(t->master);
+    free(t);
+}

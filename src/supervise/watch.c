@@ -1,0 +1,170 @@
+/* watch.c - a mask stands on a name; when the host gives that name to another
+ * object, the mask is gone (rename(2) and unlink(2) on a name that is a mount
+ * point elsewhere detach the mount).  So the names are watched, and the run
+ * is stopped when one of them changes: fail closed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "supervise/supervise.h"
+
+struct watched {
+    int root;                   /* O_PATH */
+    const char *root_path;
+    const char *rest;
+    uint64_t dev, ino;          /* ino 0: must not exist */
+};
+
+struct watch {
+    int fd;
+    size_t n;
+    struct watched item[];
+};
+
+#define EVENTS                                                            \
+    (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | \
+     IN_MOVE_SELF | IN_ONLYDIR)
+
+/* Watch the directory of every component that exists. */
+static int watch_dirs(const struct watch *w, const struct watched *it,
+                      struct err *e)
+{
+    size_t at = 0;
+
+    for (;;) {
+        char dir[4096], link[64];
+        scoped(drop_fd) int fd = -1;
+
+        if (at >= sizeof(dir))
+            return err_set(e, ERR_BACKEND_ERROR, "path too long to watch");
+        memcpy(dir, it->rest, at);
+        dir[at] = '\0';
+        fd = openat(it->root, at ? dir : ".", O_PATH | O_DIRECTORY |
+                    O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+            return 0;
+        (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        if (fd < 0 || inotify_add_watch(w->fd, link, EVENTS) < 0) {
+            err_sys(e, "inotify_add_watch(2)", errno,
+                    "cannot watch '%s/%s'", it->root_path, dir);
+            return err_hint(e, "raise fs.inotify.max_user_watches");
+        }
+        if (it->rest[at] == '/')
+            at++;
+        at += strcspn(it->rest + at, "/");
+        if (it->rest[at] == '\0')
+            return 0;
+    }
+}
+
+static int changed(const struct watched *it, struct err *e)
+{
+    err_set(e, ERR_BACKEND_ERROR,
+            "'%s/%s' was %s on the host while the sandbox ran",
+            strcmp(it->root_path, "/") == 0 ? "" : it->root_path, it->rest,
+            it->ino ? "replaced" : "created");
+    return err_hint(e, "the policy restricts this path and could no longer "
+                       "be held, so the run was stopped");
+}
+
+static int check_item(const struct watched *it, struct err *e)
+{
+    struct stat st;
+
+    if (fstatat(it->root, it->rest, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+        /* Gone is as good as denied, until something else appears there:
+         * then the object differs. */
+        if (errno == ENOENT || errno == ENOTDIR || errno == EACCES)
+            return 0;
+        return changed(it, e);
+    }
+    if (it->ino == 0 || (uint64_t)st.st_ino != it->ino ||
+        (uint64_t)st.st_dev != it->dev)
+        return changed(it, e);
+    return 0;
+}
+
+int watch_check(struct watch *w, struct err *e)
+{
+    char events[16384] __attribute__((aligned(8)));
+
+    while (read(w->fd, events, sizeof(events)) > 0)
+        continue;                       /* what happened is looked up below */
+    for (size_t i = 0; i < w->n; i++) {
+        /* New directories on the way to a missing name first, so that
+         * nothing happens unseen between the two looks. */
+        if (w->item[i].ino == 0 && watch_dirs(w, &w->item[i], e) < 0)
+            return -1;
+        if (check_item(&w->item[i], e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int open_item(struct watch *w, const struct step *s, struct err *e)
+{
+    struct watched *it = &w->item[w->n];
+
+    *it = (struct watched){ .root_path = s->path, .rest = s->text,
+                            .dev = s->num[0], .ino = s->num[1] };
+    it->root = open(s->path, O_PATH | O_CLOEXEC);
+    if (it->root < 0)
+        return err_sys(e, "open(2)", errno, "cannot watch '%s'", s->path);
+    w->n++;
+    return watch_dirs(w, it, e);
+}
+
+int watch_create(const struct plan_view *plan, struct watch **out,
+                 struct err *e)
+{
+    size_t count = plan_count(plan, STEP_WATCH);
+    struct watch *w;
+
+    *out = NULL;
+    if (count == 0)
+        return 0;
+    w = calloc(1, sizeof(*w) + count * sizeof(w->item[0]));
+    if (!w)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    w->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (w->fd < 0) {
+        err_sys(e, "inotify_init1(2)", errno, "cannot watch denied paths");
+        free(w);
+        return err_hint(e, "raise fs.inotify.max_user_instances");
+    }
+    for (size_t i = 0; i < plan->head.nsteps; i++) {
+        struct step s = plan_step(plan, i);
+
+        if (s.kind == STEP_WATCH && open_item(w, &s, e) < 0) {
+            watch_destroy(w);
+            return -1;
+        }
+    }
+    /* What changed between the plan and the watches is seen here. */
+    if (watch_check(w, e) < 0) {
+        watch_destroy(w);
+        return -1;
+    }
+    *out = w;
+    return 0;
+}
+
+int watch_fd(const struct watch *w)
+{
+    return w ? w->fd : -1;
+}
+
+void watch_destroy(struct watch *w)
+{
+    if (!w)
+        return;
+    for (size_t i = 0; i < w->n; i++)
+        (void)close(w->item[i].root);
+    (void)close(w->fd);
+    free(w);
+}
