@@ -1,0 +1,80 @@
+/* host.c - the facts about machine and caller that planning uses. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "api/prepare.h"
+#include "base/num.h"
+#include "sys/landlock.h"
+
+static int random_hex(struct arena *a, char out[33], struct err *e)
+{
+    static const char hex[] = "0123456789abcdef";
+    unsigned char raw[16];
+
+    (void)a;
+    if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
+        return err_sys(e, "getrandom(2)", errno, "cannot make an id");
+    for (size_t i = 0; i < sizeof(raw); i++) {
+        out[2 * i] = hex[raw[i] >> 4];
+        out[2 * i + 1] = hex[raw[i] & 15];
+    }
+    out[32] = '\0';
+    return 0;
+}
+
+static int make_ids(struct arena *a, struct host *h, struct err *e)
+{
+    char id[33];
+
+    if (random_hex(a, id, e) < 0)
+        return -1;
+    h->machine_id = arena_strdup(a, id);
+    if (random_hex(a, id, e) < 0)
+        return -1;
+    h->boot_id = arena_printf(a, "%.8s-%.4s-4%.3s-8%.3s-%.12s\n", id, id + 8,
+                              id + 13, id + 17, id + 20);
+    if (!h->machine_id || !h->boot_id)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    return 0;
+}
+
+/* pid_max became a property of the pid namespace in Linux 6.14. */
+static bool kernel_is_at_least(unsigned major, unsigned minor)
+{
+    struct utsname u;
+    unsigned a = 0, b = 0;
+
+    if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &a, &b) != 2)
+        return false;
+    return a > major || (a == major && b >= minor);
+}
+
+static uint64_t hard_limit(int resource)
+{
+    struct rlimit r;
+
+    return getrlimit(resource, &r) < 0 ? 0 : (uint64_t)r.rlim_max;
+}
+
+int host_look(struct arena *a, struct host *out, struct err *e)
+{
+    struct host h = {
+        .landlock_abi = landlock_abi(),
+        .has_pid_limit = kernel_is_at_least(6, 14),
+        .uid = geteuid(),
+        .gid = getegid(),
+        .nofile_hard = hard_limit(RLIMIT_NOFILE),
+        .nproc_hard = hard_limit(RLIMIT_NPROC),
+    };
+
+    if (make_ids(a, &h, e) < 0)
+        return -1;
+    *out = h;
+    return 0;
+}

@@ -1,0 +1,212 @@
+/* paths.c - what the host says about the policy's paths. */
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/prepare.h"
+#include "backends/native/base.h"
+#include "sys/hostpath.h"
+
+enum { MAX_DANGLING = 8 };
+
+static int refuse(struct err *e, const struct fs_rule *r, const char *what,
+                  const char *hint)
+{
+    err_set(e, ERR_POLICY_VALIDATION, "path '%s' %s", r->path, what);
+    err_hint(e, "%s", hint);
+    return err_where(e, "%s", r->origin);
+}
+
+/* The kernel's own trees are the sandbox's own, never the host's. */
+static int check_special(const struct fs_rule *r, struct err *e)
+{
+    static const char *const own[] = { "/proc", "/dev" };
+
+    if (r->access == ACCESS_DENY)
+        return strcmp(r->path, "/") == 0
+                   ? refuse(e, r, "cannot be denied: nothing could run",
+                            "deny the directories that matter")
+                   : 0;
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        if (path_is_within(r->path, own[i]) ||
+            (r->at.real && path_is_within(r->at.real, own[i])))
+            return refuse(e, r, "belongs to the sandbox itself and cannot "
+                          "be granted from the host", "leave it out; the "
+                          "sandbox has a /dev and a /proc of its own");
+    if (r->access == ACCESS_WRITE && r->at.real &&
+        path_is_within(r->at.real, "/sys"))
+        return refuse(e, r, "cannot be granted for writing",
+                      "grant it read-only");
+    return 0;
+}
+
+static int check_delegation(const struct fs_rule *r, struct err *e)
+{
+    bool write = r->access == ACCESS_WRITE;
+
+    if (r->access == ACCESS_DENY || !r->at.exists ||
+        hostpath_access(r->path, write) == 0)
+        return 0;
+    err_set(e, ERR_POLICY_VALIDATION,
+            "path '%s' cannot be granted: the invoking user does not have "
+            "%s access to it", r->path, write ? "read and write" : "read");
+    err_hint(e, "a sandbox never gets more than its caller has");
+    return err_where(e, "%s", r->origin);
+}
+
+static int look(struct arena *a, struct policy *p, size_t i, unsigned depth,
+                struct err *e)
+{
+    struct hostpath h;
+    struct fs_rule *r = &p->rule[i];
+
+    if (hostpath_look(a, r->path, &h, e) < 0)
+        return -1;
+    r->at = (struct fs_object){
+        .exists = h.exists, .is_dir = h.is_dir, .is_file = h.is_file,
+        .dev = h.exists ? h.dev : 0, .ino = h.exists ? h.ino : 0,
+        .nlink = h.nlink, .real = h.real, .rest = h.rest,
+    };
+    if (path_has_dotdot(r->path)) {
+        /* What ".." means depends on the symlinks before it: only the kernel
+         * can tell, and only for what exists. */
+        if (!h.exists)
+            return refuse(e, r, "has '..' and does not exist",
+                          "write the path without '..'");
+        r->path = h.real;
+    }
+    if (r->access != ACCESS_DENY || !h.dangling)
+        return 0;
+    if (depth == MAX_DANGLING || h.dangling[0] != '/')
+        return refuse(e, r, "is a symlink that leads nowhere",
+                      "remove the link");
+    if (policy_add_path(p, a, ACCESS_DENY, h.dangling, r->origin, e) < 0)
+        return -1;
+    return look(a, p, p->nrules - 1, depth + 1, e);
+}
+
+/* "/" as a grant: every directory of the root but those that the sandbox has
+ * of its own.  One level, so that the sandbox's /proc, /dev, /tmp and /run
+ * stand beside what is granted. */
+static int expand_root(struct arena *a, struct policy *p, size_t i,
+                       struct err *e)
+{
+    static const char *const own[] = { ".", "..", "proc", "dev", "sys", "tmp",
+                                       "run", "lost+found" };
+    const struct fs_rule root = p->rule[i];
+    const struct dirent *d;
+    DIR *dir = opendir("/");
+    int r = 0;
+
+    if (!dir)
+        return err_sys(e, "opendir(3)", errno, "cannot list '/'");
+    p->rule[i] = p->rule[--p->nrules];
+    while (r == 0 && (d = readdir(dir)) != NULL) {
+        bool skip = d->d_type == DT_LNK;
+
+        for (size_t k = 0; k < ARRAY_LEN(own) && !skip; k++)
+            skip = strcmp(d->d_name, own[k]) == 0;
+        if (!skip) {
+            const char *path = arena_printf(a, "/%s", d->d_name);
+
+            r = path ? policy_add_path(p, a, root.access, path, root.origin,
+                                       e)
+                     : err_set(e, ERR_BACKEND_ERROR, "out of memory");
+            /* What the caller may not see is not part of "everything". */
+            if (r == 0 && hostpath_access(path, false) < 0)
+                p->nrules--;
+        }
+    }
+    (void)closedir(dir);
+    return r;
+}
+
+static int look_for_aliases(struct arena *a, struct policy *p, struct err *e)
+{
+    bool is_strict = false;
+    struct mountinfo *m;
+
+    for (size_t i = 0; i < p->nrules; i++)
+        is_strict |= p->rule[i].access != ACCESS_WRITE && !p->rule[i].base;
+    if (!is_strict)
+        return 0;
+    if (mountinfo_read(a, &m, e) < 0)
+        return -1;
+    for (size_t i = 0; i < p->nrules; i++) {
+        struct fs_object *at = &p->rule[i].at;
+
+        if (p->rule[i].access != ACCESS_WRITE && !p->rule[i].base &&
+            mountinfo_aliases(a, m, at->real, &at->alias, &at->naliases,
+                              e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int check_links(struct arena *a, const struct policy *p, struct err *e)
+{
+    const char **dirs = arena_array(a, p->nrules + 1, sizeof(*dirs));
+    const char *found = NULL;
+    size_t n = 0;
+
+    if (p->hard_links != LINKS_REFUSE)
+        return 0;
+    if (!dirs)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    for (size_t i = 0; i < p->nrules; i++)
+        if (p->rule[i].access == ACCESS_WRITE && p->rule[i].at.exists)
+            dirs[n++] = p->rule[i].at.real;
+    if (hostpath_outside_link(a, dirs, n, &found, e) < 0)
+        return -1;
+    if (!found)
+        return 0;
+    err_set(e, ERR_POLICY_VALIDATION,
+            "file '%s' has hard links outside of the writable paths", found);
+    err_hint(e, "break the link (copy the file over itself): writing here "
+                "would change the other file too");
+    return err_where(e, "filesystem.hardLinks");
+}
+
+int paths_look(struct arena *a, struct policy *p, struct err *e)
+{
+    for (size_t i = 0; i < p->nrules; i++)
+        if (p->rule[i].access != ACCESS_DENY && p->rule[i].path[1] == '\0') {
+            if (expand_root(a, p, i, e) < 0)
+                return -1;
+            i--;
+        }
+    for (size_t i = 0, n = p->nrules; i < n; i++) {
+        if (look(a, p, i, 0, e) < 0 ||
+            check_special(&p->rule[i], e) < 0 ||
+            check_delegation(&p->rule[i], e) < 0)
+            return -1;
+    }
+    if (look_for_aliases(a, p, e) < 0)
+        return -1;
+    return check_links(a, p, e);
+}
+
+/* The base is ours and simple: an lstat(2) each instead of a full look. */
+int paths_add_base(struct arena *a, struct policy *p, struct err *e)
+{
+    for (const char *const *b = native_base; *b; b++) {
+        struct stat st;
+        struct fs_rule *r;
+
+        if (lstat(*b, &st) < 0 || S_ISLNK(st.st_mode))
+            continue;
+        if (policy_add_path(p, a, ACCESS_READ, *b, "base", e) < 0)
+            return -1;
+        r = &p->rule[p->nrules - 1];
+        r->base = true;
+        r->at = (struct fs_object){
+            .exists = true, .is_dir = S_ISDIR(st.st_mode),
+            .is_file = S_ISREG(st.st_mode), .dev = (uint64_t)st.st_dev,
+            .ino = (uint64_t)st.st_ino, .nlink = (uint64_t)st.st_nlink,
+            .real = r->path,
+        };
+    }
+    return 0;
+}

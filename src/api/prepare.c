@@ -1,0 +1,228 @@
+/* prepare.c - see prepare.h. */
+#include "api/prepare.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backends/native/base.h"
+
+static int containment_of(const char *name, enum containment *out,
+                          struct err *e)
+{
+    for (int c = CONTAIN_PROCESS; c <= CONTAIN_ISOLATION_SESSION; c++)
+        if (strcmp(containment_name((enum containment)c), name) == 0) {
+            *out = (enum containment)c;
+            return 0;
+        }
+    return err_set(e, ERR_UNSUPPORTED_CONTAINMENT,
+                   "backend '%s' is not known", name);
+}
+
+static int start_policy(struct arena *a, const char *text, size_t len,
+                        const struct run_flags *f, struct policy *p,
+                        struct err *e)
+{
+    struct request *r;
+    const char *entry;
+
+    if (text)
+        return request_parse(a, text, len, &r, e) < 0
+                   ? -1 : policy_from_request(a, r, p, e);
+    policy_default(p);
+    entry = arena_printf(a, "TERM=%s", f->term ? f->term : "dumb");
+    if (!entry)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    if (policy_add_env(p, a, "PATH=" POLICY_DEFAULT_PATH, "default", e) < 0)
+        return -1;
+    return policy_add_env(p, a, entry, "default", e);
+}
+
+/* A name on the command line means what it means to the caller's shell. */
+static int add_path_flag(struct arena *a, struct policy *p, const char *cwd,
+                         const struct path_flag *f, struct err *e)
+{
+    static const char *const origins[] = { "--deny", "--ro", "--rw" };
+    const char *path = f->path;
+
+    if (path[0] == '\0')
+        return err_set(e, ERR_POLICY_VALIDATION, "%s: the path is empty",
+                       origins[f->access]);
+    if (path[0] != '/')
+        path = arena_printf(a, "%s/%s", cwd, path);
+    if (!path)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    return policy_add_path(p, a, f->access, path, origins[f->access], e);
+}
+
+static int set_cwd(struct arena *a, struct policy *p, const char *cwd,
+                   const char *wanted, struct err *e)
+{
+    const char *path = wanted[0] == '/' ? wanted
+                                        : arena_printf(a, "%s/%s", cwd,
+                                                       wanted);
+
+    p->cwd = path ? path_clean(a, path) : NULL;
+    p->cwd_origin = "--cwd";
+    if (!p->cwd || path_has_dotdot(p->cwd))
+        return err_set(e, ERR_POLICY_VALIDATION,
+                       "--cwd '%s': too long, or with '..'", wanted);
+    return 0;
+}
+
+static int apply_flags(struct arena *a, struct policy *p, const char *cwd,
+                       const struct run_flags *f, struct err *e)
+{
+    for (size_t i = 0; i < f->npaths; i++)
+        if (add_path_flag(a, p, cwd, &f->path[i], e) < 0)
+            return -1;
+    if (f->tools && tools_add(a, p, f, e) < 0)
+        return -1;
+    for (size_t i = 0; i < f->nenv; i++)
+        if (policy_add_env(p, a, f->env[i], "--env", e) < 0)
+            return -1;
+    if (f->cwd && set_cwd(a, p, cwd, f->cwd, e) < 0)
+        return -1;
+    if (f->backend && containment_of(f->backend, &p->containment, e) < 0)
+        return -1;
+    if (f->nargs) {
+        p->arg = f->arg;
+        p->nargs = f->nargs;
+        p->arg_origin = "command line";
+    }
+    /* A flag narrows: the shorter of two timeouts counts. */
+    if (f->has_timeout && (!p->timeout_ms || f->timeout_ms < p->timeout_ms)) {
+        p->timeout_ms = f->timeout_ms;
+        p->timeout_origin = "--timeout";
+        policy_need(p, FEAT_TIMEOUT, "--timeout", "a timeout");
+    }
+    if (f->tty) {
+        p->tty = true;
+        policy_need(p, FEAT_TTY, "--tty", "a terminal of its own");
+    }
+    p->die_with_parent = f->die_with_parent;
+    p->accept_missing = f->accept_missing;
+    return 0;
+}
+
+/* "/bin" and the like: a link where the host has a link. */
+static int add_links(struct arena *a, struct prepared *out, struct err *e)
+{
+    for (const char *const *l = native_links; *l; l++) {
+        char text[PATH_MAX];
+        ssize_t n = readlink(*l, text, sizeof(text) - 1);
+        bool is_taken = false;
+        const char *target;
+
+        for (size_t i = 0; i < out->places.n && !is_taken; i++)
+            is_taken = out->places.item[i].target &&
+                       (path_is_within(out->places.item[i].target, *l) ||
+                        (strncmp(*l, "/etc/", 5) == 0 &&
+                         strcmp(out->places.item[i].target, "/etc") == 0));
+        if (n <= 0 || is_taken)
+            continue;
+        target = arena_strndup(a, text, (size_t)n);
+        if (!target)
+            return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+        /* Anywhere among the steps: no other step goes through a link. */
+        if (plan_add(&out->plan, a, (struct step){ .kind = STEP_SYMLINK,
+                     .path = *l, .text = target }, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static const char *receipt_json(struct arena *a, const struct prepared *p)
+{
+    struct buf b = { .max = 1 << 20 };
+    char *text;
+
+    buf_puts(&b, "\"backend\":");
+    buf_json(&b, p->backend->name);
+    if (p->policy.label) {
+        buf_puts(&b, ",\"containerId\":");
+        buf_json(&b, p->policy.label);
+    }
+    buf_puts(&b, ",\"warnings\":[");
+    for (size_t i = 0; i < p->policy.nwarnings; i++) {
+        buf_puts(&b, i ? "," : "");
+        buf_json(&b, p->policy.warning[i]);
+    }
+    buf_puts(&b, "],\"receipt\":[");
+    for (const struct receipt_row *r = p->receipt; r->clause; r++) {
+        buf_puts(&b, r == p->receipt ? "{\"clause\":" : ",{\"clause\":");
+        buf_json(&b, r->clause);
+        buf_puts(&b, ",\"by\":");
+        buf_json(&b, r->by);
+        buf_puts(&b, ",\"state\":");
+        buf_json(&b, r->state);
+        buf_puts(&b, "}");
+    }
+    buf_puts(&b, "]");
+    text = b.failed ? NULL : arena_strdup(a, b.data);
+    buf_drop(&b);
+    return text;
+}
+
+static int finish(struct arena *a, const char *caller_cwd,
+                  struct prepared *p, struct err *e)
+{
+    p->cwd = policy_cwd(&p->policy, caller_cwd);
+    if (policy_finish_env(&p->policy, a, p->cwd, e) < 0 ||
+        paths_look(a, &p->policy, e) < 0 ||
+        paths_add_base(a, &p->policy, e) < 0 ||
+        fs_decide(a, p->policy.rule, &p->policy.nrules, &p->places, e) < 0 ||
+        p->backend->probe(&p->host, &p->policy, e) < 0 ||
+        p->backend->plan(&p->policy, &p->host, &p->places, p->cwd, a,
+                         &p->plan, e) < 0 ||
+        add_links(a, p, e) < 0)
+        return -1;
+    p->receipt = p->backend->receipt(&p->policy, &p->host, &p->places, a);
+    p->plan.receipt = p->receipt ? receipt_json(a, p) : NULL;
+    if (!p->plan.receipt)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    return 0;
+}
+
+/* Faults that are found after parsing know their JSON path: add the line. */
+static void locate(const char *text, size_t len, struct err *e)
+{
+    if (text && e->where[0] && !e->line)
+        request_locate(text, len, e->where, &e->line, &e->column);
+}
+
+int prepare(struct arena *a, const char *text, size_t len,
+            const struct run_flags *f, bool plan_only, struct prepared *out,
+            struct err *e)
+{
+    struct prepared p = { 0 };
+    char cwd[PATH_MAX];
+
+    if (!getcwd(cwd, sizeof(cwd)) || cwd[0] != '/')
+        memcpy(cwd, "/", 2);            /* a deleted or unreachable one */
+    if (start_policy(a, text, len, f, &p.policy, e) < 0 ||
+        apply_flags(a, &p.policy, cwd, f, e) < 0 ||
+        host_look(a, &p.host, e) < 0) {
+        locate(text, len, e);
+        return -1;
+    }
+    if (p.policy.nargs == 0) {
+        static const char *none[] = { "true" };
+
+        if (!plan_only) {
+            err_set(e, ERR_MALFORMED_REQUEST, "no command to run");
+            return err_hint(e, "write it after '--', as in: mxc run -- ls");
+        }
+        p.policy.arg = none;
+        p.policy.nargs = 1;
+    }
+    if (backend_find(p.policy.containment, &p.backend, e) < 0 ||
+        backend_check(p.backend, &p.policy, e) < 0 ||
+        finish(a, arena_strdup(a, cwd), &p, e) < 0) {
+        locate(text, len, e);
+        return -1;
+    }
+    *out = p;
+    return 0;
+}

@@ -1,0 +1,68 @@
+/* backend.h - one containment backend: a row of the table in table.c. */
+#ifndef MXC_BACKENDS_BACKEND_H
+#define MXC_BACKENDS_BACKEND_H
+
+#include "plan/plan.h"
+#include "policy/policy.h"
+
+/* What planning may know of this machine and of the caller.  Plain data, so
+ * that tests can invent any host. */
+struct host {
+    unsigned landlock_abi;      /* 0: none */
+    bool has_pid_limit;         /* pid_max is per pid namespace (6.14) */
+    bool has_merged_links;      /* base[] was filled in */
+    uint32_t uid;
+    uint32_t gid;
+    const char *hostname;       /* for the workload; NULL: the default */
+    const char *machine_id;     /* synthetic, 32 hex digits */
+    const char *boot_id;        /* synthetic, a UUID */
+    const char *path;           /* PATH of the caller, for --tools */
+    uint64_t nofile_hard;       /* caller's own ceilings, see rlimit(2) */
+    uint64_t nproc_hard;
+    uint64_t stack_soft;
+    uint64_t stack_hard;
+};
+
+/* Rows of explain and receipt: which mechanism enforces which clause. */
+struct receipt_row {
+    const char *clause;
+    const char *by;             /* mechanisms, in words */
+    const char *state;          /* "enforced", "not enforced: ..." */
+};
+
+struct backend {
+    const char *name;           /* wire value of `containment` */
+    const char *summary;
+    uint32_t features;          /* OR of enum feature */
+
+    /* Usable here?  Reads *h only.  On failure *e names cause and remedy. */
+    int (*probe)(const struct host *h, const struct policy *p,
+                 struct err *e);
+
+    /* Policy to steps.  Pure.  The policy's rules are complete with facts;
+     * cwd is where the workload starts. */
+    int (*plan)(const struct policy *p, const struct host *h,
+                const struct places *fs, const char *cwd, struct arena *a,
+                struct plan *out, struct err *e);
+
+    /* Ends with a row whose clause is NULL; in the arena. */
+    const struct receipt_row *(*receipt)(const struct policy *p,
+                                         const struct host *h,
+                                         const struct places *fs,
+                                         struct arena *a);
+};
+
+extern const struct backend backend_native;
+
+/* All backends, in order of preference; ends with NULL. */
+extern const struct backend *const backends[];
+
+/* The backend that a containment resolves to on this kind of host. */
+int backend_find(enum containment c, const struct backend **out,
+                 struct err *e);
+
+/* Refuse every clause that the backend cannot enforce. */
+int backend_check(const struct backend *b, const struct policy *p,
+                  struct err *e);
+
+#endif
