@@ -52,8 +52,8 @@ test: all dev          ## everything, as root and as an ordinary user
 	@$(RUN_TESTS) lint unit lib plan contract fault e2e escape soak
 
 .PHONY: bench
-bench: all             ## start-up times, next to sh and bubblewrap
-	bench/run "$(TREE)/bin/mxc"
+bench: all dev         ## start-up times, next to sh and bubblewrap
+	@bench/run --build $(BUILD)
 
 .PHONY: soak
 soak: all              ## many runs, and nothing left behind (long)

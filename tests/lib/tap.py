@@ -487,7 +487,8 @@ def host_state():
                     for line in read('/proc/self/mountinfo').splitlines())
     ipc = [read(f'/proc/sysvipc/{k}').splitlines()[1:]
            for k in ('shm', 'sem', 'msg')]
-    groups = sorted(d for d, _, _ in os.walk('/sys/fs/cgroup') if 'mxc' in d)
+    groups = sorted(d for d, _, _ in os.walk('/sys/fs/cgroup')
+                    if 'mxc' in os.path.basename(d))
     return {'mounts': mounts, 'ipc': ipc, 'cgroups': groups}
 
 

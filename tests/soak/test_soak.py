@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""Many runs leave nothing behind.  tap: alone  tap: seconds=3600
+
+MXC_SOAK=long is for `make soak`; make test runs a short form.
+"""
+
+import os
+import re
+import signal
+import sys
+import time
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
+from tap import *  # noqa: E402,F403
+
+LONG = os.environ.get('MXC_SOAK') == 'long'
+BATCH, PARALLEL = 10, 500 if LONG else 60
+SEQUENCE = 10000 if LONG else 150
+KILLS = 200 if LONG else 20
+
+
+def temporary():
+    """Files of ours where programs like to leave some."""
+    runtime = os.environ.get('XDG_RUNTIME_DIR', f'/run/user/{os.geteuid()}')
+    return sorted(os.path.join(d, name)
+                  for d in ('/tmp', '/dev/shm', '/run', runtime)
+                  if os.path.isdir(d) and os.access(d, os.R_OK)
+                  for name in os.listdir(d) if name.startswith('mxc')
+                  # Folders of tests, a bench or a demo that run beside us.
+                  and not re.fullmatch(r'mxc-[a-z]+-\w{6,8}', name))
+
+
+def unchanged(work):
+    """Runs work(); the host is afterwards as it was."""
+    before, files = host_state(), temporary()
+    fds = len(os.listdir('/proc/self/fd'))
+    work()
+    eventually(lambda: not descendants(), 2, 'every process gone')
+    eq(host_state(), before, 'host')
+    eq(temporary(), files, 'temporary files')
+    # A namespace lives by a process, a mount or a descriptor only
+    # (namespaces(7)), so with those gone none of ours is left.
+    eq(len(os.listdir('/proc/self/fd')), fds, 'descriptors')
+
+
+@test(seconds=3000)
+def runs_in_sequence_leave_nothing():
+    def work():
+        for n in range(SEQUENCE):
+            inside(['sh', '-c', f'exit {n % 200}']).ok(n % 200)
+    unchanged(work)
+
+
+@test(seconds=3000)
+def runs_in_parallel_leave_nothing():
+    def work():
+        for _ in range(PARALLEL // BATCH):
+            batch = [spawn([MXC, *mxc_args(['sh', '-c', 'sleep 0.1; exit 7'])])
+                     for _ in range(BATCH)]
+            for p in batch:
+                _, err = p.communicate(timeout=60)
+                eq(p.returncode, 7, f'status, stderr {err!r}')
+    unchanged(work)
+
+
+@test(seconds=3000)
+def killed_commands_leave_nothing():
+    """SIGKILL at a moment that moves through the whole of a start."""
+    def work():
+        for n in range(KILLS):
+            p = spawn([MXC, *mxc_args(['sleep', '1000'])])
+            # Not a wait for an event: the moment is what is tried.
+            time.sleep(0.0002 * (n % 40))
+            os.kill(p.pid, signal.SIGKILL)
+            p.communicate()
+            eventually(lambda: not descendants(), 0.5,
+                       f'run {n}: all gone after SIGKILL')
+    unchanged(work)
+
+
+main()
