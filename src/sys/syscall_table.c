@@ -192,7 +192,7 @@ const struct syscall_row syscall_rows[] = {
     /* confining oneself further */
     A(landlock_create_ruleset, 444, 444), A(landlock_add_rule, 445, 445),
     A(landlock_restrict_self, 446, 446),
-    C(seccomp, 317, 277, SC_ALLOW, seccomp),
+    C(seccomp, 317, 277, SC_FAIL(EINVAL), seccomp),
 
     /* refused */
     R(io_uring_setup, 425, 425, EPERM, iouring),

@@ -12,8 +12,9 @@
 
 #include "sys/seccomp_filter.h"
 
-/* What bpf_check says of each instruction (net/core/filter.c,
- * bpf_check_classic; kernel/seccomp.c, seccomp_check_filter). */
+/* The kernel's conditions (net/core/filter.c, bpf_check_classic;
+ * kernel/seccomp.c, seccomp_check_filter), for the instructions that our
+ * builder makes. */
 static inline bool bpf_insn_is_valid(const struct sock_filter *f, size_t at,
                                      size_t n)
 {
@@ -73,6 +74,12 @@ static inline uint32_t bpf_run(const struct sock_filter *f,
             break;
         case BPF_JMP | BPF_JGE | BPF_K:
             pc += a >= i->k ? i->jt : i->jf;
+            break;
+        case BPF_JMP | BPF_JGT | BPF_K:         /* other compilers' */
+            pc += a > i->k ? i->jt : i->jf;
+            break;
+        case BPF_JMP | BPF_JSET | BPF_K:
+            pc += (a & i->k) != 0 ? i->jt : i->jf;
             break;
         default:
             return i->k;
