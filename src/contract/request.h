@@ -82,6 +82,32 @@ struct net_rules {
     bool present;
 };
 
+struct wslc_port {
+    uint16_t windows_port;
+    uint16_t container_port;
+};
+
+/* 1.1.0+c1 `limits`; 0 is absent everywhere but in swap_bytes, which stands
+ * for what it says when memory_bytes is set. */
+struct limits {
+    uint64_t memory_bytes;
+    uint64_t swap_bytes;
+    uint32_t pids;
+    uint32_t cpu_percent;           /* 100: one processor */
+    uint64_t cpu_time_ms;
+    uint32_t idle_output_ms;
+    uint32_t open_files;
+    uint64_t file_size_bytes;
+    uint64_t scratch_bytes;         /* root, /tmp and /dev/shm together */
+    uint64_t scratch_inodes;
+    uint64_t written_bytes;         /* to each writable grant */
+    uint64_t written_inodes;
+    uint64_t output_bytes;
+    uint32_t connections;
+    uint64_t network_bytes;
+    struct strings advisory;        /* names that need not be held */
+};
+
 struct request {
     enum contract contract;
     const char *version;
@@ -132,6 +158,7 @@ struct request {
     bool refuse_dacl_mutation;          /* fallback.allowDaclMutation: false */
     bool telemetry;
     bool limits_present;                /* 1.1.0+c1 `limits`, any content */
+    struct limits limits;
 
     struct {
         bool present;
@@ -146,8 +173,16 @@ struct request {
         bool keychain_access;
         struct strings extra_mach_lookups;
     } seatbelt;
-    bool process_container_present;     /* its fields are checked, not kept */
+    bool process_container_present;     /* most fields are not kept */
+    struct {
+        const char *allowed_proxy_peer;
+        /* captureDenials.outputPath.  MXC also wants its parent directory to
+         * exist; that is for the caller to see, this parser is pure. */
+        const char *capture_output_path;
+    } process_container;
     bool wslc_present;
+    struct wslc_port *wslc_ports;
+    size_t nwslc_ports;
     bool hyperlight_present;
     bool windows_sandbox_present;
 };
@@ -161,6 +196,13 @@ struct request {
  * kept. */
 int request_parse(struct arena *a, const char *text, size_t len,
                   struct request **out, struct err *e);
+
+/* Refuse sections that belong to another backend than the one that runs the
+ * request.  request_parse does this for a concrete `containment`; whoever
+ * resolves an intent (`process`, `vm`, `microvm`) asks again with the result.
+ * The error has no line: request_locate finds it by e->where. */
+int request_check_sections(const struct request *r, enum containment backend,
+                           struct err *e);
 
 /* The line and column (1-based) of the value at a JSON path such as
  * "network.egress.allow[0].to[1].cidr" in a text that request_parse took;
