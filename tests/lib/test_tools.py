@@ -154,6 +154,21 @@ def purity(files, complaint):
     verdict(['tools/check-purity', '.'], complaint)
 
 
+@cases({
+    'good': ({'a.md': '[b](docs/b.md#what-it-does)',
+              'docs/b.md': '# What it *does*'}, None),
+    'no file': ({'a.md': '\n[b](docs/b.md)'}, 'a.md:2: no such file'),
+    'no heading': ({'a.md': '[b](docs/b.md#c)', 'docs/b.md': '# B'},
+                   'has no heading #c'),
+    'not a link': ({'a.md': '```\n[x](y.md)\n```\n'}, None),
+    'a bad manual': ({'man/a.1': '.TH A 1\n.SH NAME\n'}, 'man/a.1'),
+})
+def documents(files, complaint):
+    need('mandoc')
+    tree(files)
+    verdict('tools/check-docs', complaint)
+
+
 def verdict(tool, complaint):
     r = run([tool] if isinstance(tool, str) else tool)
     if complaint is None:

@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""What make install puts where, and that the tree works where it is moved."""
+
+import os
+import sys
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from tap import *  # noqa: E402,F403
+
+PROGRAMS = ('bin/mxc', 'libexec/mxc/mxc-supervise', 'libexec/mxc/mxc-launch')
+
+
+def install(prefix):
+    # The runner's own make must not lend this one its job slots.
+    run(['make', '-C', TOP, 'install', f'PREFIX={prefix}'], timeout=50,
+        env={'MAKEFLAGS': ''}).ok()
+    return os.path.join(os.getcwd(), prefix)
+
+
+@test
+def programs_are_there_and_static():
+    prefix = install('p')
+    for name in PROGRAMS:
+        path = os.path.join(prefix, name)
+        check(os.access(path, os.X_OK), f'{name} is not an executable')
+        r = run(['readelf', '-l', path]).ok()
+        lacks(r.out, 'INTERP', name)
+        has(r.out, 'GNU_RELRO', name)
+
+
+@test
+def a_moved_tree_runs():
+    os.rename(install('p'), 'moved')
+    r = run(['moved/bin/mxc', '--version']).ok()
+    has(r.out, 'mxc ')
+    r = run(['moved/bin/mxc', 'run', '--', 'sh', '-c', 'echo in; exit 3'])
+    eq(r.ok(3).out, 'in\n')
+
+
+@test
+def nothing_else_is_touched():
+    prefix = install('p')
+    eq(sorted(set(os.listdir(prefix)) - {'bin', 'lib', 'libexec', 'include',
+                                         'share'}), [], 'folders')
+
+
+main()
