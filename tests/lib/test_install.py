@@ -10,10 +10,11 @@ PROGRAMS = ('bin/mxc', 'libexec/mxc/mxc-supervise', 'libexec/mxc/mxc-launch')
 
 
 def install(prefix):
+    prefix = os.path.join(os.getcwd(), prefix)
     # The runner's own make must not lend this one its job slots.
     run(['make', '-C', TOP, 'install', f'PREFIX={prefix}'], timeout=50,
         env={'MAKEFLAGS': ''}).ok()
-    return os.path.join(os.getcwd(), prefix)
+    return prefix
 
 
 @test
