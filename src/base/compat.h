@@ -53,6 +53,7 @@
 #define MXC_ATTR_NOSUID 0x02ull
 #define MXC_ATTR_NODEV 0x04ull
 #define MXC_ATTR_NOEXEC 0x08ull
+#define MXC_ATTR_IDMAP 0x100000ull
 
 struct mxc_mount_attr {
     uint64_t attr_set;

@@ -121,7 +121,9 @@ static int run_loop(struct init *in)
         if (p[2].revents)
             serve_broker(in);
         if (p[1].revents) {
-            (void)read(in->signals, &si, sizeof(si));
+            /* How many children ended, waitpid(2) tells. */
+            if (read(in->signals, &si, sizeof(si)) < 0 && errno != EAGAIN)
+                return 1;
             if (reap(in, &status)) {
                 (void)launch_tell(MSG_EXITED, status, NULL, -1);
                 return 0;

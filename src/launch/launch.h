@@ -7,6 +7,8 @@
 #ifndef MXC_LAUNCH_LAUNCH_H
 #define MXC_LAUNCH_LAUNCH_H
 
+#include <sys/types.h>
+
 #include "base/err.h"
 #include "plan/plan.h"
 
@@ -15,6 +17,7 @@ struct view {
     int root;                   /* O_PATH, the private root */
     int void_dir;               /* O_PATH, the empty mode 0 directory ... */
     int void_file;              /* ... and file that masks are made of */
+    int strangers;              /* a user namespace without us, or < 0 */
 };
 
 /* Stage 1: the view.  May mount; must not run or open anything of the
@@ -26,6 +29,17 @@ int view_apply(struct view *v, const struct step *s, struct err *e);
 
 /* Open a path of the view without following any symlink. */
 int view_open(const struct view *v, const char *path, int flags);
+
+/* Pieces of the view's steps that more than one file needs; -errno. */
+int view_open_target(const struct view *v, const struct step *s, bool is_dir);
+int view_make_file(const struct view *v, const char *path, mode_t mode,
+                   const char *text, size_t len);
+int view_attach(int mnt, int target, uint64_t attr, int recursive);
+int view_fail(struct err *e, const char *op, int r, const struct step *s);
+int view_mask(const struct view *v, const struct step *s, struct err *e);
+int view_open_strangers(void);
+int view_cover_file(const struct view *v, const struct step *s,
+                    struct err *e);
 
 /* Stage 2: name, loopback, keyring, limits. */
 int launch_set_up_process(const struct plan_view *plan, struct err *e);

@@ -9,21 +9,14 @@
 #include "launch/launch.h"
 #include "sys/mounts.h"
 
-/* The new root is attached to the host's tree for a moment, in our own mount
- * namespace: kernels before 6.15 cannot mount onto a detached tree. */
+/* Kernels before 6.15 cannot mount onto a detached tree, so the new root is
+ * attached to the host's at once, in our own mount namespace: on top of "/",
+ * where it hides nothing from a process whose root directory lies below. */
 static int attach_root(int mnt)
 {
-    static const char *const places[] = { "/tmp", "/mnt", "/run", "/dev",
-                                          "/" };
-    int r = -ENOENT;
+    scoped(drop_fd) int at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-    for (size_t i = 0; i < ARRAY_LEN(places) && r < 0; i++) {
-        scoped(drop_fd) int at = open(places[i], O_PATH | O_DIRECTORY |
-                                      O_CLOEXEC);
-
-        r = at < 0 ? -errno : mount_attach(mnt, at);
-    }
-    return r;
+    return at < 0 ? -errno : mount_attach(mnt, at);
 }
 
 static int make_root(struct view *v, const struct step *s, struct err *e)
@@ -73,6 +66,8 @@ static int remove_voids(struct view *v, struct err *e)
         return err_sys(e, "unlinkat(2)", errno, "cannot finish the masks");
     (void)close(v->void_dir);
     (void)close(v->void_file);
+    if (v->strangers >= 0)
+        (void)close(v->strangers);
     return 0;
 }
 
@@ -107,14 +102,30 @@ static int volunteer_for_oom(const struct view *v, struct err *e)
     return 0;
 }
 
+/* Does policy deny something that is there? */
+static bool has_masks(const struct plan_view *plan)
+{
+    for (size_t i = 0; i < plan->head.nsteps; i++) {
+        struct step s = plan_step(plan, i);
+
+        if (s.kind == STEP_MASK && !(s.flags & STEP_OPTIONAL))
+            return true;
+    }
+    return false;
+}
+
 int launch_build_view(const struct plan_view *plan, struct err *e)
 {
-    struct view v = { .root = -1, .void_dir = -1, .void_file = -1 };
+    struct view v = { .root = -1, .void_dir = -1, .void_file = -1,
+                      .strangers = -1 };
     struct step s = plan_step(plan, 0);
     int r = mount_make_private();
 
     if (r < 0)
         return err_sys(e, "mount(2)", -r, "cannot make mounts private");
+    /* Now: under a stacked root no user namespace can be made. */
+    if (has_masks(plan))
+        v.strangers = view_open_strangers();
     if (make_root(&v, &s, e) < 0 || make_voids(&v, e) < 0)
         return -1;
     for (size_t i = 1; i < plan->head.nsteps; i++) {

@@ -63,7 +63,7 @@ static int open_parent(const struct view *v, const char *path,
     return view_open(v, dir, O_PATH | O_DIRECTORY);
 }
 
-static int fail(struct err *e, const char *op, int r, const struct step *s)
+int view_fail(struct err *e, const char *op, int r, const struct step *s)
 {
     return err_sys(e, op, -r, "cannot set up %s '%s'", step_name(s->kind),
                    s->path ? s->path : "/");
@@ -82,8 +82,8 @@ static int make_dir(const struct view *v, const struct step *s, mode_t mode)
     return 0;
 }
 
-static int make_file(const struct view *v, const char *path, mode_t mode,
-                     const char *text, size_t len)
+int view_make_file(const struct view *v, const char *path, mode_t mode,
+                   const char *text, size_t len)
 {
     const char *name;
     scoped(drop_fd) int dir = open_parent(v, path, &name);
@@ -102,13 +102,13 @@ static int make_file(const struct view *v, const char *path, mode_t mode,
 
 /* The object to mount on; made first in the private root where the plan says
  * so. */
-static int open_target(const struct view *v, const struct step *s, bool is_dir)
+int view_open_target(const struct view *v, const struct step *s, bool is_dir)
 {
     int r = 0;
 
     if (s->flags & STEP_CREATE)
         r = is_dir ? make_dir(v, s, 0755)
-                   : make_file(v, s->path, 0644, NULL, 0);
+                   : view_make_file(v, s->path, 0644, NULL, 0);
     if (r < 0 && r != -EEXIST)
         return r;
     return view_open(v, s->path, O_PATH);
@@ -140,7 +140,7 @@ static int open_source(const struct step *s, struct err *e)
     return fd;
 }
 
-static int attach(int mnt, int target, uint64_t attr, int recursive)
+int view_attach(int mnt, int target, uint64_t attr, int recursive)
 {
     int r = mount_set(mnt, attr, recursive);
 
@@ -161,16 +161,16 @@ static int do_bind(const struct view *v, const struct step *s, struct err *e)
         attr |= MXC_ATTR_RDONLY;
     if (s->flags & STEP_NOEXEC)
         attr |= MXC_ATTR_NOEXEC;
-    target = open_target(v, s, s->flags & STEP_IS_DIR);
+    target = view_open_target(v, s, s->flags & STEP_IS_DIR);
     if (target < 0)
-        return fail(e, "openat2(2)", target, s);
+        return view_fail(e, "openat2(2)", target, s);
     /* Recursive: a part of the host's tree that is hidden under another mount
      * must stay hidden (mount_namespaces(7), "locked mounts"). */
     mnt = mount_clone(source, 1);
     if (mnt < 0)
-        return fail(e, "open_tree(2)", mnt, s);
-    r = attach(mnt, target, attr, 1);
-    return r < 0 ? fail(e, "move_mount(2)", r, s) : 0;
+        return view_fail(e, "open_tree(2)", mnt, s);
+    r = view_attach(mnt, target, attr, 1);
+    return r < 0 ? view_fail(e, "move_mount(2)", r, s) : 0;
 }
 
 static int do_device(const struct view *v, const struct step *s,
@@ -183,35 +183,35 @@ static int do_device(const struct view *v, const struct step *s,
     int r;
 
     if (source < 0)
-        return fail(e, "openat2(2)", source, s);
+        return view_fail(e, "openat2(2)", source, s);
     if (fstat(source, &st) < 0 || !S_ISCHR(st.st_mode))
-        return fail(e, "fstat(2)", -ENODEV, s);
-    r = make_file(v, s->path, 0666, NULL, 0);
+        return view_fail(e, "fstat(2)", -ENODEV, s);
+    r = view_make_file(v, s->path, 0666, NULL, 0);
     if (r < 0)
-        return fail(e, "open(2)", r, s);
+        return view_fail(e, "open(2)", r, s);
     target = view_open(v, s->path, O_PATH);
     mnt = mount_clone(source, 0);
     if (target < 0 || mnt < 0)
-        return fail(e, "open_tree(2)", target < 0 ? target : mnt, s);
-    r = attach(mnt, target, MXC_ATTR_NOSUID | MXC_ATTR_NOEXEC, 0);
-    return r < 0 ? fail(e, "move_mount(2)", r, s) : 0;
+        return view_fail(e, "open_tree(2)", target < 0 ? target : mnt, s);
+    r = view_attach(mnt, target, MXC_ATTR_NOSUID | MXC_ATTR_NOEXEC, 0);
+    return r < 0 ? view_fail(e, "move_mount(2)", r, s) : 0;
 }
 
 static int mount_fs(const struct view *v, const struct step *s,
                     const char *type, const char *const *opts, uint64_t attr,
                     struct err *e)
 {
-    scoped(drop_fd) int target = open_target(v, s, true);
+    scoped(drop_fd) int target = view_open_target(v, s, true);
     scoped(drop_fd) int mnt = -1;
     int r;
 
     if (target < 0)
-        return fail(e, "openat2(2)", target, s);
+        return view_fail(e, "openat2(2)", target, s);
     mnt = mount_new(type, opts, attr);
     if (mnt < 0)
-        return fail(e, "fsmount(2)", mnt, s);
+        return view_fail(e, "fsmount(2)", mnt, s);
     r = mount_attach(mnt, target);
-    return r < 0 ? fail(e, "move_mount(2)", r, s) : 0;
+    return r < 0 ? view_fail(e, "move_mount(2)", r, s) : 0;
 }
 
 static int do_proc(const struct view *v, const struct step *s, struct err *e)
@@ -246,36 +246,6 @@ static int do_hollow(const struct view *v, const struct step *s,
                     MXC_ATTR_NOEXEC, e);
 }
 
-/* Mode 0 on a read-only mount: nothing can be opened, searched or changed
- * through it, and its owner cannot change the mode back. */
-static int put_mask(const struct view *v, int target, bool is_dir)
-{
-    scoped(drop_fd) int mnt = mount_clone(is_dir ? v->void_dir : v->void_file,
-                                          0);
-
-    if (mnt < 0)
-        return mnt;
-    return attach(mnt, target, MXC_ATTR_RDONLY | MXC_ATTR_NOSUID |
-                  MXC_ATTR_NODEV | MXC_ATTR_NOEXEC, 0);
-}
-
-static int do_mask(const struct view *v, const struct step *s, struct err *e)
-{
-    bool is_dir = s->flags & STEP_IS_DIR;
-    scoped(drop_fd) int target = open_target(v, s, is_dir);
-    struct stat st;
-    int r;
-
-    if (target == -ENOENT && s->flags & STEP_OPTIONAL)
-        return 0;
-    if (target < 0)
-        return fail(e, "openat2(2)", target, s);
-    if (fstat(target, &st) < 0)
-        return fail(e, "fstat(2)", -errno, s);
-    r = put_mask(v, target, S_ISDIR(st.st_mode));
-    return r < 0 ? fail(e, "move_mount(2)", r, s) : 0;
-}
-
 /* A directory mounted on itself cannot be renamed or removed (EBUSY), so what
  * is covered below it stays covered. */
 static int do_pin(const struct view *v, const struct step *s, struct err *e)
@@ -285,39 +255,12 @@ static int do_pin(const struct view *v, const struct step *s, struct err *e)
     int r;
 
     if (target < 0)
-        return fail(e, "openat2(2)", target, s);
+        return view_fail(e, "openat2(2)", target, s);
     mnt = mount_clone(target, 1);
     if (mnt < 0)
-        return fail(e, "open_tree(2)", mnt, s);
+        return view_fail(e, "open_tree(2)", mnt, s);
     r = mount_attach(mnt, target);
-    return r < 0 ? fail(e, "move_mount(2)", r, s) : 0;
-}
-
-/* /proc has no place for a file of ours: it is made in the private root,
- * mounted over the kernel's, and its name removed. */
-static int cover_with_file(const struct view *v, const struct step *s,
-                           struct err *e)
-{
-    static const char temp[] = "/.file";
-    scoped(drop_fd) int target = view_open(v, s->path, O_PATH);
-    scoped(drop_fd) int source = -1;
-    scoped(drop_fd) int mnt = -1;
-    int r;
-
-    if (target == -ENOENT)
-        return 0;
-    r = make_file(v, temp, 0444, s->text, s->text_len);
-    if (target < 0 || r < 0)
-        return fail(e, "open(2)", target < 0 ? target : r, s);
-    source = view_open(v, temp, O_PATH);
-    mnt = source < 0 ? source : mount_clone(source, 0);
-    if (mnt < 0)
-        return fail(e, "open_tree(2)", mnt, s);
-    r = attach(mnt, target, MXC_ATTR_RDONLY | MXC_ATTR_NOSUID |
-               MXC_ATTR_NODEV | MXC_ATTR_NOEXEC, 0);
-    /* Only now: what has no name any more cannot be attached. */
-    (void)unlinkat(v->root, temp + 1, 0);
-    return r < 0 ? fail(e, "move_mount(2)", r, s) : 0;
+    return r < 0 ? view_fail(e, "move_mount(2)", r, s) : 0;
 }
 
 static int do_file(const struct view *v, const struct step *s, struct err *e)
@@ -325,9 +268,9 @@ static int do_file(const struct view *v, const struct step *s, struct err *e)
     int r;
 
     if (strncmp(s->path, "/proc/", 6) == 0)
-        return cover_with_file(v, s, e);
-    r = make_file(v, s->path, (mode_t)s->num[0], s->text, s->text_len);
-    return r < 0 && r != -EEXIST ? fail(e, "open(2)", r, s) : 0;
+        return view_cover_file(v, s, e);
+    r = view_make_file(v, s->path, (mode_t)s->num[0], s->text, s->text_len);
+    return r < 0 && r != -EEXIST ? view_fail(e, "open(2)", r, s) : 0;
 }
 
 static int do_symlink(const struct view *v, const struct step *s,
@@ -337,9 +280,9 @@ static int do_symlink(const struct view *v, const struct step *s,
     scoped(drop_fd) int dir = open_parent(v, s->path, &name);
 
     if (dir < 0)
-        return fail(e, "openat2(2)", dir, s);
+        return view_fail(e, "openat2(2)", dir, s);
     if (symlinkat(s->text, dir, name) < 0 && errno != EEXIST)
-        return fail(e, "symlinkat(2)", -errno, s);
+        return view_fail(e, "symlinkat(2)", -errno, s);
     return 0;
 }
 
@@ -349,9 +292,9 @@ static int do_sysctl(const struct view *v, const struct step *s,
     scoped(drop_fd) int fd = view_open(v, s->path, O_WRONLY);
 
     if (fd < 0)
-        return fail(e, "open(2)", fd, s);
+        return view_fail(e, "open(2)", fd, s);
     if (write(fd, s->text, s->text_len) != (ssize_t)s->text_len)
-        return fail(e, "write(2)", -errno, s);
+        return view_fail(e, "write(2)", -errno, s);
     return 0;
 }
 
@@ -362,7 +305,7 @@ int view_apply(struct view *v, const struct step *s, struct err *e)
     switch (s->kind) {
     case STEP_DIR:
         r = make_dir(v, s, (mode_t)s->num[0]);
-        return r < 0 ? fail(e, "mkdirat(2)", r, s) : 0;
+        return r < 0 ? view_fail(e, "mkdirat(2)", r, s) : 0;
     case STEP_FILE:
         return do_file(v, s, e);
     case STEP_SYMLINK:
@@ -376,7 +319,7 @@ int view_apply(struct view *v, const struct step *s, struct err *e)
     case STEP_PROC:
         return do_proc(v, s, e);
     case STEP_MASK:
-        return do_mask(v, s, e);
+        return view_mask(v, s, e);
     case STEP_HOLLOW:
         return do_hollow(v, s, e);
     case STEP_PIN:

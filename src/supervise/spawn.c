@@ -56,11 +56,13 @@ static int child_fail(struct child *c, const char *op, int sys)
  * calls from here on. */
 static int child_main(void *arg)
 {
-    static char *const argv[] = { "mxc-init", NULL };
+    /* What the sandbox's /proc/1/cmdline shows. */
+    static char name[] = "mxc-init";
+    static char *const argv[] = { name, NULL };
     static char *const envp[] = { NULL };
     struct child *c = arg;
     const char *op;
-    int r = userns_map_self(c->uid, c->gid, &op);
+    int r = userns_map(c->uid, c->uid, c->gid, c->gid, &op);
 
     if (r < 0)
         return child_fail(c, op, -r);

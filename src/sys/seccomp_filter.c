@@ -12,13 +12,13 @@
 #include <linux/seccomp.h>
 #include <string.h>
 
-#include "base/scoped.h"
 #include "sys/bpf.h"
 
 enum {
     NR_END = 512,               /* numbers of the table are below */
     X32_BIT = 0x40000000,       /* asm/unistd.h, __X32_SYSCALL_BIT */
     RANGES_MAX = NR_END + 3,
+    RULES_MAX = 128,            /* of one call */
 };
 
 #define ALL32 0xffffffffu
@@ -52,6 +52,8 @@ static bool is_active(const struct syscall_rule *r, unsigned when)
 
 /* --- the rules of one call --- */
 
+typedef const struct syscall_rule *const rule_ptr;
+
 /* The rules done so far.  If `loaded` is set, the code at `label` expects the
  * masked low word of that condition's argument in the accumulator. */
 struct chain {
@@ -67,23 +69,18 @@ static uint32_t masked_load(struct bpf *b, uint32_t offset, uint32_t mask,
     return bpf_load(b, offset, next);
 }
 
+static bool has_high(const struct syscall_cond *c)
+{
+    return c->mask >> 32 != 0 || c->value >> 32 != 0;
+}
+
 static uint32_t test_high(struct bpf *b, const struct syscall_cond *c,
                           uint32_t yes, uint32_t no)
 {
-    uint32_t mask = (uint32_t)(c->mask >> 32);
-
-    if (mask == 0 && c->value >> 32 == 0)
+    if (!has_high(c))
         return yes;
-    return masked_load(b, offset_high(c->arg), mask,
+    return masked_load(b, offset_high(c->arg), (uint32_t)(c->mask >> 32),
                        bpf_if_eq(b, (uint32_t)(c->value >> 32), yes, no));
-}
-
-static uint32_t test_cond(struct bpf *b, const struct syscall_cond *c,
-                          uint32_t yes, uint32_t no)
-{
-    yes = test_high(b, c, yes, no);
-    return masked_load(b, offset_low(c->arg), (uint32_t)c->mask,
-                       bpf_if_eq(b, (uint32_t)c->value, yes, no));
 }
 
 /* The chain's entry for those who have not loaded its word. */
@@ -103,35 +100,107 @@ static bool same_word(const struct syscall_cond *a,
     return a && a->arg == b->arg && (uint32_t)a->mask == (uint32_t)b->mask;
 }
 
-static bool is_one_word(const struct syscall_rule *r)
+static bool same_cond(const struct syscall_cond *a,
+                      const struct syscall_cond *b)
 {
-    for (size_t i = 1; i < SC_CONDS; i++) {
-        if (r->cond[i].mask != 0)
-            return false;
-    }
-    return r->cond[0].mask >> 32 == 0 && r->cond[0].value >> 32 == 0;
+    return a->arg == b->arg && a->mask == b->mask && a->value == b->value;
 }
 
-/* Put a rule in front of the chain.  Rules in a row that look at the same
- * word load it once: a failed first comparison leaves it loaded. */
-static void add_rule(struct bpf *b, const struct syscall_rule *r,
-                     struct chain *c)
+/* Nothing to ask from this condition on. */
+static bool is_sure(const struct syscall_rule *r, unsigned depth)
 {
-    const struct syscall_cond *first = &r->cond[0];
-    bool shares = same_word(c->loaded, first);
-    uint32_t loaded = c->label, entry = 0, yes;
+    return depth == SC_CONDS || r->cond[depth].mask == 0;
+}
 
-    if (!shares || !is_one_word(r))
+/* Do b's values follow on a's, with the same verdict and nothing else to
+ * ask?  Then a range does for both. */
+static bool follows(const struct syscall_rule *a, const struct syscall_rule *b,
+                    unsigned depth)
+{
+    const struct syscall_cond *x = &a->cond[depth], *y = &b->cond[depth];
+
+    return is_sure(a, depth + 1) && is_sure(b, depth + 1) &&
+           a->verdict == b->verdict && x->mask == ALL32 && y->mask == ALL32 &&
+           x->arg == y->arg && y->value <= ALL32 && x->value + 1 == y->value;
+}
+
+enum { RUN_MIN = 3 };           /* two comparisons instead of so many */
+
+/* How many rules at the end of the list are tested together: those that
+ * begin with the same condition, or a run of values. */
+static size_t last_group(rule_ptr *r, size_t n, unsigned depth, bool *is_run)
+{
+    size_t same = 1, run = 1;
+
+    while (same < n && same_cond(&r[n - same - 1]->cond[depth],
+                                 &r[n - 1]->cond[depth]))
+        same++;
+    while (run < n && follows(r[n - run - 1], r[n - run], depth))
+        run++;
+    *is_run = same == 1 && run >= RUN_MIN &&
+              r[n - 1]->cond[depth].value < ALL32;
+    return *is_run ? run : same;
+}
+
+static uint32_t compile_list(struct bpf *b, rule_ptr *r, size_t n,
+                             unsigned depth, uint32_t rest);
+
+/* Put a group in front of the chain.  Groups in a row that look at the same
+ * word load it once: a failed first comparison leaves it loaded. */
+static void add_group(struct bpf *b, rule_ptr *r, size_t n, unsigned depth,
+                      struct chain *c)
+{
+    const struct syscall_cond *first = &r[0]->cond[depth];
+    bool shares = same_word(c->loaded, first);
+    bool is_leaf = n == 1 && is_sure(r[0], depth + 1);
+    uint32_t no = c->label, entry = 0, yes;
+
+    if (!shares || !is_leaf || has_high(first))
         entry = chain_entry(b, c);
-    yes = bpf_ret(b, r->verdict);
-    for (size_t i = SC_CONDS - 1; i > 0; i--) {
-        if (r->cond[i].mask != 0)
-            yes = test_cond(b, &r->cond[i], yes, entry);
-    }
+    if (!shares)
+        no = entry;
+    yes = is_leaf ? bpf_ret(b, r[0]->verdict)
+                  : compile_list(b, r, n, depth + 1, entry);
     yes = test_high(b, first, yes, entry);
-    c->label = bpf_if_eq(b, (uint32_t)first->value, yes,
-                         shares ? loaded : entry);
+    c->label = bpf_if_eq(b, (uint32_t)first->value, yes, no);
     c->loaded = first;
+}
+
+static void add_run(struct bpf *b, rule_ptr *r, size_t n, unsigned depth,
+                    struct chain *c)
+{
+    const struct syscall_cond *first = &r[0]->cond[depth];
+    uint32_t lo = (uint32_t)first->value;
+    uint32_t no = same_word(c->loaded, first) ? c->label : chain_entry(b, c);
+    uint32_t yes = bpf_ret(b, r[0]->verdict);
+
+    c->label = bpf_if_ge(b, lo + (uint32_t)n, no, bpf_if_ge(b, lo, yes, no));
+    c->loaded = first;
+}
+
+/* The first rule that holds decides, or what is at `rest`. */
+static uint32_t compile_list(struct bpf *b, rule_ptr *r, size_t n,
+                             unsigned depth, uint32_t rest)
+{
+    struct chain c = { .label = rest };
+
+    for (size_t i = 0; i < n; i++) {
+        if (is_sure(r[i], depth)) {     /* those below are not reached */
+            c.label = bpf_ret(b, r[i]->verdict);
+            n = i;
+        }
+    }
+    while (n > 0) {
+        bool is_run;
+        size_t k = last_group(r, n, depth, &is_run);
+
+        n -= k;
+        if (is_run)
+            add_run(b, r + n, k, depth, &c);
+        else
+            add_group(b, r + n, k, depth, &c);
+    }
+    return chain_entry(b, &c);
 }
 
 /* A label that decides the call, or 0 when its verdict is constant: then it
@@ -139,19 +208,18 @@ static void add_rule(struct bpf *b, const struct syscall_rule *r,
 static uint32_t compile_row(struct bpf *b, const struct syscall_row *row,
                             unsigned when, uint32_t *verdict)
 {
-    const struct syscall_rule *active[128];
-    struct chain c = { 0 };
+    const struct syscall_rule *active[RULES_MAX];
     size_t n = 0;
 
     *verdict = row->verdict;
     for (const struct syscall_rule *r = row->rules; r && r->what; r++) {
         if (!is_active(r, when))
             continue;
-        if (r->cond[0].mask == 0) {
-            *verdict = r->verdict;      /* the rules below are not reached */
+        if (is_sure(r, 0)) {
+            *verdict = r->verdict;
             break;
         }
-        if (n == ARRAY_LEN(active)) {
+        if (n == RULES_MAX) {
             b->failed = true;
             return 0;
         }
@@ -159,10 +227,7 @@ static uint32_t compile_row(struct bpf *b, const struct syscall_row *row,
     }
     if (n == 0)
         return 0;
-    c.label = bpf_ret(b, *verdict);
-    while (n > 0)
-        add_rule(b, active[--n], &c);
-    return chain_entry(b, &c);
+    return compile_list(b, active, n, 0, bpf_ret(b, *verdict));
 }
 
 /* --- the table --- */
@@ -171,6 +236,22 @@ struct decisions {
     uint32_t label[NR_END];     /* 0: the verdict is constant */
     uint32_t verdict[NR_END];   /* 0: no row */
 };
+
+/* An earlier row with the same rules, whose code does for this one. */
+static uint32_t same_code(const struct seccomp_table *t, size_t i,
+                          const struct decisions *d)
+{
+    const struct syscall_row *row = &t->rows[i];
+
+    for (size_t j = 0; row->rules && j < i; j++) {
+        const struct syscall_row *other = &t->rows[j];
+
+        if (other->rules == row->rules && other->verdict == row->verdict &&
+            other->nr[t->arch] >= 0)
+            return d->label[other->nr[t->arch]];
+    }
+    return 0;
+}
 
 static int compile_rows(struct bpf *b, const struct seccomp_table *t,
                         unsigned when, struct decisions *d, struct err *e)
@@ -189,7 +270,10 @@ static int compile_rows(struct bpf *b, const struct seccomp_table *t,
             return err_set(e, ERR_BACKEND_ERROR,
                            "system call '%s' has the number %d of another",
                            row->name, nr);
-        d->label[nr] = compile_row(b, row, when, &d->verdict[nr]);
+        d->verdict[nr] = row->verdict;
+        d->label[nr] = same_code(t, i, d);
+        if (d->label[nr] == 0)
+            d->label[nr] = compile_row(b, row, when, &d->verdict[nr]);
     }
     return 0;
 }

@@ -24,7 +24,7 @@ enum { WHEN_ALWAYS = 0, WHEN_CREATES = 1, WHEN_UNIX = 2 };
  * argument that the kernel takes as 32 bits is compared on 32 bits, since the
  * rest is whatever the caller left in the register (CVE-2019-10063). */
 struct syscall_cond {
-    uint64_t mask;              /* 0: no condition; in a rule's first: none */
+    uint64_t mask;              /* 0: no condition, none after it */
     uint64_t value;
     unsigned arg;
 };

@@ -21,8 +21,8 @@ static int write_file(const char *path, const char *text)
     return r;
 }
 
-/* "1000 1000 1\n" without stdio, which a vfork child must not touch. */
-static void map_line(char out[32], uint32_t id)
+/* Digits and a space; without stdio, which a vfork child must not touch. */
+static size_t put_id(char *out, uint32_t id)
 {
     char digits[12];
     size_t n = sizeof(digits), len;
@@ -33,18 +33,26 @@ static void map_line(char out[32], uint32_t id)
     len = sizeof(digits) - n;
     memcpy(out, digits + n, len);
     out[len] = ' ';
-    memcpy(out + len + 1, digits + n, len);
-    memcpy(out + 2 * len + 1, " 1", 3);
+    return len + 1;
 }
 
-int userns_map_self(uint32_t uid, uint32_t gid, const char **op)
+static int write_map(const char *path, uint32_t in, uint32_t out)
 {
     char line[32];
+    size_t n = put_id(line, in);
+
+    n += put_id(line + n, out);
+    memcpy(line + n, "1", 2);
+    return write_file(path, line);
+}
+
+int userns_map(uint32_t in_uid, uint32_t out_uid, uint32_t in_gid,
+               uint32_t out_gid, const char **op)
+{
     int r;
 
     *op = "write(2) to uid_map";
-    map_line(line, uid);
-    r = write_file("/proc/self/uid_map", line);
+    r = write_map("/proc/self/uid_map", in_uid, out_uid);
     if (r < 0)
         return r;
     /* Must come before the group map: who could drop a group could reach what
@@ -54,8 +62,7 @@ int userns_map_self(uint32_t uid, uint32_t gid, const char **op)
     if (r < 0)
         return r;
     *op = "write(2) to gid_map";
-    map_line(line, gid);
-    return write_file("/proc/self/gid_map", line);
+    return write_map("/proc/self/gid_map", in_gid, out_gid);
 }
 
 /* The value of a sysctl as text; "" when there is none. */

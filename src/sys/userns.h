@@ -6,10 +6,12 @@
 
 #include "base/err.h"
 
-/* Map one user and one group onto themselves, for the calling process, which
- * must be the first in a new user namespace.  0 or -errno; *op names the
- * call.  Async-signal-safe: runs in a vfork child. */
-int userns_map_self(uint32_t uid, uint32_t gid, const char **op);
+/* Map one user and one group, `in` on the inside to `out`, the caller's own,
+ * on the outside, for the calling process, which must be the first in a new
+ * user namespace.  0 or -errno; *op names the call.  Only system calls: runs
+ * in a vfork child. */
+int userns_map(uint32_t in_uid, uint32_t out_uid, uint32_t in_gid,
+               uint32_t out_gid, const char **op);
 
 /* Why this host does not let us make namespaces, and what would help: fills
  * *e from the errno of clone(2) and what /proc/sys says.  Returns -1. */

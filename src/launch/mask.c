@@ -1,0 +1,125 @@
+/* mask.c - unreadable things that stand over what policy or prudence hides. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/compat.h"
+#include "launch/launch.h"
+#include "sys/mounts.h"
+#include "sys/userns.h"
+
+enum { CHILD_STACK = 16 * 1024 };
+
+#define MASK_ATTR (MXC_ATTR_NOSUID | MXC_ATTR_NODEV | MXC_ATTR_NOEXEC)
+
+struct stranger {
+    uid_t uid;
+    gid_t gid;
+    int fd;
+};
+
+/* Any id but our own, on the inside: ours then has no name there. */
+static int stranger_child(void *arg)
+{
+    struct stranger *s = arg;
+    const char *op;
+
+    s->fd = userns_map(s->uid ? 0 : 1, s->uid, s->gid ? 0 : 1, s->gid, &op);
+    if (s->fd == 0)
+        s->fd = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+    return 0;
+}
+
+int view_open_strangers(void)
+{
+    static char stack[CHILD_STACK] __attribute__((aligned(16)));
+    /* Asked for here: inside the new namespace we are nobody yet. */
+    struct stranger s = { geteuid(), getegid(), -EPERM };
+    pid_t pid = clone(stranger_child, stack + sizeof(stack),
+                      CLONE_NEWUSER | CLONE_VM | CLONE_VFORK | CLONE_FILES |
+                      SIGCHLD, &s);
+
+    if (pid < 0)
+        return -errno;
+    (void)waitpid(pid, NULL, 0);
+    return s.fd;
+}
+
+/* Mode 0, and not the workload's to change: the mount maps its owner to
+ * nobody (mount_setattr(2), MOUNT_ATTR_IDMAP), so that every open of it, for
+ * reading or writing, is EACCES and chmod(2) fails.  Where the kernel
+ * cannot (tmpfs before Linux 6.3), a read-only mount holds as well, only that
+ * opening to truncate says EROFS. */
+static int disown(const struct view *v, int mnt)
+{
+    struct mxc_mount_attr m = { .attr_set = MASK_ATTR | MXC_ATTR_IDMAP };
+
+    if (v->strangers >= 0) {
+        m.userns_fd = (uint64_t)v->strangers;
+        if (syscall(__NR_mount_setattr, mnt, "", AT_EMPTY_PATH, &m,
+                    sizeof(m)) == 0)
+            return 0;
+    }
+    return mount_set(mnt, MASK_ATTR | MXC_ATTR_RDONLY, 0);
+}
+
+static int put_mask(const struct view *v, int target, bool is_dir, bool is_policy)
+{
+    scoped(drop_fd) int mnt = mount_clone(is_dir ? v->void_dir : v->void_file,
+                                          0);
+    int r;
+
+    if (mnt < 0)
+        return mnt;
+    r = is_policy ? disown(v, mnt)
+                  : mount_set(mnt, MASK_ATTR | MXC_ATTR_RDONLY, 0);
+    return r < 0 ? r : mount_attach(mnt, target);
+}
+
+int view_mask(const struct view *v, const struct step *s, struct err *e)
+{
+    scoped(drop_fd) int target = view_open_target(v, s,
+                                                  s->flags & STEP_IS_DIR);
+    struct stat st;
+    int r;
+
+    if (target == -ENOENT && s->flags & STEP_OPTIONAL)
+        return 0;
+    if (target < 0)
+        return view_fail(e, "openat2(2)", target, s);
+    if (fstat(target, &st) < 0)
+        return view_fail(e, "fstat(2)", -errno, s);
+    r = put_mask(v, target, S_ISDIR(st.st_mode),
+                 !(s->flags & STEP_OPTIONAL));
+    return r < 0 ? view_fail(e, "move_mount(2)", r, s) : 0;
+}
+
+/* /proc has no place for a file of ours: it is made in the private root,
+ * mounted over the kernel's, and its name removed. */
+int view_cover_file(const struct view *v, const struct step *s, struct err *e)
+{
+    static const char temp[] = "/.file";
+    scoped(drop_fd) int target = view_open(v, s->path, O_PATH);
+    scoped(drop_fd) int source = -1;
+    scoped(drop_fd) int mnt = -1;
+    int r;
+
+    if (target == -ENOENT)
+        return 0;
+    r = view_make_file(v, temp, 0444, s->text, s->text_len);
+    if (target < 0 || r < 0)
+        return view_fail(e, "open(2)", target < 0 ? target : r, s);
+    source = view_open(v, temp, O_PATH);
+    mnt = source < 0 ? source : mount_clone(source, 0);
+    if (mnt < 0)
+        return view_fail(e, "open_tree(2)", mnt, s);
+    r = view_attach(mnt, target, MXC_ATTR_RDONLY | MXC_ATTR_NOSUID |
+               MXC_ATTR_NODEV | MXC_ATTR_NOEXEC, 0);
+    /* Only now: what has no name any more cannot be attached. */
+    (void)unlinkat(v->root, temp + 1, 0);
+    return r < 0 ? view_fail(e, "move_mount(2)", r, s) : 0;
+}
