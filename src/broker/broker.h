@@ -5,7 +5,16 @@
  * (SECCOMP_USER_NOTIF_FLAG_CONTINUE): the workload could change the memory
  * that was looked at.  It copies the arguments once, performs the call itself
  * on descriptors that it resolved, and returns the result
- * (seccomp_unotify(2), "Design notes"). */
+ * (seccomp_unotify(2), "Design notes").
+ *
+ * What the process around it must provide:
+ * - single-threaded, not dumpable, /proc of the sandbox mounted at /proc;
+ * - the filter loaded with SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, or a
+ *   signal between the broker's mkdir(2) and its answer makes the caller's
+ *   restarted call fail with EEXIST;
+ * - a working directory of "/" (bind(2) changes it for its duration) and no
+ *   descriptor of a directory outside the sandbox's view;
+ * - RLIMIT_NOFILE of BROKER_FDS or more for itself. */
 #ifndef MXC_BROKER_BROKER_H
 #define MXC_BROKER_BROKER_H
 
@@ -13,6 +22,10 @@
 #include <stddef.h>
 
 #include "base/err.h"
+
+/* Descriptors that a broker may hold at once, without the directories of the
+ * absent paths (one for each different one). */
+#define BROKER_FDS 640
 
 /* A denied path that did not exist when the sandbox started: an existing
  * directory of the sandbox's view and the components below it that are
@@ -27,6 +40,10 @@ struct broker_config {
     bool unix_sockets;
     const struct broker_absent *absent;
     size_t nabsent;
+    /* Directories on the sandbox's own filesystems ("/" is always one):
+     * every socket on such a filesystem may be connected to. */
+    const char *const *private_dirs;
+    size_t nprivate;
 };
 
 struct broker;
@@ -38,7 +55,15 @@ int broker_create(const struct broker_config *c, struct broker **out,
 
 /* Answer every notification that is ready on the listener, without blocking
  * on anything that the workload controls.  Returns 0, or -1 when the listener
- * is gone (no task uses the filter any more). */
+ * is gone (no task uses the filter any more).  One call answers a bounded
+ * number, so that the caller's other events get their turn; the listener then
+ * stays readable.
+ *
+ * Calls that must wait (opening a FIFO, connecting to a full backlog) are
+ * finished by short-lived children.  They exit by themselves; whoever reaps
+ * with waitpid(-1) must pass over pids that it does not know, and should call
+ * broker_serve after a SIGCHLD, so that a child that the workload killed does
+ * not leave its caller waiting. */
 int broker_serve(struct broker *b, int listener);
 
 void broker_destroy(struct broker *b);
