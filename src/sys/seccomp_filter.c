@@ -52,8 +52,6 @@ static bool is_active(const struct syscall_rule *r, unsigned when)
 
 /* --- the rules of one call --- */
 
-typedef const struct syscall_rule *const rule_ptr;
-
 /* The rules done so far.  If `loaded` is set, the code at `label` expects the
  * masked low word of that condition's argument in the accumulator. */
 struct chain {
@@ -121,14 +119,15 @@ static bool follows(const struct syscall_rule *a, const struct syscall_rule *b,
 
     return is_sure(a, depth + 1) && is_sure(b, depth + 1) &&
            a->verdict == b->verdict && x->mask == ALL32 && y->mask == ALL32 &&
-           x->arg == y->arg && y->value <= ALL32 && x->value + 1 == y->value;
+           x->arg == y->arg && x->value < ALL32 && y->value == x->value + 1;
 }
 
 enum { RUN_MIN = 3 };           /* two comparisons instead of so many */
 
 /* How many rules at the end of the list are tested together: those that
  * begin with the same condition, or a run of values. */
-static size_t last_group(rule_ptr *r, size_t n, unsigned depth, bool *is_run)
+static size_t last_group(const struct syscall_rule *const *r, size_t n,
+                         unsigned depth, bool *is_run)
 {
     size_t same = 1, run = 1;
 
@@ -142,13 +141,14 @@ static size_t last_group(rule_ptr *r, size_t n, unsigned depth, bool *is_run)
     return *is_run ? run : same;
 }
 
-static uint32_t compile_list(struct bpf *b, rule_ptr *r, size_t n,
+static uint32_t compile_list(struct bpf *b,
+                             const struct syscall_rule *const *r, size_t n,
                              unsigned depth, uint32_t rest);
 
 /* Put a group in front of the chain.  Groups in a row that look at the same
  * word load it once: a failed first comparison leaves it loaded. */
-static void add_group(struct bpf *b, rule_ptr *r, size_t n, unsigned depth,
-                      struct chain *c)
+static void add_group(struct bpf *b, const struct syscall_rule *const *r,
+                      size_t n, unsigned depth, struct chain *c)
 {
     const struct syscall_cond *first = &r[0]->cond[depth];
     bool shares = same_word(c->loaded, first);
@@ -166,8 +166,8 @@ static void add_group(struct bpf *b, rule_ptr *r, size_t n, unsigned depth,
     c->loaded = first;
 }
 
-static void add_run(struct bpf *b, rule_ptr *r, size_t n, unsigned depth,
-                    struct chain *c)
+static void add_run(struct bpf *b, const struct syscall_rule *const *r,
+                    size_t n, unsigned depth, struct chain *c)
 {
     const struct syscall_cond *first = &r[0]->cond[depth];
     uint32_t lo = (uint32_t)first->value;
@@ -179,7 +179,8 @@ static void add_run(struct bpf *b, rule_ptr *r, size_t n, unsigned depth,
 }
 
 /* The first rule that holds decides, or what is at `rest`. */
-static uint32_t compile_list(struct bpf *b, rule_ptr *r, size_t n,
+static uint32_t compile_list(struct bpf *b,
+                             const struct syscall_rule *const *r, size_t n,
                              unsigned depth, uint32_t rest)
 {
     struct chain c = { .label = rest };

@@ -84,8 +84,13 @@ static inline void rnd_rules(struct rnd *r, struct syscall_rule *rule)
             rule[i].cond[0].arg = rule[i - 1].cond[0].arg;
             rule[i].cond[0].mask = rule[i - 1].cond[0].mask;
         }
-        if (rule[i].cond[0].mask == 0)
-            memset(rule[i].cond, 0, sizeof(rule[i].cond));
+        if (i > 0 && rnd_below(r, 3) == 0)      /* a common beginning */
+            rule[i].cond[0] = rule[i - 1].cond[0];
+        if (i > 0 && rnd_below(r, 3) == 0) {    /* a value counting up */
+            rule[i] = rule[i - 1];
+            rule[i].cond[0].mask = 0xffffffff;
+            rule[i].cond[0].value++;
+        }
     }
 }
 

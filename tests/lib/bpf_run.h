@@ -98,7 +98,9 @@ static inline bool rule_holds(const struct syscall_rule *r,
     for (size_t i = 0; i < SC_CONDS; i++) {
         const struct syscall_cond *c = &r->cond[i];
 
-        if (c->mask != 0 && (data->args[c->arg] & c->mask) != c->value)
+        if (c->mask == 0)
+            break;
+        if ((data->args[c->arg] & c->mask) != c->value)
             return false;
     }
     return true;
