@@ -1,8 +1,8 @@
-/* cmd_run.c - mxc run: make the plan, become the supervisor.
+/* cmd_run.c - mxc run: make the plan, then supervise it.
  *
- * The process that the caller started turns into mxc-supervise by exec: a
- * fresh address space that has never seen the request, the caller's
- * environment gone, the same pid to signal and wait for. */
+ * The process that the caller started is the supervisor: one pid to signal
+ * and to wait for.  The launcher is a fresh program that gets the packed plan
+ * and nothing else of this process. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,6 +14,7 @@
 
 #include "base/compat.h"
 #include "cli/cli.h"
+#include "supervise/supervise.h"
 
 static int sealed_memfd(const void *bytes, size_t len, int *out,
                         struct err *e)
@@ -40,10 +41,10 @@ static int sealed_memfd(const void *bytes, size_t len, int *out,
 
 /* Beside mxc in a build tree, in ../libexec/mxc when installed: both relative
  * to where this program is, so that a tree can be moved. */
-static int find_supervisor(char out[PATH_MAX], struct err *e)
+static int find_launcher(char out[PATH_MAX], struct err *e)
 {
-    static const char *const tails[] = { "/../libexec/mxc/mxc-supervise",
-                                         "/mxc-supervise" };
+    static const char *const tails[] = { "/../libexec/mxc/mxc-launch",
+                                         "/../launch/mxc-launch" };
     char self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
     char *slash;
@@ -55,68 +56,61 @@ static int find_supervisor(char out[PATH_MAX], struct err *e)
     if (slash)
         *slash = '\0';
     for (size_t i = 0; i < ARRAY_LEN(tails); i++) {
-        struct stat st;
-
         if ((size_t)snprintf(out, PATH_MAX, "%s%s", self, tails[i]) <
-                PATH_MAX && stat(out, &st) == 0)
+                PATH_MAX && faccessat(AT_FDCWD, out, X_OK, 0) == 0)
             return 0;
     }
-    err_set(e, ERR_BACKEND_UNAVAILABLE, "mxc-supervise is not installed "
+    err_set(e, ERR_BACKEND_UNAVAILABLE, "mxc-launch is not installed "
             "(looked in '%s/../libexec/mxc')", self);
     return err_hint(e, "keep bin/ and libexec/ together when moving mxc");
 }
 
-static int keep_open(int fd, struct err *e)
+/* Whatever else the caller left open stops here: neither the sandbox nor a
+ * supervisor that lives for hours shall hold it. */
+static int close_strangers(int keep, struct err *e)
 {
-    if (fd >= 0 && fcntl(fd, F_SETFD, 0) < 0)
-        return err_sys(e, "fcntl(2)", errno, "cannot pass descriptor %d", fd);
+    int r = 0;
+
+    if (keep < 3)
+        r = (int)syscall(__NR_close_range, 3, ~0u, 0);
+    else if (keep > 3)
+        r = (int)syscall(__NR_close_range, 3, (unsigned)keep - 1, 0);
+    if (r == 0 && keep >= 3)
+        r = (int)syscall(__NR_close_range, (unsigned)keep + 1, ~0u, 0);
+    if (r < 0)
+        return err_sys(e, "close_range(2)", errno,
+                       "cannot close inherited descriptors");
+    if (keep >= 3 && fcntl(keep, F_SETFD, FD_CLOEXEC) < 0)
+        return err_sys(e, "fcntl(2)", errno, "cannot keep descriptor %d",
+                       keep);
     return 0;
 }
 
-/* Returns only on failure. */
-static int become_supervisor(const struct prepared *p, int plan, int json,
-                             struct err *e)
+static int run(struct cli *c, int *exit_code, struct err *e)
 {
-    static char *const envp[] = { NULL };
-    enum { SET_CLOEXEC = 4 };           /* CLOSE_RANGE_CLOEXEC, Linux 5.11 */
-    char path[PATH_MAX], plan_arg[16], json_arg[16], parent[16];
-    char name[] = "mxc-supervise";
-    char *argv[] = { name, plan_arg, json_arg, parent, NULL };
-
-    if (find_supervisor(path, e) < 0)
-        return -1;
-    /* Whatever else the caller left open stops here. */
-    if (syscall(__NR_close_range, 3, ~0u, SET_CLOEXEC) < 0)
-        return err_sys(e, "close_range(2)", errno,
-                       "cannot close inherited descriptors");
-    if (keep_open(plan, e) < 0 || keep_open(json, e) < 0)
-        return -1;
-    (void)snprintf(plan_arg, sizeof(plan_arg), "%d", plan);
-    (void)snprintf(json_arg, sizeof(json_arg), "%d", json);
-    (void)snprintf(parent, sizeof(parent), "%d",
-                   p->plan.flags & PLAN_DIE_WITH_PARENT ? (int)getppid() : 0);
-    (void)execve(path, argv, envp);
-    return err_sys(e, "execve(2)", errno, "cannot execute '%s'", path);
-}
-
-static int run(struct cli *c, struct err *e)
-{
-    scoped(drop_fd) int plan = -1;
     struct prepared p;
+    struct plan_view view;
+    char launcher[PATH_MAX];
     void *bytes;
     size_t len;
-    int json;
+    int json, plan_fd;
 
     if (cli_read_request(c, e) < 0 ||
         prepare(&c->arena, c->text, c->text_len, &c->flags, false, &p,
                 e) < 0 ||
         plan_pack(&p.plan, &c->arena, &bytes, &len, e) < 0 ||
-        cli_open_json(c, &json, e) < 0 ||
-        sealed_memfd(bytes, len, &plan, e) < 0)
+        plan_check(bytes, len, &view, e) < 0 ||
+        find_launcher(launcher, e) < 0 ||
+        cli_open_json(c, &json, e) < 0 || close_strangers(json, e) < 0 ||
+        sealed_memfd(bytes, len, &plan_fd, e) < 0)
         return -1;
     for (size_t i = 0; i < p.policy.nwarnings; i++)
         (void)fprintf(stderr, "mxc: warning: %s\n", p.policy.warning[i]);
-    return become_supervisor(&p, plan, json, e);
+    *exit_code = supervise_plan(&(struct supervise_args){
+        .plan = &view, .plan_fd = plan_fd, .launcher = launcher,
+        .result_fd = json,
+        .parent = c->flags.die_with_parent ? getppid() : 0 });
+    return 0;
 }
 
 int cmd_run(int argc, char **argv)
@@ -129,9 +123,9 @@ int cmd_run(int argc, char **argv)
         c.flags.term = getenv("TERM");
         c.flags.home = getenv("HOME");
         c.flags.search_path = getenv("PATH");
-        (void)run(&c, &e);
-        r = cli_fail(&c, &e, CLI_FAILED);
+        if (run(&c, &r, &e) < 0)
+            r = cli_fail(&c, &e, CLI_FAILED);
     }
-    cli_free(&c);
+    /* The process ends here: its memory goes with it. */
     return r;
 }

@@ -37,6 +37,17 @@ struct result {
     struct err err;             /* FAILED, NOT_STARTED, STOPPED */
 };
 
+struct supervise_args {
+    const struct plan_view *plan;
+    int plan_fd;                /* the same plan, in a sealed memfd */
+    const char *launcher;       /* path of mxc-launch */
+    int result_fd;              /* for the JSON result, or -1 */
+    pid_t parent;               /* must not be outlived, or 0 */
+};
+
+/* Run a plan to its end, tell the result, return the exit code. */
+int supervise_plan(const struct supervise_args *a);
+
 /* Start the launcher as pid 1 of new namespaces.  `launcher` is the path of
  * its executable, `plan_fd` a sealed memfd. */
 int sandbox_spawn(const struct plan_view *plan, const char *launcher,
