@@ -1,6 +1,16 @@
 /* cmd_schema.c - mxc schema: the contract as JSON Schema. */
+#include <string.h>
+
 #include "cli/cli.h"
 #include "contract/schema.h"
+
+static enum contract contract_find(const char *name)
+{
+    for (int c = CONTRACT_0_9_0_ALPHA; c <= CONTRACT_1_1_0_C1; c++)
+        if (strcmp(contract_name((enum contract)c), name) == 0)
+            return (enum contract)c;
+    return CONTRACT_NONE;
+}
 
 int cmd_schema(int argc, char **argv)
 {
@@ -10,16 +20,18 @@ int cmd_schema(int argc, char **argv)
     int r = cli_parse(&c, command_find("schema"), argc, argv);
 
     if (r < 0) {
-        const char *v = c.version ? c.version : "1.1.0+c1";
+        const char *name = c.version ? c.version : "1.1.0+c1";
+        enum contract v = contract_find(name);
 
-        if (contract_schema(v, &b) < 0 || b.failed) {
+        if (v == CONTRACT_NONE) {
             err_set(&e, ERR_MALFORMED_REQUEST,
-                    "contract version '%s' is not known", v);
+                    "contract version '%s' is not known", name);
             err_hint(&e, "0.9.0-alpha, 1.0.0, 1.1.0-alpha or 1.1.0+c1");
             r = cli_fail(&c, &e, CLI_REFUSED);
         } else {
+            contract_schema(v, &b);
             cli_print(stdout, &b);
-            r = CLI_OK;
+            r = b.failed ? CLI_FAILED : CLI_OK;
         }
     }
     buf_drop(&b);

@@ -22,6 +22,9 @@ const struct command commands[] = {
     { "explain", "[OPTION...] [FILE] [-- COMMAND [ARG...]]",
       "show the effective policy and what enforces each part of it", NULL,
       OPT_POLICY | OPT_SHOW, cmd_explain },
+    { "schema", "[OPTION...]",
+      "print the JSON Schema of a contract version", NULL, OPT_VERSION,
+      cmd_schema },
     { 0 }
 };
 

@@ -34,7 +34,6 @@ int view_open(const struct view *v, const char *path, int flags);
 int view_open_target(const struct view *v, const struct step *s, bool is_dir);
 int view_make_file(const struct view *v, const char *path, mode_t mode,
                    const char *text, size_t len);
-int view_attach(int mnt, int target, uint64_t attr, int recursive);
 int view_fail(struct err *e, const char *op, int r, const struct step *s);
 int view_mask(const struct view *v, const struct step *s, struct err *e);
 int view_open_strangers(void);

@@ -67,34 +67,54 @@ static int disown(const struct view *v, int mnt)
     return mount_set(mnt, MASK_ATTR | MXC_ATTR_RDONLY, 0);
 }
 
-static int put_mask(const struct view *v, int target, bool is_dir, bool is_policy)
+static int make_mask(const struct view *v, bool is_dir, bool is_policy,
+                     int *out)
 {
     scoped(drop_fd) int mnt = mount_clone(is_dir ? v->void_dir : v->void_file,
                                           0);
+    int r = mnt;
+
+    if (mnt >= 0)
+        r = is_policy ? disown(v, mnt)
+                      : mount_set(mnt, MASK_ATTR | MXC_ATTR_RDONLY, 0);
+    if (r >= 0)
+        *out = take_fd(&mnt);
+    return r < 0 ? r : 0;
+}
+
+/* What is hidden of /proc, where this kernel has it.  Looked for first: to
+ * throw a detached mount away costs an RCU grace period. */
+static int mask_proc(const struct view *v, const struct step *s)
+{
+    scoped(drop_fd) int mnt = -1;
     int r;
 
-    if (mnt < 0)
-        return mnt;
-    r = is_policy ? disown(v, mnt)
-                  : mount_set(mnt, MASK_ATTR | MXC_ATTR_RDONLY, 0);
+    if (faccessat(v->root, s->path + 1, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        return 0;
+    r = make_mask(v, s->flags & STEP_IS_DIR, false, &mnt);
+    return r < 0 ? r : mount_attach_at(mnt, v->root, s->path + 1);
+}
+
+static int mask_policy(const struct view *v, const struct step *s)
+{
+    scoped(drop_fd) int target = view_open_target(v, s,
+                                                  s->flags & STEP_IS_DIR);
+    scoped(drop_fd) int mnt = -1;
+    struct stat st;
+    int r;
+
+    if (target < 0)
+        return target;
+    if (fstat(target, &st) < 0)
+        return -errno;
+    r = make_mask(v, S_ISDIR(st.st_mode), true, &mnt);
     return r < 0 ? r : mount_attach(mnt, target);
 }
 
 int view_mask(const struct view *v, const struct step *s, struct err *e)
 {
-    scoped(drop_fd) int target = view_open_target(v, s,
-                                                  s->flags & STEP_IS_DIR);
-    struct stat st;
-    int r;
+    int r = s->flags & STEP_OPTIONAL ? mask_proc(v, s) : mask_policy(v, s);
 
-    if (target == -ENOENT && s->flags & STEP_OPTIONAL)
-        return 0;
-    if (target < 0)
-        return view_fail(e, "openat2(2)", target, s);
-    if (fstat(target, &st) < 0)
-        return view_fail(e, "fstat(2)", -errno, s);
-    r = put_mask(v, target, S_ISDIR(st.st_mode),
-                 !(s->flags & STEP_OPTIONAL));
     return r < 0 ? view_fail(e, "move_mount(2)", r, s) : 0;
 }
 
@@ -117,8 +137,9 @@ int view_cover_file(const struct view *v, const struct step *s, struct err *e)
     mnt = source < 0 ? source : mount_clone(source, 0);
     if (mnt < 0)
         return view_fail(e, "open_tree(2)", mnt, s);
-    r = view_attach(mnt, target, MXC_ATTR_RDONLY | MXC_ATTR_NOSUID |
-               MXC_ATTR_NODEV | MXC_ATTR_NOEXEC, 0);
+    r = mount_set(mnt, MASK_ATTR | MXC_ATTR_RDONLY, 0);
+    if (r == 0)
+        r = mount_attach(mnt, target);
     /* Only now: what has no name any more cannot be attached. */
     (void)unlinkat(v->root, temp + 1, 0);
     return r < 0 ? view_fail(e, "move_mount(2)", r, s) : 0;

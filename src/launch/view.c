@@ -69,30 +69,38 @@ int view_fail(struct err *e, const char *op, int r, const struct step *s)
                    s->path ? s->path : "/");
 }
 
-static int make_dir(const struct view *v, const struct step *s, mode_t mode)
+/* The fast way first: the parent is there, one call does it.  Only the private
+ * root is written to, where the only symlinks are the plan's own. */
+static int make_dir(const struct view *v, const char *path, mode_t mode)
 {
     const char *name;
-    scoped(drop_fd) int dir = open_parent(v, s->path, &name);
+    scoped(drop_fd) int dir = -1;
 
+    /* The umask is 0 while the view is built, so the mode is as given. */
+    if (mkdirat(v->root, path + 1, mode) == 0 || errno == EEXIST)
+        return 0;
+    if (errno != ENOENT)
+        return -errno;
+    dir = open_parent(v, path, &name);
     if (dir < 0)
         return dir;
-    if (mkdirat(dir, name, mode) < 0 && errno != EEXIST)
-        return -errno;
-    /* The umask is 0 while the view is built, so the mode is as given. */
-    return 0;
+    return mkdirat(dir, name, mode) < 0 && errno != EEXIST ? -errno : 0;
 }
 
 int view_make_file(const struct view *v, const char *path, mode_t mode,
                    const char *text, size_t len)
 {
-    const char *name;
-    scoped(drop_fd) int dir = open_parent(v, path, &name);
-    scoped(drop_fd) int fd = -1;
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    scoped(drop_fd) int fd = openat(v->root, path + 1, flags, mode);
 
-    if (dir < 0)
-        return dir;
-    fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
-                O_CLOEXEC, mode);
+    if (fd < 0 && errno == ENOENT) {
+        const char *name;
+        scoped(drop_fd) int dir = open_parent(v, path, &name);
+
+        if (dir < 0)
+            return dir;
+        fd = openat(dir, name, flags, mode);
+    }
     if (fd < 0)
         return -errno;
     if (len && write(fd, text, len) != (ssize_t)len)
@@ -100,18 +108,40 @@ int view_make_file(const struct view *v, const char *path, mode_t mode,
     return 0;
 }
 
-/* The object to mount on; made first in the private root where the plan says
- * so. */
+/* Make the mount point, where the plan says that it is ours to make. */
+static int make_target(const struct view *v, const struct step *s, bool is_dir)
+{
+    int r;
+
+    if (!(s->flags & STEP_CREATE))
+        return 0;
+    r = is_dir ? make_dir(v, s->path, 0755)
+               : view_make_file(v, s->path, 0644, NULL, 0);
+    return r == -EEXIST ? 0 : r;
+}
+
 int view_open_target(const struct view *v, const struct step *s, bool is_dir)
 {
-    int r = 0;
+    int r = make_target(v, s, is_dir);
 
-    if (s->flags & STEP_CREATE)
-        r = is_dir ? make_dir(v, s, 0755)
-                   : view_make_file(v, s->path, 0644, NULL, 0);
-    if (r < 0 && r != -EEXIST)
+    return r < 0 ? r : view_open(v, s->path, O_PATH);
+}
+
+/* On a granted tree by a descriptor that was reached without a symlink; in
+ * the private root, which nobody else can change, by path. */
+static int attach_step(const struct view *v, const struct step *s, int mnt,
+                       bool is_dir)
+{
+    int r = make_target(v, s, is_dir);
+
+    if (r < 0)
         return r;
-    return view_open(v, s->path, O_PATH);
+    if (!(s->flags & STEP_CREATE)) {
+        scoped(drop_fd) int target = view_open(v, s->path, O_PATH);
+
+        return target < 0 ? target : mount_attach(mnt, target);
+    }
+    return mount_attach_at(mnt, v->root, s->path + 1);
 }
 
 /* The host's object, which must still be the one that was looked at. */
@@ -127,8 +157,6 @@ static int open_source(const struct step *s, struct err *e)
                         "while the sandbox was being set up");
         return -1;
     }
-    if (s->num[1] == 0)
-        return fd;
     if (fstat(fd, &st) < 0 || (uint64_t)st.st_dev != s->num[0] ||
         (uint64_t)st.st_ino != s->num[1]) {
         (void)close(fd);
@@ -140,60 +168,62 @@ static int open_source(const struct step *s, struct err *e)
     return fd;
 }
 
-int view_attach(int mnt, int target, uint64_t attr, int recursive)
+/* A detached copy of the source.  Recursive: a part of the host's tree that
+ * is hidden under another mount must stay hidden (mount_namespaces(7), "locked
+ * mounts"). */
+static int clone_source(const struct step *s, struct err *e)
 {
-    int r = mount_set(mnt, attr, recursive);
+    scoped(drop_fd) int source = -1;
+    int mnt;
 
-    return r < 0 ? r : mount_attach(mnt, target);
+    /* No identity: one of the base's own paths, fixed when this was built. */
+    if (s->num[1] == 0) {
+        mnt = mount_clone_path(s->text);
+    } else {
+        source = open_source(s, e);
+        if (source < 0)
+            return -1;
+        mnt = mount_clone(source, 1);
+    }
+    return mnt < 0 ? view_fail(e, "open_tree(2)", mnt, s) : mnt;
 }
 
 static int do_bind(const struct view *v, const struct step *s, struct err *e)
 {
-    scoped(drop_fd) int source = open_source(s, e);
-    scoped(drop_fd) int target = -1;
-    scoped(drop_fd) int mnt = -1;
+    scoped(drop_fd) int mnt = clone_source(s, e);
     uint64_t attr = MXC_ATTR_NOSUID | MXC_ATTR_NODEV;
     int r;
 
-    if (source < 0)
+    if (mnt < 0)
         return -1;
     if (s->flags & STEP_READONLY)
         attr |= MXC_ATTR_RDONLY;
     if (s->flags & STEP_NOEXEC)
         attr |= MXC_ATTR_NOEXEC;
-    target = view_open_target(v, s, s->flags & STEP_IS_DIR);
-    if (target < 0)
-        return view_fail(e, "openat2(2)", target, s);
-    /* Recursive: a part of the host's tree that is hidden under another mount
-     * must stay hidden (mount_namespaces(7), "locked mounts"). */
-    mnt = mount_clone(source, 1);
-    if (mnt < 0)
-        return view_fail(e, "open_tree(2)", mnt, s);
-    r = view_attach(mnt, target, attr, 1);
+    r = mount_set(mnt, attr, 1);
+    if (r == 0)
+        r = attach_step(v, s, mnt, s->flags & STEP_IS_DIR);
     return r < 0 ? view_fail(e, "move_mount(2)", r, s) : 0;
 }
 
+/* The mount must not have nodev, or the device would not open; what else a
+ * character device could do as a file, it does not do. */
 static int do_device(const struct view *v, const struct step *s,
                      struct err *e)
 {
-    scoped(drop_fd) int source = open_beneath(AT_FDCWD, s->text, O_PATH, 0);
-    scoped(drop_fd) int target = -1;
-    scoped(drop_fd) int mnt = -1;
+    scoped(drop_fd) int mnt = mount_clone_path(s->text);
     struct stat st;
     int r;
 
-    if (source < 0)
-        return view_fail(e, "openat2(2)", source, s);
-    if (fstat(source, &st) < 0 || !S_ISCHR(st.st_mode))
+    if (mnt == -ENOENT && s->flags & STEP_OPTIONAL)
+        return 0;
+    if (mnt < 0)
+        return view_fail(e, "open_tree(2)", mnt, s);
+    if (fstat(mnt, &st) < 0 || !S_ISCHR(st.st_mode))
         return view_fail(e, "fstat(2)", -ENODEV, s);
     r = view_make_file(v, s->path, 0666, NULL, 0);
-    if (r < 0)
-        return view_fail(e, "open(2)", r, s);
-    target = view_open(v, s->path, O_PATH);
-    mnt = mount_clone(source, 0);
-    if (target < 0 || mnt < 0)
-        return view_fail(e, "open_tree(2)", target < 0 ? target : mnt, s);
-    r = view_attach(mnt, target, MXC_ATTR_NOSUID | MXC_ATTR_NOEXEC, 0);
+    if (r == 0)
+        r = mount_attach_at(mnt, v->root, s->path + 1);
     return r < 0 ? view_fail(e, "move_mount(2)", r, s) : 0;
 }
 
@@ -201,16 +231,12 @@ static int mount_fs(const struct view *v, const struct step *s,
                     const char *type, const char *const *opts, uint64_t attr,
                     struct err *e)
 {
-    scoped(drop_fd) int target = view_open_target(v, s, true);
-    scoped(drop_fd) int mnt = -1;
+    scoped(drop_fd) int mnt = mount_new(type, opts, attr);
     int r;
 
-    if (target < 0)
-        return view_fail(e, "openat2(2)", target, s);
-    mnt = mount_new(type, opts, attr);
     if (mnt < 0)
         return view_fail(e, "fsmount(2)", mnt, s);
-    r = mount_attach(mnt, target);
+    r = attach_step(v, s, mnt, true);
     return r < 0 ? view_fail(e, "move_mount(2)", r, s) : 0;
 }
 
@@ -276,12 +302,7 @@ static int do_file(const struct view *v, const struct step *s, struct err *e)
 static int do_symlink(const struct view *v, const struct step *s,
                       struct err *e)
 {
-    const char *name;
-    scoped(drop_fd) int dir = open_parent(v, s->path, &name);
-
-    if (dir < 0)
-        return view_fail(e, "openat2(2)", dir, s);
-    if (symlinkat(s->text, dir, name) < 0 && errno != EEXIST)
+    if (symlinkat(s->text, v->root, s->path + 1) < 0 && errno != EEXIST)
         return view_fail(e, "symlinkat(2)", -errno, s);
     return 0;
 }
@@ -304,7 +325,7 @@ int view_apply(struct view *v, const struct step *s, struct err *e)
 
     switch (s->kind) {
     case STEP_DIR:
-        r = make_dir(v, s, (mode_t)s->num[0]);
+        r = make_dir(v, s->path, (mode_t)s->num[0]);
         return r < 0 ? view_fail(e, "mkdirat(2)", r, s) : 0;
     case STEP_FILE:
         return do_file(v, s, e);

@@ -91,7 +91,7 @@ static int check_item(const struct watched *it, struct err *e)
 
 int watch_check(struct watch *w, struct err *e)
 {
-    char events[16384] __attribute__((aligned(8)));
+    char events[8192] __attribute__((aligned(8)));
 
     while (read(w->fd, events, sizeof(events)) > 0)
         continue;                       /* what happened is looked up below */

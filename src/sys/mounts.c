@@ -39,6 +39,15 @@ int mount_clone(int fd, int recursive)
     return mnt < 0 ? -errno : mnt;
 }
 
+int mount_clone_path(const char *path)
+{
+    int mnt = (int)syscall(__NR_open_tree, AT_FDCWD, path,
+                           MXC_OPEN_TREE_CLONE | (unsigned)O_CLOEXEC |
+                           AT_SYMLINK_NOFOLLOW | MXC_AT_RECURSIVE);
+
+    return mnt < 0 ? -errno : mnt;
+}
+
 int mount_set(int fd, uint64_t attr, int recursive)
 {
     const struct mxc_mount_attr m = { .attr_set = attr };
@@ -55,6 +64,14 @@ int mount_attach(int mnt, int target)
     if (syscall(__NR_move_mount, mnt, "", target, "",
                 MXC_MOVE_MOUNT_F_EMPTY_PATH |
                 MXC_MOVE_MOUNT_T_EMPTY_PATH) < 0)
+        return -errno;
+    return 0;
+}
+
+int mount_attach_at(int mnt, int dir, const char *path)
+{
+    if (syscall(__NR_move_mount, mnt, "", dir, path,
+                MXC_MOVE_MOUNT_F_EMPTY_PATH) < 0)
         return -errno;
     return 0;
 }

@@ -14,11 +14,18 @@ int mount_new(const char *fstype, const char *const *opts, uint64_t attr);
 /* A detached copy of what stands at the O_PATH descriptor `fd`. */
 int mount_clone(int fd, int recursive);
 
+/* The same for what a path names, without following a final symlink. */
+int mount_clone_path(const char *path);
+
 /* Set attributes on the mount (and all below it). */
 int mount_set(int fd, uint64_t attr, int recursive);
 
 /* Attach a detached mount on the object that `target` (O_PATH) names. */
 int mount_attach(int mnt, int target);
+
+/* The same for a path below the directory `dir`; a final symlink is not
+ * followed. */
+int mount_attach_at(int mnt, int dir, const char *path);
 
 /* Stop every propagation to and from the host (mount_namespaces(7)). */
 int mount_make_private(void);

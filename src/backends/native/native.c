@@ -138,7 +138,10 @@ static int add_bind(struct builder *b, const struct place *p, struct err *e)
         flags |= STEP_READONLY;
     if (p->own_space)
         flags |= STEP_CREATE;
-    return add(b, STEP_BIND, flags, p->dev, p->ino, p->target, p->source, e);
+    /* The base's own paths are constants of this program on the host's system
+     * directories; there is no earlier look to compare with. */
+    return add(b, STEP_BIND, flags, p->base ? 0 : p->dev, p->base ? 0 : p->ino,
+               p->target, p->source, e);
 }
 
 static int add_place(struct builder *b, const struct place *p, struct err *e)
@@ -204,22 +207,39 @@ static int add_dev(struct builder *b, struct err *e)
     return add(b, STEP_DEVPTS, 0, 0, 0, "/dev/pts", NULL, e);
 }
 
-/* What of /proc says more of host or kernel than a program needs, or could
- * be written by a process whose uid is the host's root. */
+/* What of /proc says more of host or kernel than a program needs.  All of it
+ * is read-only. */
+static const char *const proc_files[] = {
+    "/proc/kallsyms", "/proc/keys", "/proc/key-users", "/proc/config.gz",
+    "/proc/cmdline", "/proc/modules", "/proc/sched_debug", NULL
+};
+static const char *const proc_dirs[] = {
+    "/proc/acpi", "/proc/asound", "/proc/scsi", NULL
+};
+
+/* Files that their mode keeps from everybody but the host's root, which a
+ * workload of a root caller is, without its capabilities. */
+static const char *const proc_root_files[] = {
+    "/proc/kcore", "/proc/kmsg", "/proc/kpagecount", "/proc/kpageflags",
+    "/proc/kpagecgroup", "/proc/sysrq-trigger", "/proc/timer_list",
+    "/proc/vmallocinfo", "/proc/slabinfo", "/proc/latency_stats", NULL
+};
+static const char *const proc_root_dirs[] = {
+    "/proc/bus", "/proc/driver", "/proc/fs", "/proc/irq", NULL
+};
+
+static int mask_all(struct builder *b, const char *const *list, uint32_t flag,
+                    struct err *e)
+{
+    for (; *list; list++)
+        if (add(b, STEP_MASK, STEP_OPTIONAL | flag, 0, 0, *list, NULL, e) < 0)
+            return -1;
+    return 0;
+}
+
 static int add_proc(struct builder *b, struct err *e)
 {
-    static const char *const files[] = {
-        "/proc/kallsyms", "/proc/keys", "/proc/key-users", "/proc/kcore",
-        "/proc/config.gz", "/proc/timer_list", "/proc/sysrq-trigger",
-        "/proc/sched_debug", "/proc/kmsg", "/proc/cmdline",
-        "/proc/kpagecount", "/proc/kpageflags", "/proc/kpagecgroup",
-        "/proc/modules", "/proc/vmallocinfo", "/proc/slabinfo",
-        "/proc/latency_stats", "/proc/kpf",
-    };
-    static const char *const dirs[] = {
-        "/proc/acpi", "/proc/asound", "/proc/bus", "/proc/driver",
-        "/proc/fs", "/proc/irq", "/proc/scsi",
-    };
+    bool is_root = b->h->uid == 0;
 
     if (is_taken(b, "/proc", false))
         return 0;
@@ -231,13 +251,11 @@ static int add_proc(struct builder *b, struct err *e)
         add(b, STEP_SYSCTL, 0, 0, 0, "/proc/sys/kernel/pid_max",
             arena_printf(b->a, "%llu", MAX_PROCESSES), e) < 0)
         return -1;
-    for (size_t i = 0; i < ARRAY_LEN(files); i++)
-        if (add(b, STEP_MASK, STEP_OPTIONAL, 0, 0, files[i], NULL, e) < 0)
-            return -1;
-    for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
-        if (add(b, STEP_MASK, STEP_OPTIONAL | STEP_IS_DIR, 0, 0, dirs[i],
-                NULL, e) < 0)
-            return -1;
+    if (mask_all(b, proc_files, 0, e) < 0 ||
+        mask_all(b, proc_dirs, STEP_IS_DIR, e) < 0 ||
+        (is_root && mask_all(b, proc_root_files, 0, e) < 0) ||
+        (is_root && mask_all(b, proc_root_dirs, STEP_IS_DIR, e) < 0))
+        return -1;
     return add(b, STEP_FILE, 0, 0444, 0,
                "/proc/sys/kernel/random/boot_id", b->h->boot_id, e);
 }
