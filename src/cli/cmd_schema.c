@@ -4,14 +4,6 @@
 #include "cli/cli.h"
 #include "contract/schema.h"
 
-static enum contract contract_find(const char *name)
-{
-    for (int c = CONTRACT_0_9_0_ALPHA; c <= CONTRACT_1_1_0_C1; c++)
-        if (strcmp(contract_name((enum contract)c), name) == 0)
-            return (enum contract)c;
-    return CONTRACT_NONE;
-}
-
 int cmd_schema(int argc, char **argv)
 {
     struct cli c = { 0 };
