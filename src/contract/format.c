@@ -76,18 +76,29 @@ static const char *wrong_peer(const char *text)
     return NULL;
 }
 
-/* Of either kind: the contract does not change with the machine it is read
- * on. */
-static const char *wrong_absolute(const char *text)
+/* The path behind its root, or NULL.  Of either kind: the contract does not
+ * change with the machine it is read on. */
+static const char *behind_root(const char *text)
 {
     char drive = (char)(text[0] | 0x20);
 
-    if (text[0] == '/' || (text[0] == '\\' && text[1] == '\\'))
-        return NULL;
+    if (text[0] == '/')
+        return text + 1;
+    if (text[0] == '\\' && text[1] == '\\')
+        return text + 2;
     if (drive >= 'a' && drive <= 'z' && text[1] == ':' &&
         (text[2] == '\\' || text[2] == '/'))
-        return NULL;
-    return "expected an absolute path";
+        return text + 3;
+    return NULL;
+}
+
+static const char *wrong_file(const char *text)
+{
+    const char *rest = behind_root(text);
+
+    if (!rest)
+        return "expected an absolute path";
+    return *rest ? NULL : "expected a file, found the root directory";
 }
 
 static const char *wrong_limit(const char *text)
@@ -111,9 +122,9 @@ const struct format format_capability = { .pattern = "^[^,]*$",
 const struct format format_peer = { .pattern = "\\S",
                                     .min_length = 1,
                                     .wrong = wrong_peer };
-const struct format format_absolute = {
-    .pattern = "^(/|\\\\\\\\|[A-Za-z]:[\\\\/])",
-    .min_length = 1,
-    .wrong = wrong_absolute
+const struct format format_file = {
+    .pattern = "^(/|\\\\\\\\|[A-Za-z]:[\\\\/]).",
+    .min_length = 2,
+    .wrong = wrong_file
 };
 const struct format format_limit = { .wrong = wrong_limit };

@@ -9,7 +9,7 @@ extern const struct format format_path;         /* not blank, no '"' */
 extern const struct format format_cidr;
 extern const struct format format_capability;   /* of a ProcessContainer */
 extern const struct format format_peer;         /* allowedProxyPeer */
-extern const struct format format_absolute;     /* POSIX or Windows */
+extern const struct format format_file;         /* absolute, POSIX or Windows */
 extern const struct format format_limit;        /* name of a limit */
 
 #endif

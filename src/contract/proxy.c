@@ -134,15 +134,15 @@ int proxy_parse(const char *url, struct proxy_url *out, const char **why)
         return -EINVAL;
     end = p + strcspn(p, "/?#");
     p = skip_userinfo(p, end, &u);
-    *why = "expected a port, as in 'http://localhost:8080'";
     colon = find_colon(p, end);
+    *why = "expected a host name, an IPv4 address or '[IPv6]'";
+    if (!take_host(p, (size_t)((colon ? colon : end) - p), &u))
+        return -EINVAL;
+    *why = "expected a port, as in 'http://localhost:8080'";
     if (!colon)
         return -EINVAL;
     *why = "expected a port from 1 to 65535";
     if (!take_port(colon + 1, end, &u))
-        return -EINVAL;
-    *why = "expected a host name, an IPv4 address or '[IPv6]'";
-    if (!take_host(p, (size_t)(colon - p), &u))
         return -EINVAL;
     *out = u;
     return 0;

@@ -210,6 +210,9 @@ int request_check_sections(const struct request *r, enum containment backend,
 void request_locate(const char *text, size_t len, const char *path,
                     unsigned *line, unsigned *column);
 
+/* The contract of that name, or CONTRACT_NONE. */
+enum contract contract_find(const char *name);
+
 /* Names as they stand on the wire; NULL for a number that has none. */
 const char *contract_name(enum contract c);
 const char *containment_name(enum containment c);

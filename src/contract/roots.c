@@ -217,6 +217,13 @@ static const char *name_of(const struct choice *list, int value)
     return NULL;
 }
 
+enum contract contract_find(const char *name)
+{
+    int c = choice_find(contract_names, CONTRACT_NONE, name, strlen(name));
+
+    return c < 0 ? CONTRACT_NONE : (enum contract)c;
+}
+
 const char *contract_name(enum contract c)
 {
     return name_of(contract_names, (int)c);

@@ -43,7 +43,7 @@ static const struct field capture_fields[] = {
     { "mode", K_ENUM, IN_ALL, 0, NOWHERE,
       capture_names, "Whether what is recorded is also refused." },
     { "outputPath", K_STR, IN_ALL, 0, AT(process_container.capture_output_path),
-      &format_absolute, "File for the record." },
+      &format_file, "File for the record." },
     { "retainEtl", K_BOOL, IN_ALL, 0, NOWHERE,
       NULL, "Keep the trace that the record was made from." },
     { 0 }

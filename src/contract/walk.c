@@ -85,17 +85,34 @@ static int wrong_type(const struct walk *w, const struct place *at,
     return -1;
 }
 
+/* The newest contract that has this field, or NULL. */
+static const char *contract_with(const struct object *o, const char *name,
+                                 size_t len)
+{
+    for (const struct field *f = o->fields; f->name; f++) {
+        if (strlen(f->name) != len || memcmp(f->name, name, len) != 0)
+            continue;
+        for (int c = CONTRACT_1_1_0_C1; c > CONTRACT_NONE; c--)
+            if (f->in & IN(c))
+                return contract_name((enum contract)c);
+    }
+    return NULL;
+}
+
 static int unknown_field(const struct walk *w, const struct place *at,
                          const struct object *o)
 {
     char name[SHOWN_MAX], list[LISTED_MAX];
     const char *meant = meant_field(o->fields, w->contract, at->name, at->len);
+    const char *other = contract_with(o, at->name, at->len);
 
     fail(w, at, "unknown field '%s', expected one of %s",
          shown(name, at->name, at->len),
          listed_fields(list, o->fields, w->contract));
     if (meant)
         err_hint(w->e, "did you mean '%s'?", meant);
+    if (other)
+        err_hint(w->e, "contract '%s' has this field", other);
     for (const struct moved *m = o->moved; m && m->name; m++)
         if (strlen(m->name) == at->len &&
             memcmp(m->name, at->name, at->len) == 0)
