@@ -166,7 +166,7 @@ static const char *receipt_json(struct arena *a, const struct prepared *p)
 }
 
 static int finish(struct arena *a, const char *caller_cwd,
-                  struct prepared *p, struct err *e)
+                  bool want_receipt, struct prepared *p, struct err *e)
 {
     p->cwd = policy_cwd(&p->policy, caller_cwd);
     if (policy_finish_env(&p->policy, a, p->cwd, e) < 0 ||
@@ -178,6 +178,8 @@ static int finish(struct arena *a, const char *caller_cwd,
                          &p->plan, e) < 0 ||
         add_links(a, p, e) < 0)
         return -1;
+    if (!want_receipt)
+        return 0;
     p->receipt = p->backend->receipt(&p->policy, &p->host, &p->places, a);
     p->plan.receipt = p->receipt ? receipt_json(a, p) : NULL;
     if (!p->plan.receipt)
@@ -219,7 +221,8 @@ int prepare(struct arena *a, const char *text, size_t len,
     }
     if (backend_find(p.policy.containment, &p.backend, e) < 0 ||
         backend_check(p.backend, &p.policy, e) < 0 ||
-        finish(a, arena_strdup(a, cwd), &p, e) < 0) {
+        finish(a, arena_strdup(a, cwd), plan_only || f->want_receipt, &p,
+               e) < 0) {
         locate(text, len, e);
         return -1;
     }

@@ -27,6 +27,7 @@ struct run_flags {
     bool tools;
     bool tty;
     bool die_with_parent;
+    bool want_receipt;          /* a plan that carries its receipt as JSON */
     uint32_t accept_missing;
     const char *home;           /* the caller's HOME, TERM and PATH, */
     const char *term;           /* for --tools and a terminal */

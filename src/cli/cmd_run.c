@@ -95,6 +95,7 @@ static int run(struct cli *c, int *exit_code, struct err *e)
     size_t len;
     int json, plan_fd;
 
+    c->flags.want_receipt = c->json != NULL;
     if (cli_read_request(c, e) < 0 ||
         prepare(&c->arena, c->text, c->text_len, &c->flags, false, &p,
                 e) < 0 ||

@@ -31,11 +31,12 @@ int cli_read_request(struct cli *c, struct err *e)
 {
     scoped(drop_fd) int fd = -1;
     size_t cap = 64 * 1024, len = 0;
-    char *text = arena_alloc(&c->arena, cap);
+    char *text;
     ssize_t n;
 
     if (!c->policy_file)
         return 0;
+    text = arena_alloc(&c->arena, cap);
     fd = open_request(c->policy_file, e);
     if (fd < 0)
         return -1;

@@ -246,7 +246,5 @@ int launch_init(const struct plan_view *plan, int tty, int master)
     (void)close(0);
     (void)close(1);
     (void)close(2);
-    if (launch_tell(MSG_STARTED, 0, NULL, -1) < 0)
-        return 1;
     return run_loop(&in);
 }

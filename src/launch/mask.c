@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -56,7 +57,8 @@ int view_open_strangers(void)
  * opening to truncate says EROFS. */
 static int disown(const struct view *v, int mnt)
 {
-    struct mxc_mount_attr m = { .attr_set = MASK_ATTR | MXC_ATTR_IDMAP };
+    struct mxc_mount_attr m = { .attr_set = MASK_ATTR | MXC_ATTR_IDMAP,
+                                .propagation = MS_PRIVATE };
 
     if (v->strangers >= 0) {
         m.userns_fd = (uint64_t)v->strangers;

@@ -18,7 +18,6 @@ enum launch_msg {
     /* launcher to supervisor */
     MSG_READY,                  /* every wall stands; carries the PTY master */
     MSG_FAILED,                 /* err: set-up failed, nothing has run */
-    MSG_STARTED,                /* the workload's exec succeeded */
     MSG_NOT_STARTED,            /* err, status 126 or 127: its exec failed */
     MSG_EXITED,                 /* status: as from waitpid(2) */
     /* supervisor to launcher */

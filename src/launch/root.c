@@ -119,10 +119,8 @@ int launch_build_view(const struct plan_view *plan, struct err *e)
     struct view v = { .root = -1, .void_dir = -1, .void_file = -1,
                       .strangers = -1 };
     struct step s = plan_step(plan, 0);
-    int r = mount_make_private();
+    int r;
 
-    if (r < 0)
-        return err_sys(e, "mount(2)", -r, "cannot make mounts private");
     /* Now: under a stacked root no user namespace can be made. */
     if (has_masks(plan))
         v.strangers = view_open_strangers();

@@ -20,6 +20,7 @@ struct loop {
     struct tty *tty;
     int signals;
     uint64_t started_ms;        /* 0: the workload does not run yet */
+    bool has_said_go;
     bool ended;
 };
 
@@ -90,8 +91,20 @@ static void on_ready(struct loop *l, int master)
         end(l, OUTCOME_FAILED, EXIT_MXC);
         return;
     }
-    tell_launcher(l, MSG_GO, 0);
+    if (!l->has_said_go)
+        tell_launcher(l, MSG_GO, 0);
     l->started_ms = now_ms();
+}
+
+/* Where there is nothing to prepare on this side, the word is given in
+ * advance: the launcher hears it when its walls stand, without a round trip.
+ * Until then it is only a record in a socket that dies with either end. */
+static void maybe_go_early(struct loop *l)
+{
+    if (l->plan->head.flags & PLAN_TTY || plan_count(l->plan, STEP_WATCH))
+        return;
+    tell_launcher(l, MSG_GO, 0);
+    l->has_said_go = true;
 }
 
 static void on_exited(struct loop *l, int status)
@@ -144,7 +157,6 @@ static void on_message(struct loop *l)
     case MSG_EXITED:
         on_exited(l, rec.status);
         break;
-    case MSG_STARTED:
     default:
         break;
     }
@@ -262,6 +274,7 @@ void supervise(const struct plan_view *plan, struct sandbox *s,
         err_sys(&out->err, "signalfd(2)", errno, "cannot supervise");
         l.ended = true;
     }
+    maybe_go_early(&l);
     while (!l.ended)
         turn(&l);
     /* Whatever the reason: gone first, told afterwards. */

@@ -50,7 +50,8 @@ int mount_clone_path(const char *path)
 
 int mount_set(int fd, uint64_t attr, int recursive)
 {
-    const struct mxc_mount_attr m = { .attr_set = attr };
+    const struct mxc_mount_attr m = { .attr_set = attr,
+                                      .propagation = MS_PRIVATE };
 
     if (syscall(__NR_mount_setattr, fd, "",
                 AT_EMPTY_PATH | (recursive ? MXC_AT_RECURSIVE : 0u), &m,
@@ -72,13 +73,6 @@ int mount_attach_at(int mnt, int dir, const char *path)
 {
     if (syscall(__NR_move_mount, mnt, "", dir, path,
                 MXC_MOVE_MOUNT_F_EMPTY_PATH) < 0)
-        return -errno;
-    return 0;
-}
-
-int mount_make_private(void)
-{
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return -errno;
     return 0;
 }

@@ -17,7 +17,8 @@ int mount_clone(int fd, int recursive);
 /* The same for what a path names, without following a final symlink. */
 int mount_clone_path(const char *path);
 
-/* Set attributes on the mount (and all below it). */
+/* Set attributes on the mount (and all below it), and stop every propagation
+ * between it and the host (mount_namespaces(7)). */
 int mount_set(int fd, uint64_t attr, int recursive);
 
 /* Attach a detached mount on the object that `target` (O_PATH) names. */
@@ -26,9 +27,6 @@ int mount_attach(int mnt, int target);
 /* The same for a path below the directory `dir`; a final symlink is not
  * followed. */
 int mount_attach_at(int mnt, int dir, const char *path);
-
-/* Stop every propagation to and from the host (mount_namespaces(7)). */
-int mount_make_private(void);
 
 /* Make `root` the root directory and let go of the old one. */
 int mount_pivot(int root);
