@@ -18,12 +18,38 @@
 /* Allowed; decided by rules_<list>, else by the verdict; refused. */
 #define A(id, x86, arm) { #id, { x86, arm }, SC_ALLOW, NULL, NULL }
 #define C(id, x86, arm, verdict, list) \
-    { #id, { x86, arm }, verdict, rules_##list, NULL }
+    { #id, { x86, arm }, verdict, rules_##list, why_##list }
 #define R(id, x86, arm, errno_, why) \
     { #id, { x86, arm }, SC_FAIL(errno_), NULL, why_##why }
 
 /* clang-format off */
 static const char
+    why_open[] =
+        "a set-user-ID file outlives the sandbox; a new name may be denied",
+    why_preadv2[] = "RWF_NOWAIT tells which pages of a file others have read",
+    why_creat[] = "as open",
+    why_fcntl[] = "a lease stalls whoever opens the file on the host",
+    why_naming[] = "the new name may be a denied one",
+    why_chmod_1[] = "a set-user-ID file outlives the sandbox",
+    why_chmod_2[] = "a set-user-ID file outlives the sandbox",
+    why_mknod[] = "as open",
+    why_mknodat[] = "as open",
+    why_openat[] = "as open",
+    why_ioctl[] = "each device has its own; these are for files and terminals",
+    why_clone[] = "a new namespace opens much of the kernel",
+    why_unshare[] = "as clone",
+    why_prctl[] = "what is known to be about the caller alone",
+    why_arch_prctl[] = "what is known to be about the caller alone",
+    why_personality[] = "undoes the hardening of what is executed next",
+    why_socket[] = "unix, TCP, UDP and routes; no other kernel code",
+    why_socketpair[] = "as socket",
+    why_bind[] = "names a socket, and makes a file",
+    why_connect[] = "reaches a socket by its name",
+    why_send_2[] = "out-of-band data had CVE-2025-38236",
+    why_send_3[] = "out-of-band data had CVE-2025-38236",
+    why_setsockopt[] = "TLS and SMC inside the kernel",
+    why_seccomp[] =
+        "may tighten; a second listener would come before the broker",
     why_iouring[] = "what it is asked to do never passes this filter",
     why_uffd[] = "stops the kernel in the middle of a copy",
     why_bpf[] = "loads programs into the kernel",

@@ -45,7 +45,7 @@ struct syscall_row {
     int16_t nr[ARCH_COUNT];
     uint32_t verdict;                   /* when no rule decides */
     const struct syscall_rule *rules;   /* NULL: none */
-    const char *why;                    /* NULL: allowed */
+    const char *why;                    /* NULL: allowed as it is */
 };
 
 extern const struct syscall_row syscall_rows[];
