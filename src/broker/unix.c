@@ -166,8 +166,7 @@ static int bind_from(struct caller *c, int dir, int sock,
     old = umask(mask);
     r = bind(sock, &ad->sa, ad->len) < 0 ? -errno : 0;
     (void)umask(old);
-    (void)fchdir(c->b->root);
-    return r;
+    return fchdir(c->b->root) < 0 ? -errno : r;
 }
 
 /* The kernel keeps the string as the socket's name, and programs read it back

@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/fs.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
@@ -273,7 +274,8 @@ static inline int m_bind(const char *p)
 
 static inline int exchange(const char *a, const char *b)
 {
-    return ERRNO(renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE));
+    return ERRNO(syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b,
+                         RENAME_EXCHANGE));
 }
 
 #endif

@@ -150,11 +150,11 @@ static void *keep_changing_dirs(void *arg)
         int d = open("/", O_PATH | O_DIRECTORY);
 
         (void)dup2(d, 100);
-        (void)chdir("/");
+        CHECK_INT(chdir("/"), 0);
         (void)close(d);
         d = open(box_dir, O_PATH | O_DIRECTORY);
         (void)dup2(d, 100);
-        (void)chdir(box_dir);
+        CHECK_INT(chdir(box_dir), 0);
         (void)close(d);
     }
     return NULL;
