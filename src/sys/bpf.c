@@ -83,8 +83,8 @@ static uint32_t reach(struct bpf *b, uint32_t label)
     to = &b->insn[b->cap - label];
     if (to->code == (BPF_RET | BPF_K))
         return near_ret(b, to->k);
-    return put(b, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA,
-                                               distance(b, label)));
+    return put(
+        b, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, distance(b, label)));
 }
 
 /* For instructions that simply run on into the next one. */
@@ -99,15 +99,15 @@ static void run_on(struct bpf *b, uint32_t label)
 uint32_t bpf_load(struct bpf *b, uint32_t offset, uint32_t next)
 {
     run_on(b, next);
-    return put(b, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                                               offset));
+    return put(b,
+               (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset));
 }
 
 uint32_t bpf_and(struct bpf *b, uint32_t mask, uint32_t next)
 {
     run_on(b, next);
-    return put(b, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K,
-                                               mask));
+    return put(b,
+               (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, mask));
 }
 
 static uint32_t branch(struct bpf *b, uint16_t op, uint32_t k, uint32_t yes,
@@ -150,7 +150,6 @@ size_t bpf_finish(struct bpf *b, uint32_t entry)
     run_on(b, entry);
     if (b->failed)
         return 0;
-    memmove(b->insn, b->insn + (b->cap - b->len),
-            b->len * sizeof(*b->insn));
+    memmove(b->insn, b->insn + (b->cap - b->len), b->len * sizeof(*b->insn));
     return b->len;
 }

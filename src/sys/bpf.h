@@ -20,7 +20,7 @@
 enum { BPF_RETS = 16 };
 
 struct bpf {
-    struct sock_filter *insn;   /* the program is insn[cap - len .. cap - 1] */
+    struct sock_filter *insn; /* the program is insn[cap - len .. cap - 1] */
     size_t cap;
     size_t len;
     bool failed;

@@ -15,10 +15,10 @@
 #include "sys/bpf.h"
 
 enum {
-    NR_END = 512,               /* numbers of the table are below */
-    X32_BIT = 0x40000000,       /* asm/unistd.h, __X32_SYSCALL_BIT */
+    NR_END = 512,         /* numbers of the table are below */
+    X32_BIT = 0x40000000, /* asm/unistd.h, __X32_SYSCALL_BIT */
     RANGES_MAX = NR_END + 3,
-    RULES_MAX = 128,            /* of one call */
+    RULES_MAX = 128, /* of one call */
 };
 
 #define ALL32 0xffffffffu
@@ -122,7 +122,7 @@ static bool follows(const struct syscall_rule *a, const struct syscall_rule *b,
            x->arg == y->arg && x->value < ALL32 && y->value == x->value + 1;
 }
 
-enum { RUN_MIN = 3 };           /* two comparisons instead of so many */
+enum { RUN_MIN = 3 }; /* two comparisons instead of so many */
 
 /* How many rules at the end of the list are tested together: those that
  * begin with the same condition, or a run of values. */
@@ -131,19 +131,18 @@ static size_t last_group(const struct syscall_rule *const *r, size_t n,
 {
     size_t same = 1, run = 1;
 
-    while (same < n && same_cond(&r[n - same - 1]->cond[depth],
-                                 &r[n - 1]->cond[depth]))
+    while (same < n &&
+           same_cond(&r[n - same - 1]->cond[depth], &r[n - 1]->cond[depth]))
         same++;
     while (run < n && follows(r[n - run - 1], r[n - run], depth))
         run++;
-    *is_run = same == 1 && run >= RUN_MIN &&
-              r[n - 1]->cond[depth].value < ALL32;
+    *is_run =
+        same == 1 && run >= RUN_MIN && r[n - 1]->cond[depth].value < ALL32;
     return *is_run ? run : same;
 }
 
-static uint32_t compile_list(struct bpf *b,
-                             const struct syscall_rule *const *r, size_t n,
-                             unsigned depth, uint32_t rest);
+static uint32_t compile_list(struct bpf *b, const struct syscall_rule *const *r,
+                             size_t n, unsigned depth, uint32_t rest);
 
 /* Put a group in front of the chain.  Groups in a row that look at the same
  * word load it once: a failed first comparison leaves it loaded. */
@@ -179,14 +178,13 @@ static void add_run(struct bpf *b, const struct syscall_rule *const *r,
 }
 
 /* The first rule that holds decides, or what is at `rest`. */
-static uint32_t compile_list(struct bpf *b,
-                             const struct syscall_rule *const *r, size_t n,
-                             unsigned depth, uint32_t rest)
+static uint32_t compile_list(struct bpf *b, const struct syscall_rule *const *r,
+                             size_t n, unsigned depth, uint32_t rest)
 {
     struct chain c = { .label = rest };
 
     for (size_t i = 0; i < n; i++) {
-        if (is_sure(r[i], depth)) {     /* those below are not reached */
+        if (is_sure(r[i], depth)) { /* those below are not reached */
             c.label = bpf_ret(b, r[i]->verdict);
             n = i;
         }
@@ -234,8 +232,8 @@ static uint32_t compile_row(struct bpf *b, const struct syscall_row *row,
 /* --- the table --- */
 
 struct decisions {
-    uint32_t label[NR_END];     /* 0: the verdict is constant */
-    uint32_t verdict[NR_END];   /* 0: no row */
+    uint32_t label[NR_END];   /* 0: the verdict is constant */
+    uint32_t verdict[NR_END]; /* 0: no row */
 };
 
 /* An earlier row with the same rules, whose code does for this one. */
@@ -266,7 +264,8 @@ static int compile_rows(struct bpf *b, const struct seccomp_table *t,
         if (nr >= NR_END)
             return err_set(e, ERR_BACKEND_ERROR,
                            "system call '%s' has the number %d, the filter "
-                           "ends at %d", row->name, nr, NR_END);
+                           "ends at %d",
+                           row->name, nr, NR_END);
         if (d->verdict[nr] != 0)
             return err_set(e, ERR_BACKEND_ERROR,
                            "system call '%s' has the number %d of another",
@@ -313,15 +312,14 @@ static uint32_t begin(struct bpf *b, enum syscall_arch arch, uint32_t tree)
 {
     uint32_t number = bpf_load(b, offsetof(struct seccomp_data, nr), tree);
 
-    return bpf_load(b, offsetof(struct seccomp_data, arch),
-                    bpf_if_eq(b, audit_arch[arch], number,
-                              bpf_ret(b, SC_KILL)));
+    return bpf_load(
+        b, offsetof(struct seccomp_data, arch),
+        bpf_if_eq(b, audit_arch[arch], number, bpf_ret(b, SC_KILL)));
 }
 
 int seccomp_filter_compile(const struct seccomp_table *t,
                            const struct seccomp_options *o,
-                           struct sock_filter *out, size_t *n,
-                           struct err *e)
+                           struct sock_filter *out, size_t *n, struct err *e)
 {
     struct bpf_range ranges[RANGES_MAX];
     struct decisions d = { 0 };
@@ -336,7 +334,8 @@ int seccomp_filter_compile(const struct seccomp_table *t,
     if (len == 0)
         return err_set(e, ERR_BACKEND_ERROR,
                        "the system-call filter needs more than %d "
-                       "instructions", SECCOMP_FILTER_MAX);
+                       "instructions",
+                       SECCOMP_FILTER_MAX);
     *n = len;
     return 0;
 }

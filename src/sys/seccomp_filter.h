@@ -41,7 +41,6 @@ struct seccomp_table {
 
 int seccomp_filter_compile(const struct seccomp_table *t,
                            const struct seccomp_options *o,
-                           struct sock_filter *out, size_t *n,
-                           struct err *e);
+                           struct sock_filter *out, size_t *n, struct err *e);
 
 #endif

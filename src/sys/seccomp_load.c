@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV          /* Linux 5.19 */
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV /* Linux 5.19 */
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
 
@@ -37,9 +37,10 @@ int seccomp_load(const struct sock_filter *f, size_t n, bool want_listener,
         return load(f, n, 0);
     /* A signal must not restart a call that the broker has already carried
      * out: Go preempts its threads with signals all the time. */
-    r = load(f, n, SECCOMP_FILTER_FLAG_NEW_LISTENER |
-                       SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
-    if (r == -EINVAL)           /* before 5.19; the filter is the same */
+    r = load(f, n,
+             SECCOMP_FILTER_FLAG_NEW_LISTENER |
+                 SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+    if (r == -EINVAL) /* before 5.19; the filter is the same */
         r = load(f, n, SECCOMP_FILTER_FLAG_NEW_LISTENER);
     if (r < 0)
         return r;

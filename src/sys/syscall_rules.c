@@ -13,14 +13,14 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+/* clang-format off */
+
 #define INT 0xffffffffull               /* int and unsigned int parameters */
 
 #define IS(n, v) { INT, (v), (n) }
 #define BITS(n, mask, v) { (mask), (v), (n) }
 #define SET(n, bits) BITS(n, bits, bits)
 #define END { NULL, 0, 0, { { 0 } } }
-
-/* clang-format off */
 
 /* --- names and modes --- */
 

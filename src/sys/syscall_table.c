@@ -15,6 +15,8 @@
 
 #define NO (-1)
 
+/* clang-format off */
+
 /* Allowed; decided by rules_<list>, else by the verdict; refused. */
 #define A(id, x86, arm) { #id, { x86, arm }, SC_ALLOW, NULL, NULL }
 #define C(id, x86, arm, verdict, list) \
@@ -22,7 +24,6 @@
 #define R(id, x86, arm, errno_, why) \
     { #id, { x86, arm }, SC_FAIL(errno_), NULL, why_##why }
 
-/* clang-format off */
 static const char
     why_open[] =
         "a set-user-ID file outlives the sandbox; a new name may be denied",

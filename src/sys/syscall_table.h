@@ -12,9 +12,9 @@
 enum syscall_arch { ARCH_X86_64, ARCH_AARCH64, ARCH_COUNT };
 
 /* Verdicts are seccomp's own return values; 0 would be KILL_THREAD. */
-#define SC_ALLOW SECCOMP_RET_ALLOW
-#define SC_NOTIFY SECCOMP_RET_USER_NOTIF
-#define SC_KILL SECCOMP_RET_KILL_PROCESS
+#define SC_ALLOW   SECCOMP_RET_ALLOW
+#define SC_NOTIFY  SECCOMP_RET_USER_NOTIF
+#define SC_KILL    SECCOMP_RET_KILL_PROCESS
 #define SC_FAIL(e) (SECCOMP_RET_ERRNO | (uint32_t)(e))
 
 /* When a rule counts: always, or with an option of struct seccomp_options. */
@@ -24,7 +24,7 @@ enum { WHEN_ALWAYS = 0, WHEN_CREATES = 1, WHEN_UNIX = 2 };
  * argument that the kernel takes as 32 bits is compared on 32 bits, since the
  * rest is whatever the caller left in the register (CVE-2019-10063). */
 struct syscall_cond {
-    uint64_t mask;              /* 0: no condition, none after it */
+    uint64_t mask; /* 0: no condition, none after it */
     uint64_t value;
     unsigned arg;
 };
@@ -33,8 +33,8 @@ enum { SC_CONDS = 3 };
 
 /* The first rule whose conditions all hold decides. */
 struct syscall_rule {
-    const char *what;           /* NULL ends the list */
-    unsigned when;              /* WHEN_* bits, any of them */
+    const char *what; /* NULL ends the list */
+    unsigned when;    /* WHEN_* bits, any of them */
     uint32_t verdict;
     struct syscall_cond cond[SC_CONDS];
 };
@@ -43,9 +43,9 @@ struct syscall_rule {
 struct syscall_row {
     const char *name;
     int16_t nr[ARCH_COUNT];
-    uint32_t verdict;                   /* when no rule decides */
-    const struct syscall_rule *rules;   /* NULL: none */
-    const char *why;                    /* NULL: allowed as it is */
+    uint32_t verdict;                 /* when no rule decides */
+    const struct syscall_rule *rules; /* NULL: none */
+    const char *why;                  /* NULL: allowed as it is */
 };
 
 extern const struct syscall_row syscall_rows[];
@@ -54,10 +54,10 @@ extern const size_t syscall_nrows;
 /* The rule lists, in syscall_rules.c. */
 extern const struct syscall_rule rules_arch_prctl[], rules_bind[],
     rules_chmod_1[], rules_chmod_2[], rules_clone[], rules_connect[],
-    rules_creat[], rules_fcntl[], rules_ioctl[], rules_mknod[],
-    rules_mknodat[], rules_naming[], rules_open[], rules_openat[],
-    rules_personality[], rules_prctl[], rules_preadv2[], rules_seccomp[],
-    rules_send_2[], rules_send_3[], rules_setsockopt[], rules_socket[],
-    rules_socketpair[], rules_unshare[];
+    rules_creat[], rules_fcntl[], rules_ioctl[], rules_mknod[], rules_mknodat[],
+    rules_naming[], rules_open[], rules_openat[], rules_personality[],
+    rules_prctl[], rules_preadv2[], rules_seccomp[], rules_send_2[],
+    rules_send_3[], rules_setsockopt[], rules_socket[], rules_socketpair[],
+    rules_unshare[];
 
 #endif

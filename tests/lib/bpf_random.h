@@ -63,7 +63,7 @@ static inline struct syscall_cond rnd_cond(struct rnd *r)
     c.mask = rnd_below(r, 2) ? width[rnd_below(r, 4)] : rnd_word(r);
     c.value = rnd_word(r);
     if (rnd_below(r, 8) != 0)
-        c.value &= c.mask;      /* else it can never hold */
+        c.value &= c.mask; /* else it can never hold */
     return c;
 }
 
@@ -84,9 +84,9 @@ static inline void rnd_rules(struct rnd *r, struct syscall_rule *rule)
             rule[i].cond[0].arg = rule[i - 1].cond[0].arg;
             rule[i].cond[0].mask = rule[i - 1].cond[0].mask;
         }
-        if (i > 0 && rnd_below(r, 3) == 0)      /* a common beginning */
+        if (i > 0 && rnd_below(r, 3) == 0) /* a common beginning */
             rule[i].cond[0] = rule[i - 1].cond[0];
-        if (i > 0 && rnd_below(r, 3) == 0) {    /* a value counting up */
+        if (i > 0 && rnd_below(r, 3) == 0) { /* a value counting up */
             rule[i] = rule[i - 1];
             rule[i].cond[0].mask = 0xffffffff;
             rule[i].cond[0].value++;
@@ -113,8 +113,10 @@ static inline void rnd_make(struct rnd *r, struct rnd_table *t)
         used[nr] = true;
         rnd_rules(r, t->rule[i]);
         t->row[t->table.nrows++] = (struct syscall_row){
-            .name = "call", .nr = { (int16_t)nr, (int16_t)nr },
-            .verdict = rnd_verdict(r), .rules = t->rule[i],
+            .name = "call",
+            .nr = { (int16_t)nr, (int16_t)nr },
+            .verdict = rnd_verdict(r),
+            .rules = t->rule[i],
         };
     }
 }
@@ -126,8 +128,8 @@ static inline void rnd_data(struct rnd *r, const struct rnd_table *t,
 {
     static const uint32_t arch[] = { AUDIT_ARCH_X86_64, AUDIT_ARCH_AARCH64,
                                      AUDIT_ARCH_I386, AUDIT_ARCH_ARM };
-    const struct syscall_row *row = &t->row[rnd_below(r, (uint32_t)
-                                                      t->table.nrows)];
+    const struct syscall_row *row =
+        &t->row[rnd_below(r, (uint32_t)t->table.nrows)];
     const struct syscall_rule *rule = &row->rules[rnd_below(r, RND_RULES)];
 
     memset(d, 0, sizeof(*d));

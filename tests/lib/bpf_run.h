@@ -49,8 +49,7 @@ static inline bool bpf_is_valid(const struct sock_filter *f, size_t n)
 
 /* The program is valid.  *steps, if wanted, counts instructions. */
 static inline uint32_t bpf_run(const struct sock_filter *f,
-                               const struct seccomp_data *data,
-                               unsigned *steps)
+                               const struct seccomp_data *data, unsigned *steps)
 {
     uint32_t a = 0;
 
@@ -75,7 +74,7 @@ static inline uint32_t bpf_run(const struct sock_filter *f,
         case BPF_JMP | BPF_JGE | BPF_K:
             pc += a >= i->k ? i->jt : i->jf;
             break;
-        case BPF_JMP | BPF_JGT | BPF_K:         /* other compilers' */
+        case BPF_JMP | BPF_JGT | BPF_K: /* other compilers' */
             pc += a > i->k ? i->jt : i->jf;
             break;
         case BPF_JMP | BPF_JSET | BPF_K:
@@ -106,8 +105,8 @@ static inline bool rule_holds(const struct syscall_rule *r,
     return true;
 }
 
-static inline const struct syscall_row *
-table_row(const struct seccomp_table *t, int nr)
+static inline const struct syscall_row *table_row(const struct seccomp_table *t,
+                                                  int nr)
 {
     for (size_t i = 0; i < t->nrows; i++) {
         if (nr >= 0 && t->rows[i].nr[t->arch] == nr)

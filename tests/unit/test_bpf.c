@@ -47,8 +47,9 @@ TEST(masks_keep_bits)
     size_t n;
 
     bpf_init(&b, f, ROOM);
-    n = finish(&b, bpf_and(&b, 0xf0, bpf_if_eq(&b, 0x30, bpf_ret(&b, 1),
-                                               bpf_ret(&b, 2))));
+    n = finish(
+        &b,
+        bpf_and(&b, 0xf0, bpf_if_eq(&b, 0x30, bpf_ret(&b, 1), bpf_ret(&b, 2))));
     CHECK(bpf_is_valid(f, n));
     CHECK_INT(run(f, 0xf3f), 1);
     CHECK_INT(run(f, 0xf4f), 2);
@@ -118,7 +119,7 @@ TEST(trees_find_every_range)
         for (uint32_t nr = 0; nr < 3 * count + 9; nr++)
             CHECK_INT(run(f, nr), nr / 3 < count ? nr / 3 : count - 1);
         bpf_run(f, &d, &steps);
-        CHECK(steps <= 2 + 8 + 1 + 8);  /* load, tree, return, stones */
+        CHECK(steps <= 2 + 8 + 1 + 8); /* load, tree, return, stones */
     }
 }
 

@@ -65,8 +65,8 @@ TEST(rows_are_complete)
 {
     for (size_t i = 0; i < syscall_nrows; i++) {
         const struct syscall_row *r = &syscall_rows[i];
-        bool fails = (r->verdict & SECCOMP_RET_ACTION_FULL) ==
-                     SECCOMP_RET_ERRNO;
+        bool fails =
+            (r->verdict & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO;
 
         NOTE(r->name);
         CHECK(fails || r->verdict == SC_ALLOW);
@@ -95,6 +95,8 @@ TEST(every_number_has_a_row)
     }
 }
 
+/* clang-format off */
+
 #define NR(name) { #name, __NR_##name }
 
 TEST(numbers_are_the_headers)
@@ -109,6 +111,7 @@ TEST(numbers_are_the_headers)
         NR(userfaultfd), NR(landlock_restrict_self), NR(futex_waitv),
         NR(set_mempolicy_home_node), NR(statx), NR(renameat2),
     };
+    /* clang-format on */
     struct filter f;
 
 #ifdef __aarch64__
@@ -121,6 +124,8 @@ TEST(numbers_are_the_headers)
         CHECK_INT(number(&f, some[i].name), some[i].nr);
     }
 }
+
+/* clang-format off */
 
 #define V(id) { #id, (uint32_t)(id) }
 
@@ -152,6 +157,7 @@ TEST(rule_values_are_the_headers)
         V(PR_PAC_RESET_KEYS), V(PR_SVE_SET_VL), V(PR_MCE_KILL), V(F_SETLEASE),
         V(F_NOTIFY),
     };
+    /* clang-format on */
     const struct syscall_rule *lists[] = { rules_ioctl, rules_prctl,
                                            rules_fcntl };
 
@@ -267,8 +273,9 @@ TEST(x32_is_killed)
 
 TEST(unknown_numbers_are_missing)
 {
-    static const uint32_t unknown[] = { 337, 400, 423, 470, 511, 512, 513,
-                                        4096, 0x3fffffff, 0xffffffff };
+    static const uint32_t unknown[] = {
+        337, 400, 423, 470, 511, 512, 513, 4096, 0x3fffffff, 0xffffffff
+    };
     static struct filter f;
 
     for (int arch = 0; arch < ARCH_COUNT; arch++) {
@@ -286,6 +293,8 @@ TEST(unknown_numbers_are_missing)
 
 #define HIGH 0xdeadbeef00000000ull
 #define E(e) SC_FAIL(e)
+
+/* clang-format off */
 
 /* One row, one call: what it is answered without options, and with both. */
 static const struct call {
@@ -452,6 +461,7 @@ static const struct call {
     { "arch_prctl", { 0x1002 }, SC_ALLOW, SC_ALLOW },
     { "arch_prctl", { 0x2001 /* MAP_VDSO */ }, E(EINVAL), E(EINVAL) },
 };
+/* clang-format on */
 
 static void check_call(const struct filter *f, const struct call *c,
                        uint32_t want)
@@ -459,8 +469,9 @@ static void check_call(const struct filter *f, const struct call *c,
     struct seccomp_data d = { .arch = arches[f->table.arch] };
     static char note[80];
 
-    snprintf(note, sizeof(note), "%s(0x%" PRIx64 ", 0x%" PRIx64 ", 0x%"
-             PRIx64 ")", c->call, c->args[0], c->args[1], c->args[2]);
+    snprintf(note, sizeof(note),
+             "%s(0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64 ")", c->call,
+             c->args[0], c->args[1], c->args[2]);
     NOTE(note);
     d.nr = number(f, c->call);
     memcpy(d.args, c->args, sizeof(d.args));
@@ -485,6 +496,7 @@ TEST(arguments_decide)
 /* One option must not bring the other's traps along. */
 TEST(options_are_separate)
 {
+    /* clang-format off */
     static const struct call creates[] = {
         { "connect", { 3 }, SC_ALLOW, 0 },
         { "bind", { 3 }, SC_NOTIFY, 0 },
@@ -497,6 +509,7 @@ TEST(options_are_separate)
         { "mkdirat", { 3 }, SC_ALLOW, 0 },
         { "openat", { 3, 0, O_CREAT }, SC_ALLOW, 0 },
     };
+    /* clang-format on */
     static struct filter f;
 
     build(&f, ARCH_X86_64, 1);

@@ -28,7 +28,7 @@
 
 enum { SIGNALLED = 1000 };
 
-#define BAD 1ull                    /* an address where nothing is */
+#define BAD  1ull /* an address where nothing is */
 #define NOFD 0xffffffffull
 
 static int load_filter(int options, bool want_listener, int *listener)
@@ -62,13 +62,13 @@ static int child_errno(const struct attempt *a, bool filtered)
     pid_t pid = fork();
 
     if (pid == 0) {
-        setsid();                   /* vhangup must not reach our terminal */
+        setsid(); /* vhangup must not reach our terminal */
         if (filtered && load_filter(0, false, NULL) < 0)
             _exit(255);
         if (a->act)
             _exit(a->act());
         _exit(syscall(a->nr, v[0], v[1], v[2], v[3], v[4], v[5]) < 0 ? errno
-                                                                      : 0);
+                                                                     : 0);
     }
     CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
     return WIFSIGNALED(status) ? SIGNALLED + WTERMSIG(status)
@@ -77,6 +77,7 @@ static int child_errno(const struct attempt *a, bool filtered)
 
 #define CALL(name) #name, __NR_##name
 
+/* clang-format off */
 static const struct attempt refused[] = {
     { CALL(io_uring_setup), { 0, BAD }, EPERM },
     { CALL(io_uring_enter), { NOFD }, EPERM },
@@ -195,6 +196,7 @@ static const struct attempt refused[] = {
     { CALL(fchmod), { NOFD, 04755 }, EPERM },
     { CALL(mknodat), { NOFD, BAD, S_IFREG | 04755 }, EPERM },
 };
+/* clang-format on */
 
 TEST(refused_calls_fail_as_told)
 {
@@ -208,8 +210,8 @@ TEST(refused_calls_fail_as_told)
         CHECK_INT(child_errno(a, true), a->want);
         if (without == a->want) {
             printf("# no control: %s(0x%" PRIx64 ", 0x%" PRIx64 ") fails "
-                   "with errno %d by itself\n", a->name, a->args[0],
-                   a->args[1], without);
+                   "with errno %d by itself\n",
+                   a->name, a->args[0], a->args[1], without);
             same++;
         }
     }
@@ -289,11 +291,13 @@ TEST(x32_is_killed)
 
 /* --- what must go on working --- */
 
+/* clang-format off */
 #define TRY(cond)                                                         \
     do {                                                                  \
         if (!(cond))                                                      \
             return __LINE__ - first_line;                                 \
     } while (0)
+/* clang-format on */
 
 static void *thread(void *arg)
 {
@@ -419,7 +423,8 @@ static int send_fd(int sock, int fd)
 {
     char control[CMSG_SPACE(sizeof(int))] = { 0 };
     struct iovec iov = { control, 1 };
-    struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1,
+    struct msghdr m = { .msg_iov = &iov,
+                        .msg_iovlen = 1,
                         .msg_control = control,
                         .msg_controllen = sizeof(control) };
     struct cmsghdr *c = CMSG_FIRSTHDR(&m);
@@ -435,7 +440,8 @@ static int recv_fd(int sock)
 {
     char control[CMSG_SPACE(sizeof(int))], byte;
     struct iovec iov = { &byte, 1 };
-    struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1,
+    struct msghdr m = { .msg_iov = &iov,
+                        .msg_iovlen = 1,
                         .msg_control = control,
                         .msg_controllen = sizeof(control) };
     int fd = -1;
@@ -446,6 +452,7 @@ static int recv_fd(int sock)
 }
 
 /* EXDEV is this test's broker's answer to everything. */
+/* clang-format off */
 static const struct attempt brokered[] = {
     { CALL(openat), { NOFD, BAD, O_CREAT | O_WRONLY, 0600 }, EXDEV, NULL },
     { CALL(openat), { NOFD, BAD, 1ull << 32 | O_CREAT, 0600 }, EXDEV, NULL },
@@ -473,6 +480,7 @@ static const struct attempt brokered[] = {
     { CALL(creat), { BAD, 04755 }, EPERM, NULL },
 #endif
 };
+/* clang-format on */
 
 static int make_brokered(void)
 {

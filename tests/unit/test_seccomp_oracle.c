@@ -11,8 +11,7 @@
 enum { ORACLE_MAX = 8192 };
 
 static const uint32_t arches[] = { AUDIT_ARCH_X86_64, AUDIT_ARCH_AARCH64 };
-static const uint32_t oracle_arches[] = { SCMP_ARCH_X86_64,
-                                          SCMP_ARCH_AARCH64 };
+static const uint32_t oracle_arches[] = { SCMP_ARCH_X86_64, SCMP_ARCH_AARCH64 };
 
 struct program {
     struct sock_filter insn[ORACLE_MAX];
@@ -49,7 +48,8 @@ TEST(numbers_are_libseccomps)
              * multiplexed: libseccomp keeps a negative placeholder. */
             if (nr < 0)
                 CHECK_INT(row->nr[arch] < 0 || row->nr[arch] == 335 ||
-                          row->nr[arch] == 336, 1);
+                              row->nr[arch] == 336,
+                          1);
             else
                 CHECK_INT(row->nr[arch], nr);
             known++;
@@ -67,8 +67,8 @@ TEST(no_known_call_is_forgotten)
     for (int arch = 0; arch < ARCH_COUNT; arch++) {
         t.arch = (enum syscall_arch)arch;
         for (int nr = 0; nr < 512; nr++) {
-            char *name = seccomp_syscall_resolve_num_arch(
-                oracle_arches[arch], nr);
+            char *name =
+                seccomp_syscall_resolve_num_arch(oracle_arches[arch], nr);
 
             NOTE(name ? name : "");
             CHECK(!name || table_row(&t, nr));
@@ -84,8 +84,9 @@ static scmp_filter_ctx start(int arch, uint32_t otherwise)
     scmp_filter_ctx ctx = seccomp_init(otherwise);
 
     CHECK(ctx != NULL);
-    CHECK_INT(seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
-                               SCMP_ACT_KILL_PROCESS), 0);
+    CHECK_INT(
+        seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS),
+        0);
     if (seccomp_arch_native() != oracle_arches[arch]) {
         CHECK_INT(seccomp_arch_add(ctx, oracle_arches[arch]), 0);
         CHECK_INT(seccomp_arch_remove(ctx, seccomp_arch_native()), 0);
@@ -100,8 +101,8 @@ static void add_rule(scmp_filter_ctx ctx, int nr, uint32_t verdict,
     unsigned n = 0;
 
     for (; r && n < SC_CONDS && r->cond[n].mask != 0; n++)
-        cmp[n] = SCMP_CMP64(r->cond[n].arg, SCMP_CMP_MASKED_EQ,
-                            r->cond[n].mask, r->cond[n].value);
+        cmp[n] = SCMP_CMP64(r->cond[n].arg, SCMP_CMP_MASKED_EQ, r->cond[n].mask,
+                            r->cond[n].value);
     CHECK_INT(seccomp_rule_add_exact_array(ctx, verdict, nr, n, cmp), 0);
 }
 
@@ -123,8 +124,7 @@ static void finish(scmp_filter_ctx ctx, struct program *p)
  * other architecture, if it knows the name. */
 static bool oracle_knows(const struct syscall_row *row, int arch)
 {
-    return row->nr[arch] >= 0 &&
-           (arch == ARCH_X86_64 || row->nr[arch] <= 450);
+    return row->nr[arch] >= 0 && (arch == ARCH_X86_64 || row->nr[arch] <= 450);
 }
 
 static void compile_constants(int arch, struct program *p)

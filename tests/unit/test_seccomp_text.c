@@ -59,16 +59,15 @@ static uint32_t ask(const struct filter *f, int nr, const uint64_t *args)
 /* Arguments that no rule of the row is about, unless one is about all. */
 static const uint64_t *rest_of(const struct syscall_row *row)
 {
-    static const uint64_t rest[6] = { 0x7fffff0f, 0x7fff0007, 0x7ffff000,
-                                      0, 0, 0 };
+    static const uint64_t rest[6] = { 0x7fffff0f, 0x7fff0007, 0x7ffff000 };
     static const uint64_t none[6];
 
     return row->rules && row->verdict == SC_ALLOW ? none : rest;
 }
 
 /* Arguments that this rule is about, and no narrower one. */
-static void satisfy(const struct syscall_row *row,
-                    const struct syscall_rule *r, uint64_t args[6])
+static void satisfy(const struct syscall_row *row, const struct syscall_rule *r,
+                    uint64_t args[6])
 {
     memcpy(args, rest_of(row), 6 * sizeof(*args));
     for (int i = 0; i < SC_CONDS; i++) {
@@ -106,8 +105,10 @@ static void golden_list(struct buf *b, int arch)
 
     build(&plain, arch, 0);
     build(&brokered, arch, WHEN_CREATES | WHEN_UNIX);
-    buf_printf(b, "# %s: number, name, verdict; below it the verdicts by "
-               "argument\n", arch_names[arch]);
+    buf_printf(b,
+               "# %s: number, name, verdict; below it the verdicts by "
+               "argument\n",
+               arch_names[arch]);
     for (int nr = 0; nr <= 600; nr++) {
         const struct syscall_row *row = table_row(&plain.table, nr);
 
@@ -193,8 +194,7 @@ static bool same_rule(const struct syscall_rule *a,
 }
 
 /* Rows with the same rules stand together in the table. */
-static bool same_rules(const struct syscall_row *a,
-                       const struct syscall_row *b)
+static bool same_rules(const struct syscall_row *a, const struct syscall_row *b)
 {
     return a->rules == b->rules && a->verdict == b->verdict;
 }
@@ -237,14 +237,14 @@ static void add_decided(struct buf *b)
     for (size_t i = 0; i < syscall_nrows; i++) {
         const struct syscall_row *row = &syscall_rows[i];
 
-        if (row->rules &&
-            (i + 1 == syscall_nrows || !same_rules(row, row + 1)))
+        if (row->rules && (i + 1 == syscall_nrows || !same_rules(row, row + 1)))
             add_decisions(b, row);
     }
 }
 
 static void page(struct buf *b)
 {
+    /* clang-format off */
     buf_puts(b,
 "# The system-call filter\n"
 "\n"
@@ -274,6 +274,7 @@ static void page(struct buf *b)
 "AddressSanitizer does, with `ASAN_OPTIONS=detect_leaks=0`.\n"
 "\n"
 "## Decided by argument\n\n");
+    /* clang-format on */
     add_decided(b);
     buf_puts(b, "\n## Refused\n\n");
     add_refused(b);
@@ -292,8 +293,7 @@ static void write_file(const char *path, const struct buf *b)
     CHECK_INT(fclose(f), 0);
 }
 
-static void show_difference(const char *path, const char *want,
-                            const char *got)
+static void show_difference(const char *path, const char *want, const char *got)
 {
     size_t line = 1, from = 0;
 
@@ -305,8 +305,7 @@ static void show_difference(const char *path, const char *want,
     }
     printf("# in the file: %.*s\n", (int)strcspn(want + from, "\n"),
            want + from);
-    printf("# the filter:  %.*s\n", (int)strcspn(got + from, "\n"),
-           got + from);
+    printf("# the filter:  %.*s\n", (int)strcspn(got + from, "\n"), got + from);
     T_FAIL("%s differs from line %zu; MXC_BLESS=1 writes it", path, line);
 }
 
