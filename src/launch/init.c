@@ -128,6 +128,10 @@ static int run_loop(struct init *in)
                 (void)launch_tell(MSG_EXITED, status, NULL, -1);
                 return 0;
             }
+            /* It may have been a helper of the broker's that the workload
+             * killed, whose caller still waits for the answer. */
+            if (in->listener >= 0)
+                serve_broker(in);
         }
         if (p[0].revents && !hear_supervisor(in))
             return 1;

@@ -7,6 +7,7 @@
 #ifndef MXC_LAUNCH_LAUNCH_H
 #define MXC_LAUNCH_LAUNCH_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -14,7 +15,8 @@
 
 /* The sandbox's view while it is built. */
 struct view {
-    int root;                   /* O_PATH, the private root */
+    int root;                   /* the private root */
+    bool is_attached;           /* to our mount namespace, or free still */
     int void_dir;               /* O_PATH, the empty mode 0 directory ... */
     int void_file;              /* ... and file that masks are made of */
     int strangers;              /* a user namespace without us, or < 0 */
@@ -27,6 +29,9 @@ int launch_build_view(const struct plan_view *plan, struct err *e);
 /* One step of the view; called in plan order. */
 int view_apply(struct view *v, const struct step *s, struct err *e);
 
+/* Attach the view's root to the mount namespace; once. */
+int view_attach_root(struct view *v);
+
 /* Open a path of the view without following any symlink. */
 int view_open(const struct view *v, const char *path, int flags);
 
@@ -34,11 +39,12 @@ int view_open(const struct view *v, const char *path, int flags);
 int view_open_target(const struct view *v, const struct step *s, bool is_dir);
 int view_make_file(const struct view *v, const char *path, mode_t mode,
                    const char *text, size_t len);
+int view_attach(struct view *v, int mnt, int target);
+int view_attach_at(struct view *v, int mnt, const char *path);
 int view_fail(struct err *e, const char *op, int r, const struct step *s);
-int view_mask(const struct view *v, const struct step *s, struct err *e);
+int view_mask(struct view *v, const struct step *s, struct err *e);
 int view_open_strangers(void);
-int view_cover_file(const struct view *v, const struct step *s,
-                    struct err *e);
+int view_cover_file(struct view *v, const struct step *s, struct err *e);
 
 /* Stage 2: name, loopback, keyring, limits. */
 int launch_set_up_process(const struct plan_view *plan, struct err *e);

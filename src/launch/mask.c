@@ -86,7 +86,7 @@ static int make_mask(const struct view *v, bool is_dir, bool is_policy,
 
 /* What is hidden of /proc, where this kernel has it.  Looked for first: to
  * throw a detached mount away costs an RCU grace period. */
-static int mask_proc(const struct view *v, const struct step *s)
+static int mask_proc(struct view *v, const struct step *s)
 {
     scoped(drop_fd) int mnt = -1;
     int r;
@@ -94,10 +94,10 @@ static int mask_proc(const struct view *v, const struct step *s)
     if (faccessat(v->root, s->path + 1, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
         return 0;
     r = make_mask(v, s->flags & STEP_IS_DIR, false, &mnt);
-    return r < 0 ? r : mount_attach_at(mnt, v->root, s->path + 1);
+    return r < 0 ? r : view_attach_at(v, mnt, s->path);
 }
 
-static int mask_policy(const struct view *v, const struct step *s)
+static int mask_policy(struct view *v, const struct step *s)
 {
     scoped(drop_fd) int target = view_open_target(v, s,
                                                   s->flags & STEP_IS_DIR);
@@ -110,10 +110,10 @@ static int mask_policy(const struct view *v, const struct step *s)
     if (fstat(target, &st) < 0)
         return -errno;
     r = make_mask(v, S_ISDIR(st.st_mode), true, &mnt);
-    return r < 0 ? r : mount_attach(mnt, target);
+    return r < 0 ? r : view_attach(v, mnt, target);
 }
 
-int view_mask(const struct view *v, const struct step *s, struct err *e)
+int view_mask(struct view *v, const struct step *s, struct err *e)
 {
     int r = s->flags & STEP_OPTIONAL ? mask_proc(v, s) : mask_policy(v, s);
 
@@ -122,7 +122,7 @@ int view_mask(const struct view *v, const struct step *s, struct err *e)
 
 /* /proc has no place for a file of ours: it is made in the private root,
  * mounted over the kernel's, and its name removed. */
-int view_cover_file(const struct view *v, const struct step *s, struct err *e)
+int view_cover_file(struct view *v, const struct step *s, struct err *e)
 {
     static const char temp[] = "/.file";
     scoped(drop_fd) int target = view_open(v, s->path, O_PATH);
@@ -141,7 +141,7 @@ int view_cover_file(const struct view *v, const struct step *s, struct err *e)
         return view_fail(e, "open_tree(2)", mnt, s);
     r = mount_set(mnt, MASK_ATTR | MXC_ATTR_RDONLY, 0);
     if (r == 0)
-        r = mount_attach(mnt, target);
+        r = view_attach(v, mnt, target);
     /* Only now: what has no name any more cannot be attached. */
     (void)unlinkat(v->root, temp + 1, 0);
     return r < 0 ? view_fail(e, "move_mount(2)", r, s) : 0;

@@ -9,14 +9,15 @@
 #include "launch/launch.h"
 #include "sys/mounts.h"
 
-/* Kernels before 6.15 cannot mount onto a detached tree, so the new root is
- * attached to the host's at once, in our own mount namespace: on top of "/",
- * where it hides nothing from a process whose root directory lies below. */
-static int attach_root(int mnt)
+/* On top of "/", where it hides nothing from a process whose root directory
+ * lies below. */
+int view_attach_root(struct view *v)
 {
     scoped(drop_fd) int at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int r = at < 0 ? -errno : mount_attach(v->root, at);
 
-    return at < 0 ? -errno : mount_attach(mnt, at);
+    v->is_attached = r == 0;
+    return r;
 }
 
 static int make_root(struct view *v, const struct step *s, struct err *e)
@@ -24,7 +25,6 @@ static int make_root(struct view *v, const struct step *s, struct err *e)
     char bytes[24], inodes[24];
     const char *const opts[] = { "mode", "0755", "size", bytes, "nr_inodes",
                                  inodes, NULL };
-    int r;
 
     (void)snprintf(bytes, sizeof(bytes), "%llu",
                    (unsigned long long)s->num[0]);
@@ -34,10 +34,6 @@ static int make_root(struct view *v, const struct step *s, struct err *e)
     if (v->root < 0)
         return err_sys(e, "fsmount(2)", -v->root,
                        "cannot make the private root");
-    r = attach_root(v->root);
-    if (r < 0)
-        return err_sys(e, "move_mount(2)", -r,
-                       "cannot attach the private root");
     return 0;
 }
 
@@ -133,6 +129,10 @@ int launch_build_view(const struct plan_view *plan, struct err *e)
         if (view_apply(&v, &s, e) < 0)
             return -1;
     }
+    r = v.is_attached ? 0 : view_attach_root(&v);
+    if (r < 0)
+        return err_sys(e, "move_mount(2)", -r,
+                       "cannot attach the private root");
     if (remove_voids(&v, e) < 0 || volunteer_for_oom(&v, e) < 0)
         return -1;
     for (size_t i = 1; i < plan->head.nsteps; i++) {

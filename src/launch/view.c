@@ -127,9 +127,31 @@ int view_open_target(const struct view *v, const struct step *s, bool is_dir)
     return r < 0 ? r : view_open(v, s->path, O_PATH);
 }
 
+/* Mounts are stacked on the root while it is still free of any namespace,
+ * which spares every one of them the work of propagation; kernels before 6.15
+ * say EINVAL to the first and get an attached root. */
+static bool must_attach(struct view *v, int r)
+{
+    return r == -EINVAL && !v->is_attached && view_attach_root(v) == 0;
+}
+
+int view_attach(struct view *v, int mnt, int target)
+{
+    int r = mount_attach(mnt, target);
+
+    return must_attach(v, r) ? mount_attach(mnt, target) : r;
+}
+
+int view_attach_at(struct view *v, int mnt, const char *path)
+{
+    int r = mount_attach_at(mnt, v->root, path + 1);
+
+    return must_attach(v, r) ? mount_attach_at(mnt, v->root, path + 1) : r;
+}
+
 /* On a granted tree by a descriptor that was reached without a symlink; in
  * the private root, which nobody else can change, by path. */
-static int attach_step(const struct view *v, const struct step *s, int mnt,
+static int attach_step(struct view *v, const struct step *s, int mnt,
                        bool is_dir)
 {
     int r = make_target(v, s, is_dir);
@@ -139,9 +161,9 @@ static int attach_step(const struct view *v, const struct step *s, int mnt,
     if (!(s->flags & STEP_CREATE)) {
         scoped(drop_fd) int target = view_open(v, s->path, O_PATH);
 
-        return target < 0 ? target : mount_attach(mnt, target);
+        return target < 0 ? target : view_attach(v, mnt, target);
     }
-    return mount_attach_at(mnt, v->root, s->path + 1);
+    return view_attach_at(v, mnt, s->path);
 }
 
 /* The host's object, which must still be the one that was looked at. */
@@ -188,7 +210,7 @@ static int clone_source(const struct step *s, struct err *e)
     return mnt < 0 ? view_fail(e, "open_tree(2)", mnt, s) : mnt;
 }
 
-static int do_bind(const struct view *v, const struct step *s, struct err *e)
+static int do_bind(struct view *v, const struct step *s, struct err *e)
 {
     scoped(drop_fd) int mnt = clone_source(s, e);
     uint64_t attr = MXC_ATTR_NOSUID | MXC_ATTR_NODEV;
@@ -208,7 +230,7 @@ static int do_bind(const struct view *v, const struct step *s, struct err *e)
 
 /* The mount must not have nodev, or the device would not open; what else a
  * character device could do as a file, it does not do. */
-static int do_device(const struct view *v, const struct step *s,
+static int do_device(struct view *v, const struct step *s,
                      struct err *e)
 {
     scoped(drop_fd) int mnt = mount_clone_path(s->text);
@@ -223,11 +245,11 @@ static int do_device(const struct view *v, const struct step *s,
         return view_fail(e, "fstat(2)", -ENODEV, s);
     r = view_make_file(v, s->path, 0666, NULL, 0);
     if (r == 0)
-        r = mount_attach_at(mnt, v->root, s->path + 1);
+        r = view_attach_at(v, mnt, s->path);
     return r < 0 ? view_fail(e, "move_mount(2)", r, s) : 0;
 }
 
-static int mount_fs(const struct view *v, const struct step *s,
+static int mount_fs(struct view *v, const struct step *s,
                     const char *type, const char *const *opts, uint64_t attr,
                     struct err *e)
 {
@@ -240,7 +262,7 @@ static int mount_fs(const struct view *v, const struct step *s,
     return r < 0 ? view_fail(e, "move_mount(2)", r, s) : 0;
 }
 
-static int do_proc(const struct view *v, const struct step *s, struct err *e)
+static int do_proc(struct view *v, const struct step *s, struct err *e)
 {
     if (mount_fs(v, s, "proc", NULL, MXC_ATTR_NOSUID | MXC_ATTR_NODEV |
                  MXC_ATTR_NOEXEC, e) == 0)
@@ -252,7 +274,7 @@ static int do_proc(const struct view *v, const struct step *s, struct err *e)
     return -1;
 }
 
-static int do_devpts(const struct view *v, const struct step *s,
+static int do_devpts(struct view *v, const struct step *s,
                      struct err *e)
 {
     static const char *const opts[] = { "ptmxmode", "0666", "mode", "0600",
@@ -262,7 +284,7 @@ static int do_devpts(const struct view *v, const struct step *s,
                     e);
 }
 
-static int do_hollow(const struct view *v, const struct step *s,
+static int do_hollow(struct view *v, const struct step *s,
                      struct err *e)
 {
     static const char *const opts[] = { "mode", "0700", "size", "64k",
@@ -274,7 +296,7 @@ static int do_hollow(const struct view *v, const struct step *s,
 
 /* A directory mounted on itself cannot be renamed or removed (EBUSY), so what
  * is covered below it stays covered. */
-static int do_pin(const struct view *v, const struct step *s, struct err *e)
+static int do_pin(struct view *v, const struct step *s, struct err *e)
 {
     scoped(drop_fd) int target = view_open(v, s->path, O_PATH | O_DIRECTORY);
     scoped(drop_fd) int mnt = -1;
@@ -285,11 +307,11 @@ static int do_pin(const struct view *v, const struct step *s, struct err *e)
     mnt = mount_clone(target, 1);
     if (mnt < 0)
         return view_fail(e, "open_tree(2)", mnt, s);
-    r = mount_attach(mnt, target);
+    r = view_attach(v, mnt, target);
     return r < 0 ? view_fail(e, "move_mount(2)", r, s) : 0;
 }
 
-static int do_file(const struct view *v, const struct step *s, struct err *e)
+static int do_file(struct view *v, const struct step *s, struct err *e)
 {
     int r;
 
