@@ -94,6 +94,64 @@ TEST(blocked_opens_are_bounded)
     box_end();
 }
 
+/* Kill the broker's children (not this test's), as a workload can. */
+static int kill_helpers(pid_t init)
+{
+    char path[64], text[512];
+    DIR *d = opendir("/proc");
+    struct dirent *e;
+    int n = 0;
+
+    CHECK(d);
+    while ((e = readdir(d))) {
+        int ppid = 0, fd;
+        pid_t pid = atoi(e->d_name);
+        ssize_t len;
+
+        /* "self" is no number, and kill(2) takes 0 for the whole group. */
+        if (pid <= 1 || pid == getpid())
+            continue;
+        (void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+            continue;
+        len = read(fd, text, sizeof(text) - 1);
+        (void)close(fd);
+        if (len <= 0)
+            continue;
+        text[len] = '\0';
+        if (strrchr(text, ')') &&
+            sscanf(strrchr(text, ')') + 1, " %*c %d", &ppid) == 1 &&
+            ppid == init)
+            n += kill(pid, SIGKILL) == 0;
+    }
+    (void)closedir(d);
+    return n;
+}
+
+static void helper_killed(void)
+{
+    int status, n = 0;
+    pid_t pid;
+
+    CHECK_INT(mkfifo("p", 0600), 0);
+    pid = fork();
+    if (pid == 0)
+        _exit(try_open("p", O_RDONLY | O_CREAT) == -EINTR ? 0 : 7);
+    while (n == 0)
+        n = kill_helpers(getppid());
+    CHECK_INT(n, 1);
+    CHECK_INT(waitpid(pid, &status, 0), pid);
+    CHECK_INT(status, 0);
+}
+
+TEST(a_killed_helper_does_not_leave_its_caller)
+{
+    box_begin();
+    CHECK_INT(run_with("deny", helper_killed), 0);
+    box_end();
+}
+
 static void on_signal(int sig)
 {
     (void)sig;
