@@ -31,7 +31,8 @@ static const uint32_t audit_arch[ARCH_COUNT] = {
 /* Both architectures are little-endian. */
 static uint32_t offset_low(unsigned arg)
 {
-    return (uint32_t)(offsetof(struct seccomp_data, args) + 8 * arg);
+    return (uint32_t)(offsetof(struct seccomp_data, args) +
+                      sizeof(uint64_t) * arg);
 }
 
 static uint32_t offset_high(unsigned arg)

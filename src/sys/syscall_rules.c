@@ -42,9 +42,9 @@ const struct syscall_rule rules_chmod_2[] = { SUID(2), END };
 #define NAMELESS 020000000u
 #define OPENING(n)                                                        \
     { "O_CREAT with set-user-ID bit", WHEN_ALWAYS, SC_FAIL(EPERM),        \
-      { SET(n + 1, S_ISUID), SET(n, O_CREAT) } },                         \
+      { SET((n) + 1, S_ISUID), SET(n, O_CREAT) } },                       \
     { "O_TMPFILE with set-user-ID bit", WHEN_ALWAYS, SC_FAIL(EPERM),      \
-      { SET(n + 1, S_ISUID), SET(n, NAMELESS) } },                        \
+      { SET((n) + 1, S_ISUID), SET(n, NAMELESS) } },                      \
     { "O_CREAT", WHEN_CREATES, SC_NOTIFY, { SET(n, O_CREAT) } },          \
     END
 
@@ -86,6 +86,21 @@ const struct syscall_rule rules_clone[] = {
 const struct syscall_rule rules_unshare[] = {
     { "no new namespace", WHEN_ALWAYS, SC_ALLOW,
       { BITS(0, ~(uint64_t)UNSHARABLE, 0) } },
+    END
+};
+
+/* RLIMIT_CORE is exactly 1 in a sandbox: with any other value, 0 too, a crash
+ * makes the kernel run the host's core_pattern program as root (core(5),
+ * "Piping core dumps to a program").  Who asks for no dump has that already,
+ * so the call says that it worked.  Another process's limits are no business
+ * of the workload's: init is one of them. */
+#define CORE_LIMIT(n) { "RLIMIT_CORE", WHEN_ALWAYS, SC_FAIL(0), { IS(n, 4) } }
+
+const struct syscall_rule rules_setrlimit[] = { CORE_LIMIT(0), END };
+const struct syscall_rule rules_prlimit64[] = {
+    { "query", WHEN_ALWAYS, SC_ALLOW, { BITS(2, ~0ull, 0) } },
+    CORE_LIMIT(1),
+    { "own", WHEN_ALWAYS, SC_ALLOW, { IS(0, 0) } },
     END
 };
 

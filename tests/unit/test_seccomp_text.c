@@ -43,6 +43,8 @@ static const char *verdict_name(uint32_t verdict)
     case SECCOMP_RET_KILL_PROCESS:
         return "kill";
     default:
+        if ((verdict & SECCOMP_RET_DATA) == 0)
+            return "nothing done, success";
         return err_errno_name(verdict & SECCOMP_RET_DATA);
     }
 }
@@ -150,7 +152,7 @@ static void add_allowed(struct buf *b)
         if (syscall_rows[i].verdict == SC_ALLOW && !syscall_rows[i].rules)
             rows[n++] = &syscall_rows[i];
     }
-    qsort(rows, n, sizeof(*rows), by_name);
+    qsort(rows, n, sizeof(const struct syscall_row *), by_name);
     for (size_t i = 0; i < n; i++)
         add_word(b, &column, rows[i]->name);
     buf_putc(b, '\n');
