@@ -9,7 +9,8 @@ accepted.  The only differences allowed are those of DIFFERENCES, which stand
 in docs/compatibility.md under the same names; one that no longer occurs is a
 failure too.
 
-$MXC_ORACLE is MXC's `lxc-exec` (tools/fetch-oracle gets it).  Without arguments enough documents for the suite; --all for all.
+$MXC_ORACLE is MXC's `lxc-exec` (tools/fetch-oracle gets it).  Without
+arguments enough documents for the suite; --all for all.
 """
 
 import collections
