@@ -1,6 +1,7 @@
 /* paths.c - what the host says about the policy's paths. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -47,7 +48,7 @@ static int check_delegation(const struct fs_rule *r, struct err *e)
     bool write = r->access == ACCESS_WRITE;
 
     if (r->access == ACCESS_DENY || !r->at.exists ||
-        hostpath_access(r->path, write) == 0)
+        (write ? r->at.is_writable : r->at.is_readable))
         return 0;
     err_set(e, ERR_POLICY_VALIDATION,
             "path '%s' cannot be granted: the invoking user does not have "
@@ -67,7 +68,8 @@ static int look(struct arena *a, struct policy *p, size_t i, unsigned depth,
     r->at = (struct fs_object){
         .exists = h.exists, .is_dir = h.is_dir, .is_file = h.is_file,
         .dev = h.exists ? h.dev : 0, .ino = h.exists ? h.ino : 0,
-        .nlink = h.nlink, .real = h.real, .rest = h.rest,
+        .nlink = h.nlink, .is_readable = h.is_readable,
+        .is_writable = h.is_writable, .real = h.real, .rest = h.rest,
     };
     if (path_has_dotdot(r->path)) {
         /* What ".." means depends on the symlinks before it: only the kernel
@@ -115,7 +117,7 @@ static int expand_root(struct arena *a, struct policy *p, size_t i,
                                        e)
                      : err_set(e, ERR_BACKEND_ERROR, "out of memory");
             /* What the caller may not see is not part of "everything". */
-            if (r == 0 && hostpath_access(path, false) < 0)
+            if (r == 0 && faccessat(AT_FDCWD, path, R_OK, 0) < 0)
                 p->nrules--;
         }
     }
@@ -125,12 +127,13 @@ static int expand_root(struct arena *a, struct policy *p, size_t i,
 
 static int look_for_aliases(struct arena *a, struct policy *p, struct err *e)
 {
-    bool is_strict = false;
+    bool has[ACCESS_WRITE + 1] = { false };
     struct mountinfo *m;
 
     for (size_t i = 0; i < p->nrules; i++)
-        is_strict |= p->rule[i].access != ACCESS_WRITE && !p->rule[i].base;
-    if (!is_strict)
+        has[p->rule[i].access] = true;
+    /* Another name matters where it could give more than this one does. */
+    if (!has[ACCESS_DENY] && !(has[ACCESS_READ] && has[ACCESS_WRITE]))
         return 0;
     if (mountinfo_read(a, &m, e) < 0)
         return -1;

@@ -25,6 +25,8 @@ struct fs_object {
     uint64_t dev;
     uint64_t ino;
     uint64_t nlink;
+    bool is_readable;           /* by the caller; of what exists */
+    bool is_writable;
     const char *real;           /* canonical; of the deepest existing
                                  * ancestor when the path does not exist */
     const char *rest;           /* what is missing below real, else NULL */

@@ -109,10 +109,13 @@ static int cover_spot(struct places *ps, struct arena *a, size_t grant,
     return fs_guard(ps, a, g, spot, real, r, e);
 }
 
-static int cover_everywhere(struct places *ps, struct arena *a, size_t grants,
+/* `list` has the grants that may be less strict than the rule. */
+static int cover_everywhere(struct places *ps, struct arena *a,
+                            const size_t *list, size_t n,
                             const struct fs_rule *r, struct err *e)
 {
-    for (size_t g = 0; g < grants; g++) {
+    for (size_t k = 0; k < n; k++) {
+        size_t g = list[k];
         const struct place *p = &ps->item[g];
 
         if (p->kind != PLACE_GRANT || p->access <= r->access)
@@ -155,14 +158,37 @@ static int place_denied_name(struct places *ps, struct arena *a,
         .origin = r->origin }, e);
 }
 
+/* Grants first come the writable ones, which is all that a read-only rule has
+ * to look at: with a thousand read-only paths the rest would be a million. */
+static size_t list_grants(const struct places *ps, size_t *list,
+                          size_t *nwritable)
+{
+    size_t n = 0;
+
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < ps->n; i++)
+            if (ps->item[i].kind == PLACE_GRANT &&
+                (ps->item[i].access == ACCESS_WRITE) == (pass == 0))
+                list[n++] = i;
+        if (pass == 0)
+            *nwritable = n;
+    }
+    return n;
+}
+
 int fs_place_stricter(struct places *ps, struct arena *a,
                       const struct fs_rule *rule, size_t n, struct err *e)
 {
-    size_t grants = ps->n;
+    size_t *list = arena_array(a, ps->n + 1, sizeof(*list));
+    size_t nwritable, ngrants;
 
+    if (!list)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory for paths");
+    ngrants = list_grants(ps, list, &nwritable);
     for (size_t i = 0; i < n; i++)
         if (rule[i].access != ACCESS_WRITE && !rule[i].base &&
-            cover_everywhere(ps, a, grants, &rule[i], e) < 0)
+            cover_everywhere(ps, a, list, rule[i].access == ACCESS_DENY
+                             ? ngrants : nwritable, &rule[i], e) < 0)
             return -1;
     for (size_t i = 0; i < n; i++)
         if (rule[i].access == ACCESS_DENY &&

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/compat.h"
+
 static const char *link_text(struct arena *a, int dirfd, const char *name)
 {
     char text[4096];
@@ -26,14 +28,37 @@ static const char *name_of(struct arena *a, int fd)
     return link_text(a, AT_FDCWD, link);
 }
 
-static int look_at(struct arena *a, int fd, const char *path,
+/* faccessat(2) on the object itself, with the real ids; a kernel before 5.8
+ * does not know AT_EMPTY_PATH there and answers by name. */
+static bool may(int fd, const char *path, int mode)
+{
+    if (syscall(__NR_faccessat2, fd, "", mode, AT_EMPTY_PATH) == 0)
+        return true;
+    return errno == ENOSYS && faccessat(AT_FDCWD, path, mode, 0) == 0;
+}
+
+/* Without a symlink on the way, the path is its own canonical name. */
+static int open_plain(const char *path, bool *is_plain)
+{
+    const struct mxc_open_how how = {
+        .flags = O_PATH | O_CLOEXEC, .resolve = MXC_RESOLVE_NO_SYMLINKS
+    };
+    int fd = (int)syscall(__NR_openat2, AT_FDCWD, path, &how, sizeof(how));
+
+    *is_plain = fd >= 0 && !strstr(path, "/..");
+    if (fd < 0 && (errno == ELOOP || errno == ENOSYS))
+        fd = openat(AT_FDCWD, path, O_PATH | O_CLOEXEC);
+    return fd;
+}
+
+static int look_at(struct arena *a, int fd, const char *path, bool is_plain,
                    struct hostpath *out, struct err *e)
 {
     struct stat st;
 
     if (fstat(fd, &st) < 0)
         return err_sys(e, "fstat(2)", errno, "cannot inspect '%s'", path);
-    out->real = name_of(a, fd);
+    out->real = is_plain ? arena_strdup(a, path) : name_of(a, fd);
     if (!out->real)
         return err_sys(e, "readlink(2)", errno,
                        "cannot find the canonical name of '%s' (is /proc "
@@ -43,6 +68,8 @@ static int look_at(struct arena *a, int fd, const char *path,
     out->dev = (uint64_t)st.st_dev;
     out->ino = (uint64_t)st.st_ino;
     out->nlink = (uint64_t)st.st_nlink;
+    out->is_readable = may(fd, path, R_OK);
+    out->is_writable = out->is_readable && may(fd, path, W_OK);
     return 0;
 }
 
@@ -69,13 +96,13 @@ static int look_above(struct arena *a, const char *path, int why,
         while (n > 0 && up[n] != '/')
             n--;
         up[n] = '\0';
-        fd = open(n ? up : "/", O_PATH | O_CLOEXEC);
+        fd = openat(AT_FDCWD, n ? up : "/", O_PATH | O_CLOEXEC);
         if (fd < 0 && (errno == ENOENT || errno == EACCES ||
                        errno == ENOTDIR))
             continue;
         if (fd < 0)
             return err_sys(e, "open(2)", errno, "cannot open '%s'", up);
-        if (look_at(a, fd, up, out, e) < 0)
+        if (look_at(a, fd, up, false, out, e) < 0)
             return -1;
         if (why == EACCES) {
             /* Nobody of this uid gets past it, so it is the thing itself. */
@@ -93,12 +120,13 @@ static int look_above(struct arena *a, const char *path, int why,
 int hostpath_look(struct arena *a, const char *path, struct hostpath *out,
                   struct err *e)
 {
-    scoped(drop_fd) int fd = open(path, O_PATH | O_CLOEXEC);
+    bool is_plain;
+    scoped(drop_fd) int fd = open_plain(path, &is_plain);
     struct hostpath h = { 0 };
 
     if (fd >= 0) {
         h.exists = true;
-        if (look_at(a, fd, path, &h, e) < 0)
+        if (look_at(a, fd, path, is_plain, &h, e) < 0)
             return -1;
     } else if (errno == ENOENT || errno == ENOTDIR || errno == EACCES) {
         if (look_above(a, path, errno, &h, e) < 0)
@@ -107,12 +135,5 @@ int hostpath_look(struct arena *a, const char *path, struct hostpath *out,
         return err_sys(e, "open(2)", errno, "cannot open '%s'", path);
     }
     *out = h;
-    return 0;
-}
-
-int hostpath_access(const char *path, bool write)
-{
-    if (faccessat(AT_FDCWD, path, write ? R_OK | W_OK : R_OK, 0) < 0)
-        return -errno;
     return 0;
 }

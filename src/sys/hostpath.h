@@ -19,6 +19,8 @@ struct hostpath {
     uint64_t dev;
     uint64_t ino;
     uint64_t nlink;
+    bool is_readable;           /* by the caller's real user ... */
+    bool is_writable;           /* ... asked only of what exists */
     const char *real;           /* canonical; of the deepest reachable
                                  * ancestor when the path does not exist */
     const char *rest;           /* missing components below real, or NULL */
@@ -31,9 +33,6 @@ struct hostpath {
  * path that is not there. */
 int hostpath_look(struct arena *a, const char *path, struct hostpath *out,
                   struct err *e);
-
-/* May the caller's real user read (and write) it?  0 or -errno. */
-int hostpath_access(const char *path, bool write);
 
 /* The mount table, as far as bind-mount aliases need it. */
 struct mountinfo;

@@ -175,7 +175,9 @@ int mountinfo_aliases(struct arena *a, const struct mountinfo *m,
     /* Its place inside the filesystem, whatever mount shows it. */
     inner = joined(a, own->root, real + (own->point[1] ? strlen(own->point)
                                                        : 0));
-    for (size_t i = 0; inner && i < m->n; i++) {
+    if (!inner)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory for mounts");
+    for (size_t i = 0; i < m->n; i++) {
         const struct mount_row *r = &m->row[i];
         const char *name;
 
