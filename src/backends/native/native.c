@@ -287,7 +287,10 @@ static int add_rlimits(struct builder *b, struct err *e)
         int resource;
         uint64_t value;
     } rows[] = {
-        { RLIMIT_CORE, 0 },
+        /* Not 0: the kernel runs a core_pattern with a pipe, as root on the
+         * host, with any value but this one (core(5), do_coredump()).  The
+         * filter keeps it. */
+        { RLIMIT_CORE, 1 },
         { RLIMIT_NOFILE, least(MAX_FILES, b->h->nofile_hard) },
         { RLIMIT_NPROC, least(MAX_PROCESSES, b->h->nproc_hard) },
         { RLIMIT_MEMLOCK, MAX_LOCKED },
