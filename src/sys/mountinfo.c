@@ -112,7 +112,7 @@ int mountinfo_read(struct arena *a, struct mountinfo **out, struct err *e)
     size_t lines = 1;
     char *text = NULL;
 
-    if (read_all(a, "/proc/self/mountinfo", &text, e) < 0)
+    if (read_all(a, "/proc/self/mountinfo", &text, e) < 0 || !text)
         return -1;
     for (const char *p = text; *p; p++)
         lines += *p == '\n';
