@@ -8,6 +8,14 @@
 
 #include "api/prepare.h"
 
+static bool is_dir_or_file(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 &&
+           (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode));
+}
+
 static bool is_dir(const char *path)
 {
     struct stat st;
@@ -20,7 +28,7 @@ static int grant(struct arena *a, struct policy *p, const char *path,
 {
     if (!path)
         return err_set(e, ERR_BACKEND_ERROR, "out of memory");
-    if (path[0] != '/' || path[1] == '\0' || !is_dir(path))
+    if (path[0] != '/' || path[1] == '\0' || !is_dir_or_file(path))
         return 0;
     return policy_add_path(p, a, ACCESS_READ, path, "--tools", e);
 }
@@ -45,7 +53,7 @@ static int grant_beside(struct arena *a, struct policy *p, const char *dir,
 {
     static const char *const beside[] = {
         "lib", "lib64", "libexec", "share", "include", "versions", "pyenv.d",
-        "plugins", "toolchains", "pkg", "src"
+        "plugins", "toolchains", "pkg", "src", "version"
     };
     const char *prefix = prefix_of(a, dir);
 
