@@ -426,6 +426,16 @@ static const struct call {
     { "prctl", { 59 /* SYSCALL_USER_DISPATCH */ }, E(EINVAL), E(EINVAL) },
     { "prctl", { 67 /* MEMORY_MERGE */ }, E(EINVAL), E(EINVAL) },
 
+    /* a crash must not run the host's handler: RLIMIT_CORE stays */
+    { "setrlimit", { HIGH | 4, 1 }, E(0), E(0) },
+    { "setrlimit", { 7, 1 }, SC_ALLOW, SC_ALLOW },
+    { "prlimit64", { 0, HIGH | 4, 1 }, E(0), E(0) },
+    { "prlimit64", { 1, 4, 1 }, E(0), E(0) },
+    { "prlimit64", { 0, 7, 1 }, SC_ALLOW, SC_ALLOW },
+    { "prlimit64", { 1, 7, 1 }, E(EPERM), E(EPERM) },
+    { "prlimit64", { 1, 7, 1ull << 32 }, E(EPERM), E(EPERM) },
+    { "prlimit64", { 1, 4, 0, 1 }, SC_ALLOW, SC_ALLOW },
+
     /* files */
     { "fcntl", { 3, F_SETFD, 1 }, SC_ALLOW, SC_ALLOW },
     { "fcntl", { 3, HIGH | F_SETLEASE, 1 }, E(EINVAL), E(EINVAL) },
