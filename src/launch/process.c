@@ -46,8 +46,14 @@ static int leave_keyring(struct err *e)
 
 static int set_limit(const struct step *s, struct err *e)
 {
-    const struct rlimit r = { .rlim_cur = s->num[1], .rlim_max = s->num[1] };
+    struct rlimit r = { .rlim_cur = s->num[1], .rlim_max = s->num[1] };
 
+    if (s->flags & STEP_SOFT) {
+        if (getrlimit((int)s->num[0], &r) < 0)
+            return err_sys(e, "getrlimit(2)", errno, "cannot read limit %llu",
+                           (unsigned long long)s->num[0]);
+        r.rlim_cur = s->num[1] < r.rlim_max ? s->num[1] : r.rlim_max;
+    }
     if (setrlimit((int)s->num[0], &r) < 0)
         return err_sys(e, "setrlimit(2)", errno, "cannot set limit %llu",
                        (unsigned long long)s->num[0]);

@@ -30,6 +30,8 @@ static uint32_t allowed_flags(uint32_t kind)
         return STEP_IS_DIR | STEP_CREATE | STEP_OPTIONAL;
     case STEP_HOLLOW:
         return STEP_CREATE;
+    case STEP_RLIMIT:
+        return STEP_SOFT;
     case STEP_PIN:
     case STEP_SYSCTL:
         return STEP_OPTIONAL;

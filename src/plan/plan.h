@@ -54,7 +54,8 @@ enum {
     STEP_NOEXEC = 1 << 1,
     STEP_OPTIONAL = 1 << 2,     /* not there on this host: left out */
     STEP_IS_DIR = 1 << 3,
-    STEP_CREATE = 1 << 4        /* make the mount point (private space) */
+    STEP_CREATE = 1 << 4,       /* make the mount point (private space) */
+    STEP_SOFT = 1 << 5          /* the soft limit alone, up to the hard one */
 };
 
 struct step {

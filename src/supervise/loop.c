@@ -19,6 +19,7 @@ struct loop {
     struct watch *watch;
     struct tty *tty;
     int signals;
+    int parent;                 /* pidfd, or -1 */
     uint64_t started_ms;        /* 0: the workload does not run yet */
     bool has_said_go;
     bool ended;
@@ -221,14 +222,22 @@ static void on_watch(struct loop *l)
     end(l, OUTCOME_STOPPED, EXIT_MXC);
 }
 
+static void on_orphaned(struct loop *l)
+{
+    err_set(&l->result->err, ERR_BACKEND_ERROR, "the caller has ended");
+    end(l, OUTCOME_STOPPED, EXIT_MXC);
+}
+
 static void turn(struct loop *l)
 {
-    struct pollfd p[3 + 4] = {
+    enum { FIXED = 4 };
+    struct pollfd p[FIXED + 4] = {
         { .fd = l->sandbox->status, .events = POLLIN },
         { .fd = l->signals, .events = POLLIN },
         { .fd = watch_fd(l->watch), .events = POLLIN },
+        { .fd = l->parent, .events = POLLIN },
     };
-    size_t n = 3 + (l->tty ? tty_poll(l->tty, p + 3) : 0);
+    size_t n = FIXED + (l->tty ? tty_poll(l->tty, p + FIXED) : 0);
     int wait = wait_ms(l);
 
     if (poll(p, n, wait) < 0 && errno != EINTR) {
@@ -245,8 +254,10 @@ static void turn(struct loop *l)
         on_timeout(l);
     if (!l->ended && p[1].revents)
         on_signal(l);
-    if (l->tty && n > 3)
-        tty_serve(l->tty, p + 3, n - 3);
+    if (!l->ended && p[3].revents)
+        on_orphaned(l);
+    if (l->tty && n > FIXED)
+        tty_serve(l->tty, p + FIXED, n - FIXED);
 }
 
 /* Taken before the sandbox is spawned, so that none is lost. */
@@ -263,11 +274,11 @@ static int take_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-void supervise(const struct plan_view *plan, struct sandbox *s,
+void supervise(const struct plan_view *plan, struct sandbox *s, int parent,
                struct result *out)
 {
     struct loop l = { .plan = plan, .sandbox = s, .result = out,
-                      .signals = take_signals() };
+                      .signals = take_signals(), .parent = parent };
 
     *out = (struct result){ .exit_code = EXIT_MXC };
     if (l.signals < 0) {

@@ -3,13 +3,12 @@
  * Called by mxc, which has just made the plan, and by mxc-supervise, which
  * was given it: the same code supervises for the command and for libmxc. */
 #include <errno.h>
-#include <sys/prctl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/compat.h"
 #include "base/report.h"
 #include "supervise/supervise.h"
 
@@ -65,27 +64,32 @@ static bool save_terminal(struct termios *t)
     return isatty(0) && tcgetattr(0, t) == 0;
 }
 
-static void run(const struct plan_view *plan, int plan_fd,
-                const char *launcher, struct result *out)
+static void run(const struct supervise_args *a, int parent,
+                struct result *out)
 {
+    const struct plan_view *plan = a->plan;
     struct sandbox s;
     struct termios saved;
     bool is_saved = save_terminal(&saved);
 
-    if (sandbox_spawn(plan, launcher, plan_fd, &s, &out->err) < 0)
+    if (sandbox_spawn(plan, a->launcher, a->plan_fd, &s, &out->err) < 0)
         return;
-    supervise(plan, &s, out);
+    supervise(plan, &s, parent, out);
     if (is_saved)
         (void)tcsetattr(0, TCSANOW, &saved);
 }
 
-/* With --die-with-parent the sandbox does not outlive its caller. */
-static int follow_parent(pid_t parent, struct err *e)
+/* With --die-with-parent the sandbox does not outlive its caller.  A pidfd
+ * and not PR_SET_PDEATHSIG, which would fire when the thread that started us
+ * ends (prctl(2)), as threads of a pool do. */
+static int follow_parent(pid_t parent, int *pidfd, struct err *e)
 {
+    *pidfd = -1;
     if (parent == 0)
         return 0;
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
-        return err_sys(e, "prctl(2)", errno, "cannot follow the caller");
+    *pidfd = (int)syscall(__NR_pidfd_open, parent, 0);
+    if (*pidfd < 0)
+        return err_sys(e, "pidfd_open(2)", errno, "cannot follow the caller");
     if (getppid() != parent)
         return err_set(e, ERR_BACKEND_ERROR, "the caller has ended");
     return 0;
@@ -94,9 +98,10 @@ static int follow_parent(pid_t parent, struct err *e)
 int supervise_plan(const struct supervise_args *a)
 {
     struct result r = { .exit_code = EXIT_MXC };
+    int parent;
 
-    if (follow_parent(a->parent, &r.err) == 0)
-        run(a->plan, a->plan_fd, a->launcher, &r);
+    if (follow_parent(a->parent, &parent, &r.err) == 0)
+        run(a, parent, &r);
     if (r.err.msg[0])
         print_error(&r.err);
     if (a->result_fd >= 0)

@@ -17,7 +17,8 @@ enum outcome {
     OUTCOME_EXITED,
     OUTCOME_SIGNALED,
     OUTCOME_TIMED_OUT,
-    OUTCOME_STOPPED             /* a denied path could not be held */
+    OUTCOME_STOPPED             /* a denied path could not be held, or the
+                                 * caller ended */
 };
 
 /* Exit codes of `mxc run` that are not the workload's (docs/errors.md). */
@@ -56,8 +57,9 @@ int sandbox_spawn(const struct plan_view *plan, const char *launcher,
 /* Kill everything in it and wait until it is gone. */
 void sandbox_kill(struct sandbox *s);
 
-/* Run it to its end: always fills *out. */
-void supervise(const struct plan_view *plan, struct sandbox *s,
+/* Run it to its end: always fills *out.  `parent` is a pidfd whose end is the
+ * sandbox's too, or -1. */
+void supervise(const struct plan_view *plan, struct sandbox *s, int parent,
                struct result *out);
 
 /* Denied and read-only names inside grants, watched on the host. */

@@ -21,6 +21,7 @@
 #define MAX_FILES 65536ull
 #define MAX_LOCKED (8ull << 20)
 #define MAX_MQUEUE 819200ull
+#define USUAL_STACK (8ull << 20)
 
 #define MAKE_RIGHTS                                                       \
     (MXC_LL_REMOVE_DIR | MXC_LL_REMOVE_FILE | MXC_LL_MAKE_DIR |           \
@@ -298,10 +299,24 @@ static int add_rlimits(struct builder *b, struct err *e)
         { RLIMIT_NICE, 0 },
         { RLIMIT_RTPRIO, 0 },
     };
+    /* Soft limits are a habit of the caller's shell: the usual ones instead.
+     * Its hard limits stay, since nobody may raise them. */
+    const struct {
+        int resource;
+        uint64_t value;
+    } soft[] = {
+        { RLIMIT_STACK, USUAL_STACK }, { RLIMIT_AS, RLIM_INFINITY },
+        { RLIMIT_CPU, RLIM_INFINITY }, { RLIMIT_DATA, RLIM_INFINITY },
+        { RLIMIT_FSIZE, RLIM_INFINITY },
+    };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (add(b, STEP_RLIMIT, 0, (uint64_t)rows[i].resource, rows[i].value,
                 NULL, NULL, e) < 0)
+            return -1;
+    for (size_t i = 0; i < ARRAY_LEN(soft); i++)
+        if (add(b, STEP_RLIMIT, STEP_SOFT, (uint64_t)soft[i].resource,
+                soft[i].value, NULL, NULL, e) < 0)
             return -1;
     return 0;
 }
