@@ -92,10 +92,10 @@ static int allocate(struct broker *b, const struct broker_config *c,
     b->name = calloc(2 * names + 1, sizeof(*b->name));
     b->text = malloc(bytes + 1);
     b->nnames = names;
-    if (!b->absent || !b->name || !b->text)
-        return err_sys(e, "malloc(3)", ENOMEM,
-                       "cannot keep the missing denied paths");
-    return 0;
+    if (b->absent && b->name && b->text)
+        return 0;
+    err_sys(e, "malloc(3)", ENOMEM, "cannot keep the missing denied paths");
+    return -1;
 }
 
 int absent_init(struct broker *b, const struct broker_config *c,

@@ -115,24 +115,40 @@ static int read_proc(const struct caller *c, const char *what, char *out,
     return 0;
 }
 
+/* The digits at s, up to the first other character. */
+static int number(const char *s, unsigned base, uint64_t *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint64_t v = 0;
+    size_t n;
+
+    for (n = 0; s[n]; n++) {
+        const char *d = memchr(digits, s[n], base);
+
+        if (!d)
+            break;
+        if (v > UINT64_MAX / base - 1)
+            return -ERANGE;
+        v = v * base + (uint64_t)(d - digits);
+    }
+    if (n == 0)
+        return -EINVAL;
+    *out = v;
+    return 0;
+}
+
 /* The number of a line of /proc/TID/status.  The command's name stands above
  * the others, but the kernel escapes its newlines (proc_pid_status(5)). */
-static int status_number(const char *status, const char *key, int base,
+static int status_number(const char *status, const char *key, unsigned base,
                          uint64_t *out)
 {
     const char *at = strstr(status, key);
-    char *end = NULL;
 
-    if (!at)
-        return -EACCES;
-    at += strlen(key);
-    errno = 0;
-    *out = strtoull(at, &end, base);
-    return end == at || errno ? -EACCES : 0;
+    return at && number(at + strlen(key), base, out) == 0 ? 0 : -EACCES;
 }
 
-static int read_status(const struct caller *c, const char *key, int base,
-                       uint64_t *out)
+static int read_status(const struct caller *c, const char *key,
+                       unsigned base, uint64_t *out)
 {
     char text[2048];
     int r = read_proc(c, "status", text, sizeof(text));
@@ -225,16 +241,18 @@ static int tty_number(const struct caller *c, unsigned *maj, unsigned *min)
 {
     char text[512];
     const char *at;
-    int tty = 0;
+    uint64_t tty = 0;
     int r = read_proc(c, "stat", text, sizeof(text));
 
     if (r < 0)
         return r;
     at = strrchr(text, ')');
-    if (!at || sscanf(at + 1, " %*c %*d %*d %*d %d", &tty) != 1)
+    for (int field = 2; at && field < 7; field++)
+        at = strchr(at + 1, ' ');
+    if (!at || number(at + 1, 10, &tty) < 0)
         return -ENXIO;
-    *maj = ((unsigned)tty >> 8) & 0xfffu;
-    *min = ((unsigned)tty & 0xffu) | (((unsigned)tty >> 12) & 0xfff00u);
+    *maj = (unsigned)(tty >> 8) & 0xfffu;
+    *min = (unsigned)(tty & 0xffu) | ((unsigned)(tty >> 12) & 0xfff00u);
     return 0;
 }
 

@@ -22,7 +22,7 @@
 #define MXC_P_PIDFD 3
 
 /* How often a waiting helper looks whether its caller still waits. */
-enum { LOOK_MS = 200 };
+enum { LOOK_US = 200000 };
 
 void helpers_init(struct broker *b)
 {
@@ -89,8 +89,8 @@ static void start_looking(void)
 {
     struct sigaction sa = { .sa_handler = on_alarm };
     struct itimerval every = {
-        .it_interval = { .tv_usec = LOOK_MS * 1000 },
-        .it_value = { .tv_usec = LOOK_MS * 1000 },
+        .it_interval = { .tv_usec = LOOK_US },
+        .it_value = { .tv_usec = LOOK_US },
     };
     sigset_t set;
 

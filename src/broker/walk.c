@@ -90,8 +90,8 @@ static int split(const char *path, char dir[PATH_MAX], struct place *p)
     memcpy(p->name, path + start, end - start);
     p->name[end - start] = '\0';
     if (end == start) {
-        strcpy(p->name, ".");
-        strcpy(dir, "/");
+        memcpy(p->name, ".", 2);
+        memcpy(dir, "/", 2);
     }
     (void)snprintf(p->arg, sizeof(p->arg), "%s%s", p->name,
                    p->slash ? "/" : "");
