@@ -130,6 +130,10 @@ int main(int argc, char **argv)
         num_u64(argv[2], 64, &width) < 0 || !rounds || !width)
         give_up("usage", "bench_spawn ROUNDS WIDTH CMD... ::: CMD...");
     n = split(argv + 3, commands, rounds);
+    for (size_t i = 0; i < n; i++) {
+        if (!commands[i].argv[0])
+            give_up("usage", "an empty command");
+    }
     posix_spawn_file_actions_init(&quiet);
     posix_spawn_file_actions_addopen(&quiet, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
@@ -140,5 +144,7 @@ int main(int argc, char **argv)
             printf("%.0f\n",
                    runs_per_second(&quiet, commands[i].argv, rounds, width));
     }
+    for (size_t i = 0; i < n; i++)
+        free(commands[i].took);
     return 0;
 }

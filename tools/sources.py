@@ -8,6 +8,7 @@ TOP = pathlib.Path(__file__).resolve().parents[1]
 DIRS = ('include', 'src', 'tests', 'fuzz', 'bench')
 # How every C file is compiled, for tools that do not ask meson.
 CFLAGS = ['-std=gnu11', '-D_GNU_SOURCE', '-DMXC_VERSION="0"',
+          f'-DSOURCE_ROOT="{TOP}"',
           f'-I{TOP}/src', f'-I{TOP}/include', f'-I{TOP}/tests/lib']
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
