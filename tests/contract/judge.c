@@ -4,10 +4,11 @@
  * bytes.  Standard output: one line per record, "ok" or
  * "no LINE:COLUMN WHERE: MESSAGE".  What MXC decides from the machine it runs
  * on (`process` on Linux has no section of its own) is asked as well, since
- * MXC's parse phase includes it. */
+ * MXC's parse phase includes it; with the argument --anywhere it is not. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "contract/request.h"
 
@@ -18,31 +19,32 @@ static bool is_intent(enum containment c)
     return c == CONTAIN_PROCESS || c == CONTAIN_VM || c == CONTAIN_MICROVM;
 }
 
-static int judge(const char *text, size_t len, struct err *e)
+static int judge(const char *text, size_t len, bool anywhere, struct err *e)
 {
     scoped(arena_drop) struct arena a = { .limit = REQUEST_ARENA };
     struct request *r = NULL;
 
     if (request_parse(&a, text, len, &r, e) < 0)
         return -1;
-    if (r->phase == PHASE_NONE && is_intent(r->containment))
+    if (!anywhere && r->phase == PHASE_NONE && is_intent(r->containment))
         return request_check_sections(r, CONTAIN_NATIVE, e);
     return 0;
 }
 
-static void answer(const char *text, size_t len)
+static void answer(const char *text, size_t len, bool anywhere)
 {
     struct err e = { 0 };
 
-    if (judge(text, len, &e) < 0)
+    if (judge(text, len, anywhere, &e) < 0)
         printf("no %u:%u %s: %s\n", e.line, e.column, e.where, e.msg);
     else
         printf("ok\n");
     fflush(stdout);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    bool anywhere = argc == 2 && strcmp(argv[1], "--anywhere") == 0;
     unsigned char head[4];
 
     while (fread(head, 1, sizeof(head), stdin) == sizeof(head)) {
@@ -52,7 +54,7 @@ int main(void)
 
         if (!text || fread(text, 1, len, stdin) != len)
             return 1;
-        answer(text, len);
+        answer(text, len, anywhere);
     }
     return 0;
 }
