@@ -21,15 +21,14 @@ static int containment_of(const char *name, enum containment *out,
 }
 
 static int start_policy(struct arena *a, const char *text, size_t len,
-                        const struct run_flags *f, struct policy *p,
-                        struct err *e)
+                        const struct run_flags *f, struct request **r,
+                        struct policy *p, struct err *e)
 {
-    struct request *r;
     const char *entry;
 
     if (text)
-        return request_parse(a, text, len, &r, e) < 0
-                   ? -1 : policy_from_request(a, r, p, e);
+        return request_parse(a, text, len, r, e) < 0
+                   ? -1 : policy_from_request(a, *r, p, e);
     policy_default(p);
     entry = arena_printf(a, "TERM=%s", f->term ? f->term : "dumb");
     if (!entry)
@@ -165,6 +164,19 @@ static const char *receipt_json(struct arena *a, const struct prepared *p)
     return text;
 }
 
+/* A section of another backend would be accepted and do nothing. */
+static int sections_fit(const struct request *r, const struct backend *b,
+                        struct err *e)
+{
+    enum containment c;
+
+    if (!r)
+        return 0;
+    if (containment_of(b->name, &c, e) < 0)
+        return -1;
+    return request_check_sections(r, c, e);
+}
+
 static int finish(struct arena *a, const char *caller_cwd,
                   bool want_receipt, struct prepared *p, struct err *e)
 {
@@ -199,11 +211,12 @@ int prepare(struct arena *a, const char *text, size_t len,
             struct err *e)
 {
     struct prepared p = { 0 };
+    struct request *r = NULL;
     char cwd[PATH_MAX];
 
     if (!getcwd(cwd, sizeof(cwd)) || cwd[0] != '/')
         memcpy(cwd, "/", 2);            /* a deleted or unreachable one */
-    if (start_policy(a, text, len, f, &p.policy, e) < 0 ||
+    if (start_policy(a, text, len, f, &r, &p.policy, e) < 0 ||
         apply_flags(a, &p.policy, cwd, f, e) < 0 ||
         host_look(a, &p.host, e) < 0) {
         locate(text, len, e);
@@ -220,6 +233,7 @@ int prepare(struct arena *a, const char *text, size_t len,
         p.policy.nargs = 1;
     }
     if (backend_find(p.policy.containment, &p.backend, e) < 0 ||
+        sections_fit(r, p.backend, e) < 0 ||
         backend_check(p.backend, &p.policy, e) < 0 ||
         finish(a, arena_strdup(a, cwd), plan_only || f->want_receipt, &p,
                e) < 0) {
