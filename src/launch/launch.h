@@ -49,6 +49,10 @@ int view_cover_file(struct view *v, const struct step *s, struct err *e);
 /* Stage 2: name, loopback, keyring, limits. */
 int launch_set_up_process(const struct plan_view *plan, struct err *e);
 
+/* Refuse a directory as stdio, and replace the host's /dev/null by the view's.
+ * After the view is built. */
+int launch_check_stdio(struct err *e);
+
 /* Stage 3: no_new_privs, Landlock, capabilities.  Irreversible; after it
  * nothing can be mounted. */
 int launch_raise_walls(const struct plan_view *plan, struct err *e);

@@ -81,7 +81,7 @@ static int set_up(struct plan_view *plan, int *tty, int *master,
     if (close_rest(e) < 0 || map_plan(plan, e) < 0)
         return -1;
     if (launch_set_up_process(plan, e) < 0 ||
-        launch_build_view(plan, e) < 0)
+        launch_build_view(plan, e) < 0 || launch_check_stdio(e) < 0)
         return -1;
     if (plan->head.flags & PLAN_TTY && open_terminal(tty, master, e) < 0)
         return -1;

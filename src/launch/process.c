@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/compat.h"
@@ -84,6 +85,44 @@ int launch_set_up_process(const struct plan_view *plan, struct err *e)
     return 0;
 }
 
+/* The descriptors lead past the view to the host's objects, of which the
+ * caller, and so the workload, may be the owner.  From a directory it could
+ * go on by fchdir(2) and change modes and times, which Landlock does not
+ * judge; of the host's /dev/null a root caller's workload could change the
+ * mode for everybody.  What else is given is given. */
+static int check_stream(int fd, struct err *e)
+{
+    static const char *const names[] = { "input", "output", "error" };
+    int flags = fcntl(fd, F_GETFL), own, r;
+    struct stat st;
+
+    if (flags < 0 || fstat(fd, &st) < 0)
+        return 0;                       /* closed: nothing to reach */
+    if (S_ISDIR(st.st_mode)) {
+        err_set(e, ERR_POLICY_VALIDATION, "standard %s is a directory",
+                names[fd]);
+        return err_hint(e, "grant it with --ro or --rw instead");
+    }
+    if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+        return 0;
+    own = open("/dev/null", (flags & O_ACCMODE) | O_CLOEXEC);
+    if (own < 0)
+        return err_sys(e, "open(2)", errno, "cannot open '/dev/null' inside");
+    r = dup2(own, fd);
+    (void)close(own);
+    return r < 0 ? err_sys(e, "dup2(2)", errno, "cannot replace standard %s",
+                           names[fd])
+                 : 0;
+}
+
+int launch_check_stdio(struct err *e)
+{
+    for (int fd = 0; fd < 3; fd++)
+        if (check_stream(fd, e) < 0)
+            return -1;
+    return 0;
+}
+
 static int add_rules(const struct plan_view *plan, int ruleset, struct err *e)
 {
     for (size_t i = 0; i < plan->head.nsteps; i++) {
@@ -99,6 +138,32 @@ static int add_rules(const struct plan_view *plan, int ruleset, struct err *e)
         if (r < 0)
             return err_sys(e, "landlock_add_rule(2)", -r,
                            "cannot allow '%s'", s.path);
+    }
+    return 0;
+}
+
+/* The workload holds its streams already; "> /dev/stdout" opens one again by
+ * its descriptor, which for a file of the host is outside of every rule.  It
+ * gets what the descriptor itself gives, and no writing before the end of a
+ * log that was opened to append. */
+static int add_stream_rules(int ruleset, unsigned abi, struct err *e)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        int flags = fcntl(fd, F_GETFL);
+        uint64_t rights = 0;
+        struct stat st;
+        int r;
+
+        if (flags < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+            continue;
+        if ((flags & O_ACCMODE) != O_WRONLY)
+            rights |= MXC_LL_READ_FILE;
+        if ((flags & O_ACCMODE) != O_RDONLY && !(flags & O_APPEND))
+            rights |= MXC_LL_WRITE_FILE | MXC_LL_TRUNCATE;
+        r = rights ? landlock_allow(ruleset, abi, fd, rights) : 0;
+        if (r < 0)
+            return err_sys(e, "landlock_add_rule(2)", -r,
+                           "cannot allow stream %d", fd);
     }
     return 0;
 }
@@ -119,7 +184,8 @@ static int enforce_landlock(const struct plan_view *plan, struct err *e)
     if (ruleset < 0)
         return err_sys(e, "landlock_create_ruleset(2)", -ruleset,
                        "cannot make a Landlock ruleset");
-    if (add_rules(plan, ruleset, e) < 0)
+    if (add_rules(plan, ruleset, e) < 0 ||
+        add_stream_rules(ruleset, plan->head.landlock_abi, e) < 0)
         return -1;
     r = landlock_enforce(ruleset);
     if (r < 0)

@@ -228,8 +228,10 @@ static int do_bind(struct view *v, const struct step *s, struct err *e)
     return r < 0 ? view_fail(e, "move_mount(2)", r, s) : 0;
 }
 
-/* The mount must not have nodev, or the device would not open; what else a
- * character device could do as a file, it does not do. */
+/* The mount must not have nodev, or the device would not open.  Read-only is
+ * for the file, not for the device behind it (path_resolution(7), mount(2)):
+ * without it the workload of a root caller, who owns the host's node, could
+ * change the mode of everybody's /dev/null. */
 static int do_device(struct view *v, const struct step *s,
                      struct err *e)
 {
@@ -243,7 +245,10 @@ static int do_device(struct view *v, const struct step *s,
         return view_fail(e, "open_tree(2)", mnt, s);
     if (fstat(mnt, &st) < 0 || !S_ISCHR(st.st_mode))
         return view_fail(e, "fstat(2)", -ENODEV, s);
-    r = view_make_file(v, s->path, 0666, NULL, 0);
+    r = mount_set(mnt, MXC_ATTR_RDONLY | MXC_ATTR_NOSUID | MXC_ATTR_NOEXEC,
+                  0);
+    if (r == 0)
+        r = view_make_file(v, s->path, 0666, NULL, 0);
     if (r == 0)
         r = view_attach_at(v, mnt, s->path);
     return r < 0 ? view_fail(e, "move_mount(2)", r, s) : 0;
