@@ -28,6 +28,15 @@
  * The set-group-ID bit stays allowed: shared directories need it. */
 #define SUID(n) { "set-user-ID bit", WHEN_ALWAYS, SC_FAIL(EPERM), \
                   { SET(n, S_ISUID) } }
+/* What the broker performs for a caller it performs as itself: a domain that
+ * the caller made for itself would not hold there, so it cannot make one, and
+ * is told what it is told where Landlock is off (landlock_create_ruleset(2)). */
+const struct syscall_rule rules_landlock[] = {
+    { "with a broker", WHEN_CREATES | WHEN_UNIX, SC_FAIL(EOPNOTSUPP),
+      { { 0 } } },
+    { 0 }
+};
+
 #define NAMING { "makes a name", WHEN_CREATES, SC_NOTIFY, { { 0 } } }
 
 const struct syscall_rule rules_naming[] = { NAMING, END };

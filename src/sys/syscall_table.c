@@ -53,6 +53,7 @@ static const char
     why_setsockopt[] = "TLS and SMC inside the kernel",
     why_seccomp[] =
         "may tighten; a second listener would come before the broker",
+    why_landlock[] = "the broker's calls are not in a domain of the caller's",
     why_iouring[] = "what it is asked to do never passes this filter",
     why_uffd[] = "stops the kernel in the middle of a copy",
     why_bpf[] = "loads programs into the kernel",
@@ -221,8 +222,8 @@ const struct syscall_row syscall_rows[] = {
     A(mq_getsetattr, 245, 185),
 
     /* confining oneself further */
-    A(landlock_create_ruleset, 444, 444), A(landlock_add_rule, 445, 445),
-    A(landlock_restrict_self, 446, 446),
+    C(landlock_create_ruleset, 444, 444, SC_ALLOW, landlock),
+    A(landlock_add_rule, 445, 445), A(landlock_restrict_self, 446, 446),
     C(seccomp, 317, 277, SC_FAIL(EINVAL), seccomp),
 
     /* refused */
