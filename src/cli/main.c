@@ -22,6 +22,11 @@ const struct command commands[] = {
     { "explain", "[OPTION...] [FILE] [-- COMMAND [ARG...]]",
       "show the effective policy and what enforces each part of it", NULL,
       OPT_POLICY | OPT_SHOW, cmd_explain },
+    { "doctor", "[OPTION...]",
+      "try what this host can enforce; say what is missing and why",
+      "Every mechanism is tried in a short-lived child; nothing is changed.\n"
+      "Exit code: 0 if a default run has all its walls, else 1.\n",
+      OPT_JSON, cmd_doctor },
     { "schema", "[OPTION...]",
       "print the JSON Schema of a contract version", NULL, OPT_VERSION,
       cmd_schema },

@@ -1,0 +1,290 @@
+/* cmd_doctor.c - mxc doctor: what this host can enforce.
+ *
+ * The attempts are in sys/probe.c; here is what they mean for a run, and one
+ * real run as the last word. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "sys/probe.h"
+
+struct self_test {
+    bool worked;
+    unsigned long ms;
+    char said[600];             /* what the run wrote to stderr */
+};
+
+struct doctor {
+    struct probe_result probe[PROBE_MAX];
+    size_t n;
+    struct self_test test;
+    struct utsname kernel;
+    char around[256];
+    char cgroup[128];
+};
+
+static const struct {
+    const char *title;
+    const char *name;           /* for programs */
+} kinds[] = {
+    [PROBE_NEEDED] = { "What every run needs", "needed" },
+    [PROBE_WALL] = { "Walls that --accept-missing can do without", "wall" },
+    [PROBE_POLICY] = { "What policies need that name paths", "policy" },
+    [PROBE_EXTRA] = { "What makes it better where it is there", "extra" },
+};
+
+/* A wall that only guards root callers is no lack for others. */
+static bool is_lack(const struct probe_result *r)
+{
+    if (r->is_there || r->probe->kind == PROBE_EXTRA ||
+        r->probe->kind == PROBE_POLICY)
+        return false;
+    return strcmp(r->probe->name, "pid-limit") != 0 || geteuid() == 0;
+}
+
+static bool is_whole(const struct doctor *d)
+{
+    for (size_t i = 0; i < d->n; i++)
+        if (is_lack(&d->probe[i]))
+            return false;
+    return d->test.worked;
+}
+
+static unsigned long now_ms(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (unsigned long)t.tv_sec * 1000 + (unsigned long)t.tv_nsec / 1000000;
+}
+
+static void run_self(int err_fd)
+{
+    static char name[] = "mxc", run[] = "run", dash[] = "--", arg[] = "true";
+    char *const argv[] = { name, run, dash, arg, NULL };
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
+        dup2(err_fd, 2) < 0)
+        _exit(CLI_FAILED);
+    (void)execv("/proc/self/exe", argv);
+    _exit(CLI_FAILED);
+}
+
+static void read_all(int fd, char *out, size_t size)
+{
+    size_t at = 0;
+    ssize_t n;
+
+    while (at < size - 1 && (n = read(fd, out + at, size - 1 - at)) != 0) {
+        if (n < 0 && errno != EINTR)
+            break;
+        at += n > 0 ? (size_t)n : 0;
+    }
+    out[at] = '\0';
+}
+
+/* The whole way, walls and all, of this very program. */
+static void test_self(struct self_test *t)
+{
+    unsigned long start = now_ms();
+    int pipes[2], status = -1;
+    pid_t pid;
+
+    if (pipe2(pipes, O_CLOEXEC) < 0)
+        return;
+    pid = fork();
+    if (pid == 0)
+        run_self(pipes[1]);
+    (void)close(pipes[1]);
+    if (pid > 0) {
+        read_all(pipes[0], t->said, sizeof(t->said));
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+            continue;
+    }
+    (void)close(pipes[0]);
+    t->ms = now_ms() - start;
+    t->worked = pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void print_check(struct buf *b, const struct probe_result *r)
+{
+    const char *word = r->is_there ? "ok" : is_lack(r) ? "MISSING" : "no";
+
+    buf_printf(b, "  %-8s %s", word, r->probe->what);
+    if (r->detail[0] || r->is_untried)
+        buf_printf(b, " (%s)", r->is_untried ? r->cause : r->detail);
+    buf_putc(b, '\n');
+    if (r->is_there || r->is_untried)
+        return;
+    buf_printf(b, "           means: %s\n           cause: ",
+               r->probe->without);
+    buf_shown(b, r->cause);
+    buf_printf(b, "\n           try:   %s\n", r->remedy);
+}
+
+static void print_test(struct buf *b, const struct self_test *t)
+{
+    buf_puts(b, "\nSelf-test\n");
+    if (t->worked) {
+        buf_printf(b, "  ok       `mxc run -- true` took %lu ms\n", t->ms);
+        return;
+    }
+    buf_puts(b, "  FAILED   `mxc run -- true` said:\n");
+    for (const char *at = t->said; *at;) {
+        size_t n = strcspn(at, "\n");
+        char line[600];
+
+        (void)snprintf(line, sizeof(line), "%.*s", (int)n, at);
+        buf_puts(b, "           ");
+        buf_shown(b, line);
+        buf_putc(b, '\n');
+        at += n + (at[n] == '\n');
+    }
+}
+
+static void print_verdict(struct buf *b, const struct doctor *d)
+{
+    bool accepted = false;
+
+    if (is_whole(d)) {
+        buf_puts(b, "\nA default run has all its walls on this host.\n");
+        return;
+    }
+    buf_puts(b, "\nA default run is refused on this host.");
+    for (size_t i = 0; i < d->n; i++) {
+        const struct probe_result *r = &d->probe[i];
+
+        if (is_lack(r) && r->probe->kind == PROBE_NEEDED) {
+            buf_printf(b, "\nNothing can do without: %s.\n", r->probe->what);
+            return;
+        }
+    }
+    for (size_t i = 0; i < d->n; i++) {
+        const struct probe_result *r = &d->probe[i];
+
+        if (!is_lack(r) || r->probe->kind != PROBE_WALL)
+            continue;
+        buf_printf(b, "%s --accept-missing %s", accepted ? "" : "\nTo run "
+                   "without the wall, at your own word: mxc run",
+                   r->probe->name);
+        accepted = true;
+    }
+    buf_putc(b, '\n');
+}
+
+static void print_text(struct buf *b, const struct doctor *d)
+{
+    buf_printf(b, "mxc %s, %s %s %s, user %u%s\n", MXC_VERSION,
+               d->kernel.sysname, d->kernel.release, d->kernel.machine,
+               (unsigned)geteuid(), geteuid() == 0 ? " (root)" : "");
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+        buf_printf(b, "\n%s\n", kinds[k].title);
+        for (size_t i = 0; i < d->n; i++)
+            if (d->probe[i].probe->kind == k)
+                print_check(b, &d->probe[i]);
+    }
+    buf_puts(b, "\nFor information\n  around   ");
+    buf_shown(b, d->around[0] ? d->around : "nothing that confines mxc");
+    buf_printf(b, "\n  cgroups  %s\n", d->cgroup);
+    print_test(b, &d->test);
+    print_verdict(b, d);
+}
+
+static void json_member(struct buf *b, const char *name, const char *value)
+{
+    buf_printf(b, ",\"%s\":", name);
+    buf_json(b, value);
+}
+
+static void json_check(struct buf *b, const struct probe_result *r)
+{
+    buf_puts(b, "{\"name\":");
+    buf_json(b, r->probe->name);
+    json_member(b, "what", r->probe->what);
+    json_member(b, "kind", kinds[r->probe->kind].name);
+    json_member(b, "state", r->is_there ? "ok" : "missing");
+    json_member(b, "detail", r->detail);
+    if (!r->is_there) {
+        json_member(b, "without", r->probe->without);
+        json_member(b, "cause", r->cause);
+        json_member(b, "remedy", r->remedy);
+    }
+    if (r->probe->kind == PROBE_WALL)
+        json_member(b, "acceptMissing", r->probe->name);
+    buf_putc(b, '}');
+}
+
+static void print_json(struct buf *b, const struct doctor *d)
+{
+    buf_printf(b, "{\"ready\":%s", is_whole(d) ? "true" : "false");
+    json_member(b, "version", MXC_VERSION);
+    json_member(b, "kernel", d->kernel.release);
+    json_member(b, "machine", d->kernel.machine);
+    buf_printf(b, ",\"uid\":%u", (unsigned)geteuid());
+    json_member(b, "around", d->around);
+    json_member(b, "cgroups", d->cgroup);
+    buf_puts(b, ",\"checks\":[");
+    for (size_t i = 0; i < d->n; i++) {
+        buf_puts(b, i ? "," : "");
+        json_check(b, &d->probe[i]);
+    }
+    buf_printf(b, "],\"selfTest\":{\"worked\":%s,\"durationMs\":%lu",
+               d->test.worked ? "true" : "false", d->test.ms);
+    json_member(b, "said", d->test.said);
+    buf_puts(b, "}}\n");
+}
+
+static int look(struct doctor *d, struct err *e)
+{
+    if (uname(&d->kernel) < 0)
+        return err_sys(e, "uname(2)", errno, "cannot ask for the kernel");
+    d->n = probe_host(d->probe);
+    probe_surroundings(d->around, sizeof(d->around));
+    probe_cgroup(d->cgroup, sizeof(d->cgroup));
+    test_self(&d->test);
+    return 0;
+}
+
+static int examine(struct cli *c, struct err *e)
+{
+    struct buf text = { .max = 1 << 20 }, json = { .max = 1 << 20 };
+    struct doctor *d = arena_alloc(&c->arena, sizeof(*d));
+    int fd, r;
+
+    if (!d)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    if (cli_open_json(c, &fd, e) < 0 || look(d, e) < 0)
+        return -1;
+    print_text(&text, d);
+    cli_print(stdout, &text);
+    print_json(&json, d);
+    r = is_whole(d) ? CLI_OK : CLI_REFUSED;
+    if (fd >= 0 && write(fd, json.data, json.len) != (ssize_t)json.len)
+        r = err_sys(e, "write(2)", errno, "--json: cannot write");
+    buf_drop(&text);
+    buf_drop(&json);
+    return r;
+}
+
+int cmd_doctor(int argc, char **argv)
+{
+    struct cli c = { 0 };
+    struct err e = { 0 };
+    int r = cli_parse(&c, command_find("doctor"), argc, argv);
+
+    if (r < 0) {
+        r = examine(&c, &e);
+        if (r < 0)
+            r = cli_fail(&c, &e, CLI_FAILED);
+    }
+    cli_free(&c);
+    return r;
+}
