@@ -317,8 +317,8 @@ def attack(what, *, refused, control=True, reset=None, **grants):
     if control:
         r = outside(what)
         if not r.done:
-            skip(f'positive control does not work on this host: '
-                 f'{r.refused or r}')
+            said = r.err.strip().splitlines()[-1:] or [repr(r)]
+            skip(f'outside the sandbox too: {said[0]}')
         if reset:
             reset()
     r = inside(what, **grants)
