@@ -14,8 +14,13 @@ static int open_request(const char *name, struct err *e)
 {
     int fd;
 
-    if (strcmp(name, "-") == 0)
-        return 0;
+    /* A copy: what is read is closed, and descriptor 0 must stay taken. */
+    if (strcmp(name, "-") == 0) {
+        fd = fcntl(0, F_DUPFD_CLOEXEC, 3);
+        if (fd < 0)
+            err_sys(e, "fcntl(2)", errno, "cannot read the request");
+        return fd;
+    }
     fd = open(name, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         err_sys(e, "open(2)", errno, "cannot read the request '%s'", name);
