@@ -45,7 +45,7 @@ run: all               ## show untrusted code under a policy
 
 .PHONY: check
 check: all dev         ## unit tests, plan goldens, lint: under a minute
-	@$(RUN_TESTS) lint unit lib plan
+	@$(RUN_TESTS) --once lint unit lib plan
 
 .PHONY: test
 test: all dev          ## everything, as root and as an ordinary user
@@ -72,7 +72,7 @@ $(ASAN)/build.ninja:
 
 .PHONY: fuzz
 fuzz: $(FUZZ)/build.ninja   ## each fuzz target for FUZZ_SECONDS (60)
-	@$(NINJA) $(FUZZ)
+	@$(NINJA) $(FUZZ) fuzzers
 	tools/run-fuzz $(FUZZ)/fuzz $(FUZZ_SECONDS)
 
 $(FUZZ)/build.ninja:
