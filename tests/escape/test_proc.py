@@ -234,15 +234,15 @@ def d4_stdout_cannot_be_read_back():
 def d4_a_directory_is_no_stream():
     """From it fchdir(2) leads past the view, and chmod(2) needs no open."""
     write('dir/file', mode=0o644)
-    for stream, name in (('stdin', 'input'), ('stdout', 'output'),
-                         ('stderr', 'error')):
-        code = 'os.fchdir(N); os.chmod("file", 0o600)'.replace(
-            'N', '012'['ioe'.index(name[0])])
+    for n, (stream, name) in enumerate((('stdin', 'input'),
+                                        ('stdout', 'output'),
+                                        ('stderr', 'error'))):
+        command = ['sh', '-c', f'cd /proc/self/fd/{n} && chmod 600 file']
         fd = os.open('dir', os.O_RDONLY | os.O_DIRECTORY)
-        spawn(pyprobe(code), **{stream: fd}).communicate(timeout=30)
+        spawn(command, **{stream: fd}).communicate(timeout=30)
         eq(os.stat('dir/file').st_mode & 0o777, 0o600, 'control')
         os.chmod('dir/file', 0o644)
-        p = spawn([MXC, *mxc_args(pyprobe(code), flags=['--json', 'r.json'])],
+        p = spawn([MXC, *mxc_args(command, flags=['--json', 'r.json'])],
                   **{stream: fd})
         p.communicate(timeout=30)
         os.close(fd)

@@ -1,0 +1,382 @@
+#!/usr/bin/env python3
+"""What a workload can use up, and for how long it stays (H1-H5, H8).
+
+tap: seconds=900
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
+from tap import *  # noqa: E402,F403
+
+PROCESSES = 1024        # the native backend's own ceiling
+ROOT_BYTES = 1 << 30
+
+# Children that wait for the end of the probe; prints how many there were.
+BOMB = '''
+wait, hold = os.pipe()
+n = 0
+try:
+    while n < LIMIT:
+        if os.fork() == 0:
+            os.close(hold)
+            os.read(wait, 1)
+            os._exit(0)
+        n += 1
+finally:
+    print(n, flush=True)
+    os.close(hold)
+'''
+
+THREADS = '''
+import threading
+threading.stack_size(65536)
+go = threading.Event()
+n = 0
+try:
+    while n < LIMIT:
+        threading.Thread(target=go.wait, daemon=True).start()
+        n += 1
+except RuntimeError:
+    raise OSError(errno.EAGAIN, 'no thread')
+finally:
+    print(n, flush=True)
+    go.set()
+'''
+
+
+def bounded(code):
+    """More than the ceiling works outside; inside it ends at the ceiling."""
+    code = code.replace('LIMIT', str(PROCESSES + 200))
+    control = outside(code)
+    if not control.done:
+        skip('positive control does not work on this host: '
+             f'{control.refused} after {control.out.split()[0]}')
+    r = inside(code)
+    eq(r.refused, 'EAGAIN', str(r))
+    n = int(r.out.split()[0])
+    check(PROCESSES // 2 < n < PROCESSES, f'{n} of {PROCESSES}')
+
+
+@test
+def h1_processes_are_bounded():
+    bounded(BOMB)
+
+
+@test
+def h1_threads_are_bounded():
+    bounded(THREADS)
+
+
+@test
+def h1_zombies_are_reaped_by_init():
+    """Orphans that end are init's to wait for: none stays."""
+    r = inside('''
+        for _ in range(3000):
+            c = os.fork()
+            if c == 0:
+                if os.fork() == 0:
+                    os._exit(0)
+                os._exit(0)
+            os.waitpid(c, 0)
+        time.sleep(0.2)
+        left = [p for p in os.listdir('/proc') if p.isdigit()]
+        print(len(left))
+    ''').ok()
+    eq(r.out.splitlines()[0], '2', 'init and the workload')
+
+
+@test
+def h1_own_zombies_are_bounded():
+    r = inside('''
+        n = 0
+        try:
+            for n in range(100000):
+                if os.fork() == 0:
+                    os._exit(0)
+        except OSError as e:
+            print(n, errno.errorcode[e.errno])
+    ''').ok()
+    n, why = r.out.split()[:2]
+    eq(why, 'EAGAIN')
+    check(int(n) < PROCESSES, n)
+
+
+@test(seconds=120)
+def h1_the_host_stays_responsive_under_a_fork_bomb():
+    """The bomb never stops by itself; the host starts processes meanwhile,
+    and the timeout ends all of it."""
+    bomb = pyprobe('''
+        print('up', flush=True)
+        while True:
+            try:
+                os.fork()
+            except OSError:
+                pass
+    ''')
+    p = spawn([MXC, *mxc_args(bomb, flags=['--timeout', '4s',
+                                           '--json', 'result.json'])])
+    eq(p.stdout.readline(), b'up\n')
+    time.sleep(1)
+    slowest = 0.0
+    for _ in range(10):
+        start = time.monotonic()
+        run(['true']).ok()
+        slowest = max(slowest, time.monotonic() - start)
+    p.communicate(timeout=30)
+    eq(p.returncode, 124)
+    check(slowest < 3, f'a process of the host took {slowest:.1f} s')
+    eventually(lambda: not descendants(), 2, 'nothing left')
+    eq(json.loads(read('result.json'))['outcome'], 'timed_out')
+
+
+@test
+def h1_the_bound_is_of_each_sandbox():
+    """One that is full does not keep another from starting."""
+    hold = spawn([MXC, *mxc_args(pyprobe(
+        BOMB.replace('LIMIT', '5000').replace(
+            'os.close(hold)\n', 'sys.stdin.read()\n')))],
+        stdin=subprocess.PIPE)
+    line = hold.stdout.readline()
+    check(int(line) > PROCESSES // 2, line)
+    r = inside(BOMB.replace('LIMIT', '100'))
+    hold.stdin.close()
+    hold.wait(timeout=30)
+    check(r.done, str(r))
+
+
+FILL = '''
+top = os.statvfs(WHERE)
+print(top.f_blocks * top.f_frsize)
+block = bytes(1 << 20)
+with open(WHERE + '/fill', 'wb', 0) as f:
+    try:
+        for n in range(20000):
+            f.write(block)
+    finally:
+        f.truncate(0)
+'''
+
+
+@test(seconds=180)
+def h2_temporary_files_are_bounded():
+    """/tmp, /dev/shm and the home are one bounded file system."""
+    r = inside(FILL.replace('WHERE', '"/tmp"'), timeout=90)
+    eq(r.refused, 'ENOSPC')
+    eq(int(r.out.split()[0]), ROOT_BYTES)
+    for where in ('/dev/shm', '/home/user', '/var/tmp', '/run', '/'):
+        if not IS_ROOT and where in ('/run', '/'):
+            continue        # the directory itself is not the user's to fill
+        r = inside(f'print(os.stat({where!r}).st_dev == os.stat("/tmp").st_dev,'
+                   f' os.statvfs({where!r}).f_blocks * 4096)').ok()
+        eq(r.out.splitlines()[0], f'True {ROOT_BYTES}', where)
+
+
+@test
+def h2_inodes_are_bounded():
+    r = inside('''
+        os.mkdir('/tmp/d')
+        n = 0
+        try:
+            for n in range(300000):
+                os.close(os.open(f'/tmp/d/{n}', os.O_CREAT | os.O_WRONLY))
+        finally:
+            print(n)
+    ''', timeout=50)
+    eq(r.refused, 'ENOSPC')
+    check(200000 < int(r.out.split()[0]) <= 1 << 18, r.out)
+
+
+@test
+def h2_the_workload_is_the_first_to_be_killed_for_memory():
+    """oom_score_adj at its ceiling, for init and all that it starts."""
+    r = inside(['cat', '/proc/self/oom_score_adj', '/proc/1/oom_score_adj'])
+    eq(r.ok().out.split(), ['1000', '1000'])
+    attack('with open("/proc/self/oom_score_adj", "w") as f: f.write("1000")',
+           refused='EROFS')
+
+
+@test
+def h2_locked_memory_is_bounded():
+    code = ('import mmap\n'
+            'm = mmap.mmap(-1, 64 << 20)\n'
+            'a = ctypes.addressof(ctypes.c_char.from_buffer(m))\n'
+            'call("mlock", a, 64 << 20)')
+    if IS_ROOT:
+        check(outside(code).done, 'control')
+    eq(inside(code).refused, 'ENOMEM')
+
+
+@test
+def h2_message_queues_are_bounded():
+    r = inside('''
+        class Attr(ctypes.Structure):
+            _fields_ = [(n, ctypes.c_long) for n in
+                        ('flags', 'maxmsg', 'msgsize', 'cur', 'a', 'b', 'c',
+                         'd')]
+        rt = ctypes.CDLL('librt.so.1', use_errno=True)
+        for n in range(4096):
+            attr = Attr(0, 10, 8192)
+            q = rt.mq_open(f'/q{n}'.encode(), os.O_CREAT | os.O_RDWR, 0o600,
+                           ctypes.byref(attr))
+            if q < 0:
+                print(n)
+                raise OSError(ctypes.get_errno(), 'mq_open')
+    ''')
+    # Landlock refuses them all: their file system has no place in the view.
+    check(r.refused in ('EACCES', 'EMFILE', 'ENOSPC'), str(r))
+    check(int(r.out.split()[0]) < 300, r.out)
+
+
+@test
+def h2_open_files_are_bounded():
+    r = inside('''
+        n = 0
+        try:
+            while True:
+                os.dup(0)
+                n += 1
+        finally:
+            print(n)
+    ''', timeout=50)
+    eq(r.refused, 'EMFILE')
+    check(int(r.out.split()[0]) <= 65536, r.out)
+
+
+@test
+def h3_no_real_time_and_no_higher_priority():
+    code = 'os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))'
+    eq(inside(code).refused, 'EPERM')
+    eq(inside('os.nice(5); os.setpriority(os.PRIO_PROCESS, 0, -5)').refused,
+       'EACCES')
+    if IS_ROOT:
+        check(outside(code).done, 'control')
+        check(outside('os.setpriority(os.PRIO_PROCESS, 0, -5)').done,
+              'control')
+
+
+@test
+def h4_output_costs_the_supervisor_nothing():
+    """It never touches the streams: its memory stays as it was."""
+    p = spawn([MXC, *mxc_args(['sh', '-c',
+                               'head -c 300M /dev/zero; read x'])],
+              stdin=subprocess.PIPE)
+    got = 0
+    while got < 300 << 20:
+        got += len(p.stdout.read1(1 << 20))
+    status = read(f'/proc/{p.pid}/status')
+    peak = int(status.split('VmHWM:')[1].split()[0])
+    p.stdin.close()
+    p.wait(timeout=10)
+    check(peak < 16 * 1024, f'{peak} kB')
+
+
+LEFTOVERS = {
+    'a child in the background': '(sleep 1000 &)',
+    'nohup': 'nohup sleep 1000 >/dev/null 2>&1 &',
+    'a session of its own': 'setsid sleep 1000 & sleep 0.1',
+    'a daemon': 'setsid sh -c "setsid sleep 1000 & setsid sleep 1000 &"',
+    'holding the output': 'sleep 1000 &',
+    'ignoring signals': '(trap "" TERM HUP INT; sleep 1000) &',
+    'a stopped child': 'sleep 1000 & kill -STOP $!',
+    'a tree': 'for i in 1 2 3; do (sleep 1000 & sleep 1000) & done',
+}
+
+
+@cases(LEFTOVERS)
+def h5_nothing_survives_the_workload(script):
+    start = time.monotonic()
+    r = inside(['sh', '-c', script + '\necho end; exit 3']).ok(3)
+    has(r.out, 'end')
+    check(time.monotonic() - start < 10, 'ended at once')
+    eq(descendants(), {})
+
+
+@cases({name: script for name, script in LEFTOVERS.items()})
+def h5_nothing_survives_the_timeout(script):
+    r = inside(['sh', '-c', script + '\necho begun; trap "" TERM; sleep 1000'],
+               flags=['--timeout', '500ms'])
+    r.failed(124, 'killed after its timeout of 500 ms')
+    has(r.out, 'begun')
+    check(0.5 <= r.seconds < 3, f'{r.seconds} s')
+    eq(descendants(), {})
+
+
+def timed(ms, command, **more):
+    request = {'version': '1.0.0',
+               'process': {'commandLine': command, 'timeout': ms}}
+    return mxc('run', '-', input=json.dumps(request), **more)
+
+
+@test
+def h8_a_timeout_of_zero_is_none():
+    timed(0, 'sleep 0.3; exit 7').ok(7)
+
+
+@test
+def h8_a_timeout_of_one_millisecond():
+    timed(1, 'sleep 30').failed(124, 'timeout of 1 ms')
+
+
+@cases({'2^31 - 1': 2**31 - 1, '2^31': 2**31, '2^31 + 1': 2**31 + 1,
+        '2^32 - 1': 2**32 - 1})
+def h8_long_timeouts_do_not_wrap(ms):
+    timed(ms, 'sleep 0.3; exit 7').ok(7)
+    mxc('run', '--timeout', f'{ms}ms', '--', 'sh', '-c',
+        'sleep 0.3; exit 7').ok(7)
+
+
+@cases({'2^32': 2**32, '2^63': 2**63, '2^64': 2**64, '10^30': 10**30,
+        'negative': -1})
+def h8_timeouts_out_of_range_are_refused(ms):
+    r = timed(ms, 'touch /never')
+    r.failed(125, 'process.timeout')
+
+
+@cases({'a fraction': '0.5', 'an exponent': '1e3', 'a string': '"5"',
+        'null': 'null', 'true': 'true'})
+def h8_timeouts_of_another_type_are_refused(text):
+    request = ('{"version":"1.0.0","process":{"commandLine":"true",'
+               f'"timeout":{text}}}}}')
+    mxc('run', '-', input=request).failed(125, 'process.timeout')
+
+
+@cases({name: name for name in (
+    '0', '0s', '-1s', '1.5s', '', 's', '5 s', '5x', '1e3s', '+5s', '0x10s',
+    '99999999999999999999s', '18446744073709551616ms', '5s5s')})
+def h8_durations_that_are_none(text):
+    r = mxc('run', '--timeout', text, '--', 'true')
+    r.failed(2, 'not a duration', f"'{text}'")
+
+
+@test
+def h8_the_time_is_the_workloads_own():
+    """Set-up is not counted, and a suspended workload's time is."""
+    r = inside(['sh', '-c', 'kill -STOP $$'], flags=['--timeout', '300ms'])
+    r.failed(124, 'timeout of 300 ms')
+    check(r.seconds < 3, f'{r.seconds} s')
+
+
+@test
+def h8_a_workload_that_ends_in_time_is_not_late():
+    for _ in range(20):
+        inside(['sh', '-c', 'exit 5'], flags=['--timeout', '10s']).ok(5)
+
+
+@test
+def h8_only_the_workload_can_be_late():
+    """Ends about when the time does: one of the two outcomes, never a mix."""
+    seen = set()
+    for _ in range(30):
+        r = inside(['sleep', '0.05'],
+                   flags=['--timeout', '52ms', '--json', 'r.json'])
+        result = json.loads(read('r.json'))
+        seen.add((r.status, result['outcome'], result['timedOut']))
+    check(seen <= {(0, 'exited', False), (124, 'timed_out', True)}, seen)
+
+
+main()
