@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -57,11 +58,37 @@ static void print_error(const struct err *e)
     buf_drop(&b);
 }
 
-/* A workload that got the caller's terminal as its stdin may have changed its
- * modes; give it back as it was. */
-static bool save_terminal(struct termios *t)
+/* The caller's terminal, where it is one of the workload's streams. */
+struct terminal {
+    int fd;                     /* -1: none */
+    int is_exclusive;
+    struct termios modes;
+};
+
+static void save_terminal(struct terminal *t)
 {
-    return isatty(0) && tcgetattr(0, t) == 0;
+    t->fd = -1;
+    for (int fd = 0; fd < 3 && t->fd < 0; fd++)
+        if (isatty(fd) && tcgetattr(fd, &t->modes) == 0)
+            t->fd = fd;
+    if (ioctl(t->fd, TIOCGEXCL, &t->is_exclusive) < 0)
+        t->is_exclusive = 0;
+}
+
+/* What a workload did to it outlives the workload: modes, output stopped as
+ * by ^S (tcflow(3)), or that nobody else may open it (ioctl_tty(2)).  In the
+ * background it is by now another's, and touching it would stop us
+ * (tcsetattr(3), SIGTTOU). */
+static void give_back_terminal(const struct terminal *t)
+{
+    pid_t group = tcgetpgrp(t->fd);
+
+    if (t->fd < 0 || (group >= 0 && group != getpgrp()))
+        return;
+    (void)tcsetattr(t->fd, TCSANOW, &t->modes);
+    (void)tcflow(t->fd, TCOON);
+    if (!t->is_exclusive)
+        (void)ioctl(t->fd, TIOCNXCL);
 }
 
 static void run(const struct supervise_args *a, int parent,
@@ -69,14 +96,13 @@ static void run(const struct supervise_args *a, int parent,
 {
     const struct plan_view *plan = a->plan;
     struct sandbox s;
-    struct termios saved;
-    bool is_saved = save_terminal(&saved);
+    struct terminal terminal;
 
+    save_terminal(&terminal);
     if (sandbox_spawn(plan, a->launcher, a->plan_fd, &s, &out->err) < 0)
         return;
     supervise(plan, &s, parent, out);
-    if (is_saved)
-        (void)tcsetattr(0, TCSANOW, &saved);
+    give_back_terminal(&terminal);
 }
 
 /* With --die-with-parent the sandbox does not outlive its caller.  A pidfd
