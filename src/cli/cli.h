@@ -27,7 +27,8 @@ enum {
     OPT_RUN = 1 << 1,           /* what steers a run */
     OPT_JSON = 1 << 2,
     OPT_SHOW = 1 << 3,
-    OPT_VERSION = 1 << 4
+    OPT_VERSION = 1 << 4,
+    OPT_HIDDEN = 1 << 5         /* a command for our own tools, not in help */
 };
 
 /* Options of all commands: the one table behind getopt, help and
@@ -46,7 +47,7 @@ extern const struct option_row option_rows[];
 enum option_id {
     ID_POLICY = 256, ID_BACKEND, ID_RO, ID_RW, ID_DENY, ID_TOOLS, ID_ENV,
     ID_CWD, ID_TIMEOUT, ID_JSON, ID_TTY, ID_ACCEPT, ID_DIE, ID_PLAN,
-    ID_VERSION, ID_HELP
+    ID_ALL, ID_VERSION, ID_HELP
 };
 
 /* What a command line said. */
@@ -57,6 +58,7 @@ struct cli {
     const char *json;           /* file or descriptor number */
     const char *version;        /* schema --version */
     bool plan;
+    bool all;
     const char *text;           /* the request, when policy_file was read */
     size_t text_len;
 };
@@ -70,11 +72,21 @@ void cli_free(struct cli *c);
 /* Read the request into c->text; refuses more than REQUEST_MAX_BYTES. */
 int cli_read_request(struct cli *c, struct err *e);
 
+/* Everything that a run does before it runs. */
+int cli_prepare_only(struct cli *c, struct prepared *p, struct err *e);
+
 /* Tell an error to people and, when --json asks for it, to programs. */
 int cli_fail(const struct cli *c, const struct err *e, int code);
 
 /* The descriptor that --json names: -1 when there is no --json. */
 int cli_open_json(const struct cli *c, int *out, struct err *e);
+
+/* The name of the table nearest to a mistyped one, or NULL. */
+const char *near_command(const char *typed);
+const char *near_option(const struct command *cmd, const char *typed);
+
+/* Does this command take the option? */
+bool takes_option(const struct command *cmd, const struct option_row *o);
 
 void cli_print(FILE *to, const struct buf *b);
 void help_main(FILE *to);
@@ -85,5 +97,6 @@ int cmd_check(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
+int cmd_tables(int argc, char **argv);
 
 #endif

@@ -26,10 +26,31 @@ static int open_request(const char *name, struct err *e)
         err_sys(e, "open(2)", errno, "cannot read the request '%s'", name);
         e->code = ERR_MALFORMED_REQUEST;
         if (errno == ENOENT)
-            err_hint(e, "to run a command, write it after '--': mxc run -- "
+            err_hint(e, "to run a command, write '--' before it: mxc run -- "
                         "%s", name);
     }
     return fd;
+}
+
+/* A script or a program in the place of a request. */
+static int check_is_json(const char *name, const char *text, size_t len,
+                         struct err *e)
+{
+    size_t at = 0;
+
+    while (at < len && memchr(" \t\r\n", text[at], 4))
+        at++;
+    if (at == len)
+        return err_set(e, ERR_MALFORMED_REQUEST, "the request '%s' is empty",
+                       name);
+    if (len < 2 || (memcmp(text, "#!", 2) != 0 &&
+                    memcmp(text, "\177E", 2) != 0))
+        return 0;
+    err_set(e, ERR_MALFORMED_REQUEST, "'%s' is a program, not a request",
+            name);
+    if (name[0] == '/')
+        return err_hint(e, "to run it: mxc run --ro %s -- %s", name, name);
+    return err_hint(e, "to run it: mxc run --ro . -- ./%s", name);
 }
 
 int cli_read_request(struct cli *c, struct err *e)
@@ -70,6 +91,8 @@ int cli_read_request(struct cli *c, struct err *e)
     }
     if (!text)
         return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    if (check_is_json(c->policy_file, text, len, e) < 0)
+        return -1;
     c->text = text;
     c->text_len = len;
     return 0;

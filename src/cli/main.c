@@ -1,5 +1,6 @@
 /* main.c - the mxc command: a table of commands. */
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -8,8 +9,11 @@
 const struct command commands[] = {
     { "run", "[OPTION...] [FILE] [-- COMMAND [ARG...]]",
       "run a command, or what a request FILE says, in a sandbox",
-      "Without any option the command gets a read-only base system, a private\n"
-      "empty home, no file of yours, no network and no terminal.\n\n"
+      "Without any option the command gets the system's programs, read-only, "
+      "a\nprivate empty home and /tmp, and nothing else: no file of yours, no "
+      "network.\n"
+      "Options come before FILE and '--'; what stands after '--' is the "
+      "command.\n\n"
       "Exit code: the command's own; 128+N if signal N killed it; 124 after\n"
       "the timeout; 126 or 127 if it could not be executed or was not found;\n"
       "125 if mxc itself refused or failed. --json tells them apart for "
@@ -20,7 +24,10 @@ const struct command commands[] = {
       "Exit code: 0 if a run would start, 1 if it would be refused.\n",
       OPT_POLICY | OPT_JSON, cmd_check },
     { "explain", "[OPTION...] [FILE] [-- COMMAND [ARG...]]",
-      "show the effective policy and what enforces each part of it", NULL,
+      "show the effective policy and what enforces each part of it",
+      "Looks at the host as a run would, and runs nothing. Each line ends "
+      "with where\nit comes from: an option, a place in the request, the "
+      "base, a default.\nExit code: 0, or 1 if a run would be refused.\n",
       OPT_POLICY | OPT_SHOW, cmd_explain },
     { "doctor", "[OPTION...]",
       "try what this host can enforce; say what is missing and why",
@@ -30,6 +37,8 @@ const struct command commands[] = {
     { "schema", "[OPTION...]",
       "print the JSON Schema of a contract version", NULL, OPT_VERSION,
       cmd_schema },
+    { "tables", "", "print the tables that documents are made from", NULL,
+      OPT_HIDDEN, cmd_tables },
     { 0 }
 };
 
@@ -50,6 +59,42 @@ static void ensure_stdio(void)
             (void)open("/dev/null", O_RDWR);
 }
 
+static int no_such_command(const char *typed)
+{
+    const char *near = near_command(typed);
+    bool is_option = typed[0] == '-';
+    struct err e;
+    struct cli none = { 0 };
+
+    if (is_option) {
+        err_set(&e, ERR_MALFORMED_REQUEST, "option '%s' stands before a "
+                "command", typed);
+        err_hint(&e, "mxc run %s ..., or mxc --help", typed);
+    } else {
+        err_set(&e, ERR_MALFORMED_REQUEST, "no such command '%s'", typed);
+        if (near)
+            err_hint(&e, "mxc %s; or, to run '%s' in a sandbox: mxc run -- "
+                         "%s", near, typed, typed);
+        else
+            err_hint(&e, "to run '%s' in a sandbox: mxc run -- %s", typed,
+                     typed);
+    }
+    return cli_fail(&none, &e, CLI_USAGE);
+}
+
+static int help(const char *about)
+{
+    const struct command *c = about ? command_find(about) : NULL;
+
+    if (about && !c)
+        return no_such_command(about);
+    if (c)
+        help_command(stdout, c);
+    else
+        help_main(stdout);
+    return CLI_OK;
+}
+
 int main(int argc, char **argv)
 {
     const struct command *c;
@@ -64,19 +109,8 @@ int main(int argc, char **argv)
         return CLI_OK;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        strcmp(argv[1], "help") == 0) {
-        c = argc > 2 ? command_find(argv[2]) : NULL;
-        if (c)
-            help_command(stdout, c);
-        else
-            help_main(stdout);
-        return CLI_OK;
-    }
+        strcmp(argv[1], "help") == 0)
+        return help(argv[2]);
     c = command_find(argv[1]);
-    if (!c) {
-        (void)fprintf(stderr, "mxc: no such command; to run one in a "
-                      "sandbox: mxc run -- COMMAND\n  try: mxc --help\n");
-        return CLI_USAGE;
-    }
-    return c->run(argc - 1, argv + 1);
+    return c ? c->run(argc - 1, argv + 1) : no_such_command(argv[1]);
 }

@@ -1,44 +1,57 @@
 /* options.c - one table of options; parsing by getopt_long(3). */
 #include <errno.h>
 #include <getopt.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/num.h"
 #include "cli/cli.h"
 
 /* clang-format off */
 const struct option_row option_rows[] = {
-    { "policy",  'p', "FILE", "request or policy to start from ('-': standard "
-      "input)", OPT_POLICY, ID_POLICY },
-    { "ro",      'r', "PATH", "let it be read", OPT_POLICY, ID_RO },
-    { "rw",      'w', "PATH", "let it be read and written", OPT_POLICY, ID_RW },
-    { "deny",    'd', "PATH", "refuse it, also inside a granted directory",
+    { "policy",  'p', "FILE", "start from the request in FILE ('-': standard "
+      "input); the other options add to it", OPT_POLICY, ID_POLICY },
+    { "ro",      'r', "PATH", "grant PATH, and all below it, for reading",
+      OPT_POLICY, ID_RO },
+    { "rw",      'w', "PATH", "grant PATH, and all below it, for reading and "
+      "writing", OPT_POLICY, ID_RW },
+    { "deny",    'd', "PATH", "refuse PATH inside a granted directory",
       OPT_POLICY, ID_DENY },
-    { "tools",   't', NULL, "let the toolchains on your PATH be read",
-      OPT_POLICY, ID_TOOLS },
-    { "env",     'e', "KEY=VALUE", "set a variable", OPT_POLICY, ID_ENV },
-    { "cwd",     'C', "PATH", "start there (default: your directory where it "
-      "is granted, else a private home)", OPT_POLICY, ID_CWD },
-    { "timeout", 'T', "TIME", "kill it after TIME: 30s, 500ms, 5m",
+    { "tools",   't', NULL, "grant the programs on your PATH, and what lies "
+      "beside them, for reading; give your PATH", OPT_POLICY, ID_TOOLS },
+    { "env",     'e', "KEY=VALUE", "set an environment variable", OPT_POLICY,
+      ID_ENV },
+    { "cwd",     'C', "PATH", "start in PATH (default: the current directory "
+      "if it is granted, else a private home)", OPT_POLICY, ID_CWD },
+    { "timeout", 'T', "TIME", "kill it after TIME: 30s, 500ms, 5m, 1h",
       OPT_POLICY, ID_TIMEOUT },
-    { "backend", 'b', "NAME", "containment to use (default: process)",
-      OPT_POLICY, ID_BACKEND },
-    { "accept-missing", 0, "WALL", "run although this host lacks WALL (see "
-      "mxc doctor); stands in the receipt", OPT_POLICY, ID_ACCEPT },
-    { "tty",     'i', NULL, "give it a terminal of its own", OPT_RUN, ID_TTY },
+    { "backend", 'b', "NAME", "containment to use (default: process, which "
+      "is 'native' on Linux)", OPT_POLICY, ID_BACKEND },
+    { "accept-missing", 0, "WALL", "run although this host lacks WALL (`mxc "
+      "doctor` tells); the receipt says so", OPT_POLICY, ID_ACCEPT },
+    { "tty",     'i', NULL, "give it a terminal of its own, for interactive "
+      "programs", OPT_RUN, ID_TTY },
     { "die-with-parent", 0, NULL, "end it when the calling process ends",
       OPT_RUN, ID_DIE },
-    { "json",    'j', "FILE|FD", "write the result (or the error) there, as "
-      "one JSON object", OPT_JSON, ID_JSON },
+    { "json",    'j', "FILE|FD", "write the result or the error, as one JSON "
+      "object, to a file or an open descriptor", OPT_JSON, ID_JSON },
+    { "all",     'a', NULL, "list the base system path by path", OPT_SHOW,
+      ID_ALL },
     { "plan",    0, NULL, "show every step of the plan", OPT_SHOW, ID_PLAN },
-    { "version", 'V', "V", "contract version, e.g. 1.0.0 (default: 1.1.0+c1)",
-      OPT_VERSION, ID_VERSION },
+    { "version", 'V', "V", "contract version: 0.9.0-alpha, 1.0.0, "
+      "1.1.0-alpha or 1.1.0+c1 (default)", OPT_VERSION, ID_VERSION },
     { "help",    'h', NULL, "show this help", ~0u, ID_HELP },
     { 0 }
 };
 /* clang-format on */
 
 enum { MAX_OPTIONS = 32, MAX_LIST = 16384 };
+
+bool takes_option(const struct command *cmd, const struct option_row *o)
+{
+    return o->id == ID_HELP || o->groups & cmd->groups;
+}
 
 static void make_getopt(const struct command *cmd, struct option *longs,
                         char *shorts)
@@ -48,7 +61,7 @@ static void make_getopt(const struct command *cmd, struct option *longs,
     shorts[s++] = '+';
     shorts[s++] = ':';
     for (const struct option_row *o = option_rows; o->name; o++) {
-        if (!(o->groups & (cmd->groups | (o->id == ID_HELP ? ~0u : 0))))
+        if (!takes_option(cmd, o))
             continue;
         longs[n++] = (struct option){ o->name, o->arg != NULL, NULL, o->id };
         if (o->letter) {
@@ -61,21 +74,32 @@ static void make_getopt(const struct command *cmd, struct option *longs,
     longs[n] = (struct option){ 0 };
 }
 
-static int usage(const struct command *cmd, const char *what,
-                 const char *subject)
+/* A wrong command line of `run` must not look like the workload's exit. */
+static int usage(const struct cli *c, const struct command *cmd,
+                 const char *what, const char *subject, const char *hint)
 {
-    struct buf b = { .max = 4096 };
+    struct err e;
 
-    buf_printf(&b, "mxc %s: %s", cmd->name, what);
-    if (subject) {
-        buf_puts(&b, " '");
-        buf_shown(&b, subject);
-        buf_puts(&b, "'");
-    }
-    buf_printf(&b, "\n  try: mxc %s --help\n", cmd->name);
-    cli_print(stderr, &b);
-    buf_drop(&b);
-    return CLI_USAGE;
+    err_set(&e, ERR_MALFORMED_REQUEST, "%s%s%s%s", what, subject ? " '" : "",
+            subject ? subject : "", subject ? "'" : "");
+    if (hint)
+        err_hint(&e, "%s", hint);
+    else
+        err_hint(&e, "mxc %s --help", cmd->name);
+    return cli_fail(c, &e, cmd->groups & OPT_RUN ? CLI_FAILED : CLI_USAGE);
+}
+
+static int unknown_option(const struct cli *c, const struct command *cmd,
+                          const char *typed)
+{
+    const char *near = near_option(cmd, typed);
+    char hint[128];
+
+    if (!near)
+        return usage(c, cmd, "unknown option", typed, NULL);
+    (void)snprintf(hint, sizeof(hint), "--%s, or mxc %s --help", near,
+                   cmd->name);
+    return usage(c, cmd, "unknown option", typed, hint);
 }
 
 static int add_path(struct cli *c, enum access access, const char *path)
@@ -108,31 +132,34 @@ static int take(struct cli *c, const struct command *cmd, int id,
     switch (id) {
     case ID_POLICY:
         if (c->policy_file)
-            return usage(cmd, "a second policy", arg);
+            return usage(c, cmd, "a second policy", arg,
+                         "one request per run; options add to it");
         c->policy_file = arg;
         return -1;
     case ID_RO:
         return add_path(c, ACCESS_READ, arg) < 0
-                   ? usage(cmd, "too many paths", NULL) : -1;
+                   ? usage(c, cmd, "too many paths", NULL, NULL) : -1;
     case ID_RW:
         return add_path(c, ACCESS_WRITE, arg) < 0
-                   ? usage(cmd, "too many paths", NULL) : -1;
+                   ? usage(c, cmd, "too many paths", NULL, NULL) : -1;
     case ID_DENY:
         return add_path(c, ACCESS_DENY, arg) < 0
-                   ? usage(cmd, "too many paths", NULL) : -1;
+                   ? usage(c, cmd, "too many paths", NULL, NULL) : -1;
     case ID_ENV:
         return add_env(c, arg) < 0
-                   ? usage(cmd, "too many variables", NULL) : -1;
+                   ? usage(c, cmd, "too many variables", NULL, NULL) : -1;
     case ID_TIMEOUT:
         if (num_duration_ms(arg, &c->flags.timeout_ms) < 0 ||
             c->flags.timeout_ms == 0)
-            return usage(cmd, "not a duration (30s, 500ms, 5m, 1h)", arg);
+            return usage(c, cmd, "not a duration:", arg,
+                         "30s, 500ms, 5m or 1h, and more than 0");
         c->flags.has_timeout = true;
         return -1;
     case ID_ACCEPT:
         if (wall_find(arg) == WALL_NONE)
-            return usage(cmd, "no wall of that name (landlock, pid-limit)",
-                         arg);
+            return usage(c, cmd, "no wall of that name:", arg,
+                         "landlock or pid-limit, if `mxc doctor` says that "
+                         "it is missing");
         c->flags.accept_missing |= wall_find(arg);
         return -1;
     case ID_TOOLS:
@@ -156,6 +183,9 @@ static int take(struct cli *c, const struct command *cmd, int id,
     case ID_PLAN:
         c->plan = true;
         return -1;
+    case ID_ALL:
+        c->all = true;
+        return -1;
     case ID_VERSION:
         c->version = arg;
         return -1;
@@ -173,36 +203,50 @@ static int long_id(int got)
     return ID_HELP;
 }
 
+/* What the caller most likely meant by words without "--". */
+static int missing_dashes(const struct cli *c, const struct command *cmd,
+                          const char *file, const char *word)
+{
+    char hint[200];
+
+    (void)snprintf(hint, sizeof(hint), "to run '%.60s', write '--' before "
+                   "it: mxc %s ... -- %.60s ...", file, cmd->name, file);
+    return usage(c, cmd, "unexpected", word, hint);
+}
+
+static int take_command(struct cli *c, const struct command *cmd, int argc,
+                        char **argv, int at)
+{
+    if (at == argc)
+        return usage(c, cmd, "no command after '--'", NULL, NULL);
+    c->flags.arg = arena_array(&c->arena, (size_t)(argc - at),
+                               sizeof(*c->flags.arg));
+    if (!c->flags.arg)
+        return usage(c, cmd, "out of memory", NULL, NULL);
+    for (; at < argc; at++)
+        c->flags.arg[c->flags.nargs++] = argv[at];
+    return -1;
+}
+
 /* "-- COMMAND..." or one FILE, or both with the file first. */
 static int take_operands(struct cli *c, const struct command *cmd, int argc,
                          char **argv, int at)
 {
-    bool is_command = at > 0 && strcmp(argv[at - 1], "--") == 0;
-
-    if (!is_command && at < argc) {
-        if (c->policy_file)
-            return usage(cmd, "a second policy (write a command after '--')",
-                         argv[at]);
-        c->policy_file = argv[at++];
-        if (at < argc && strcmp(argv[at], "--") == 0) {
-            is_command = true;
-            at++;
-        } else if (at < argc) {
-            return usage(cmd, "one operand too many (write a command after "
-                         "'--')", argv[at]);
-        }
-    }
-    if (is_command && at == argc)
-        return usage(cmd, "no command after '--'", NULL);
-    if (at < argc) {
-        c->flags.arg = arena_array(&c->arena, (size_t)(argc - at),
-                                   sizeof(*c->flags.arg));
-        if (!c->flags.arg)
-            return usage(cmd, "out of memory", NULL);
-        for (; at < argc; at++)
-            c->flags.arg[c->flags.nargs++] = argv[at];
-    }
-    return -1;
+    if (at > 0 && strcmp(argv[at - 1], "--") == 0)
+        return take_command(c, cmd, argc, argv, at);
+    if (at == argc)
+        return -1;
+    if (c->policy_file)
+        return missing_dashes(c, cmd, argv[at], argv[at]);
+    c->policy_file = argv[at++];
+    if (at == argc)
+        return -1;
+    if (strcmp(argv[at], "--") == 0)
+        return take_command(c, cmd, argc, argv, at + 1);
+    if (argv[at][0] == '-' && access(argv[at - 1], F_OK) == 0)
+        return usage(c, cmd, "an option after the file:", argv[at],
+                     "options come before the file");
+    return missing_dashes(c, cmd, argv[at - 1], argv[at]);
 }
 
 int cli_parse(struct cli *c, const struct command *cmd, int argc, char **argv)
@@ -217,16 +261,18 @@ int cli_parse(struct cli *c, const struct command *cmd, int argc, char **argv)
     optind = 1;
     while ((got = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
         if (got == '?')
-            return usage(cmd, "unknown option", argv[optind - 1]);
-        if (got == ':')
-            return usage(cmd, "this option needs a value:",
-                         argv[optind - 1]);
+            return unknown_option(c, cmd, argv[optind - 1]);
+        /* "--rw -- ls" would take the dashes for a path. */
+        if (got == ':' || (optarg && strcmp(optarg, "--") == 0))
+            return usage(c, cmd, "this option needs a value:",
+                         argv[optind - (got == ':' ? 1 : 2)], NULL);
         r = take(c, cmd, long_id(got), optarg);
         if (r >= 0)
             return r;
     }
     if (!(cmd->groups & OPT_POLICY))
-        return optind < argc ? usage(cmd, "unexpected", argv[optind]) : -1;
+        return optind < argc
+                   ? usage(c, cmd, "unexpected", argv[optind], NULL) : -1;
     return take_operands(c, cmd, argc, argv, optind);
 }
 

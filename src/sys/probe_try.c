@@ -252,13 +252,28 @@ static int open_pid_max(void)
                ? -errno : 0;
 }
 
+/* The next number of "6.14.2-arch1", and what follows it. */
+static unsigned next_number(const char **at)
+{
+    unsigned n = 0;
+
+    while (**at >= '0' && **at <= '9')
+        n = n * 10 + (unsigned)(*(*at)++ - '0');
+    if (**at == '.')
+        (*at)++;
+    return n;
+}
+
 static bool is_at_least(unsigned major, unsigned minor)
 {
     struct utsname u;
-    unsigned a = 0, b = 0;
+    const char *at = u.release;
+    unsigned a, b;
 
-    if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &a, &b) != 2)
+    if (uname(&u) < 0)
         return false;
+    a = next_number(&at);
+    b = next_number(&at);
     return a > major || (a == major && b >= minor);
 }
 

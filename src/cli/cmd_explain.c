@@ -1,0 +1,177 @@
+/* cmd_explain.c - mxc explain: the effective policy, for people.
+ *
+ * Every line of it says where it comes from; what enforces it follows.  It
+ * decides nothing: it prints what a run would be given. */
+#include <string.h>
+
+#include "cli/cli.h"
+
+enum { WIDTH = 79, ORIGIN_AT = 56 };
+
+/* "  name         value            (origin)" */
+static void row(struct buf *b, const char *name, const char *value,
+                const char *origin)
+{
+    size_t start = b->len;
+
+    buf_printf(b, "  %-11s ", name);
+    buf_shown(b, value);
+    if (origin) {
+        do
+            buf_putc(b, ' ');
+        while (!b->failed && b->len - start < ORIGIN_AT);
+        buf_printf(b, "(%s)", origin);
+    }
+    buf_putc(b, '\n');
+}
+
+/* Words of a text between an indent and the right edge. */
+static void wrap(struct buf *b, size_t indent, const char *text)
+{
+    size_t at = 0;
+
+    while (*text) {
+        size_t n = strcspn(text, " ");
+
+        if (at && at + n + 1 > WIDTH) {
+            buf_putc(b, '\n');
+            at = 0;
+        }
+        if (!at) {
+            buf_printf(b, "%*s", (int)indent, "");
+            at = indent;
+        } else {
+            buf_putc(b, ' ');
+            at++;
+        }
+        buf_add(b, text, n);
+        at += n;
+        text += n + (text[n] == ' ');
+    }
+    buf_putc(b, '\n');
+}
+
+static void explain_command(struct buf *b, const struct prepared *p)
+{
+    const struct policy *q = &p->policy;
+    struct buf words = { .max = 1 << 20 };
+    char time[40];
+
+    buf_puts(b, "Command\n");
+    for (size_t i = 0; i < q->nargs; i++) {
+        buf_puts(&words, i ? " " : "");
+        buf_puts(&words, q->arg[i]);
+    }
+    row(b, "runs", words.failed ? "(too long to show)" : words.data,
+        q->arg_origin ? q->arg_origin : "an example");
+    buf_drop(&words);
+    row(b, "starts in", p->cwd, q->cwd ? q->cwd_origin : "default");
+    (void)snprintf(time, sizeof(time), "after %llu ms",
+                   (unsigned long long)q->timeout_ms);
+    if (q->timeout_ms)
+        row(b, "is killed", time, q->timeout_origin);
+}
+
+static void explain_files(struct buf *b, const struct policy *p, bool all)
+{
+    static const char *const names[] = { "denied", "read-only",
+                                         "read-write" };
+
+    buf_puts(b, "\nFiles\n");
+    for (size_t i = 0; i < p->nrules; i++)
+        if (!p->rule[i].base)
+            row(b, names[p->rule[i].access], p->rule[i].path,
+                p->rule[i].origin);
+    for (size_t i = 0; all && i < p->nrules; i++)
+        if (p->rule[i].base)
+            row(b, names[p->rule[i].access], p->rule[i].path, "base");
+    if (!all)
+        row(b, "read-only", "the programs and libraries of /usr", "base");
+    row(b, "private", p->private_home ? "/, /tmp, /dev, /proc, " POLICY_HOME
+                                      : "/, /tmp, /dev, /proc", "base");
+    buf_puts(b, "  Nothing else is there. What is private begins empty and "
+                "is gone afterwards.\n");
+}
+
+/* Is it, word for word, an option of this command line? */
+static bool is_flag(const struct run_flags *f, const char *entry)
+{
+    for (size_t i = 0; i < f->nenv; i++)
+        if (strcmp(f->env[i], entry) == 0)
+            return true;
+    return false;
+}
+
+static void explain_env(struct buf *b, const struct policy *p,
+                        const struct run_flags *f)
+{
+    buf_puts(b, "\nEnvironment\n");
+    for (size_t i = 0; i < p->nenv; i++) {
+        const char *entry = p->env[i], *eq = strchr(entry, '=');
+        char name[64];
+
+        (void)snprintf(name, sizeof(name), "%.*s", (int)(eq - entry), entry);
+        row(b, name, eq + 1, is_flag(f, entry) ? "--env" : p->env_origin);
+    }
+}
+
+static void explain_rest(struct buf *b)
+{
+    buf_puts(b, "\nNetwork\n  none: no connection leaves the sandbox, and "
+                "none comes in\n"
+                "\nUser interface\n  none: no display, clipboard or input "
+                "device\n");
+}
+
+static void explain_receipt(struct buf *b, const struct prepared *p)
+{
+    buf_printf(b, "\nWhat enforces it: backend '%s'\n", p->backend->name);
+    for (const struct receipt_row *r = p->receipt; r->clause; r++) {
+        bool enforced = strcmp(r->state, "enforced") == 0;
+
+        wrap(b, 2, r->clause);
+        wrap(b, 6, r->by);
+        if (!enforced)
+            wrap(b, 6, r->state);
+    }
+    for (size_t i = 0; i < p->policy.nwarnings; i++) {
+        buf_puts(b, "\nWarning\n");
+        wrap(b, 2, p->policy.warning[i]);
+    }
+}
+
+static void explain(struct buf *b, const struct prepared *p,
+                    const struct cli *c)
+{
+    explain_command(b, p);
+    explain_files(b, &p->policy, c->all || c->plan);
+    explain_rest(b);
+    explain_env(b, &p->policy, &c->flags);
+    explain_receipt(b, p);
+    if (c->plan) {
+        buf_puts(b, "\nPlan\n");
+        plan_print(&p->plan, b);
+    }
+}
+
+int cmd_explain(int argc, char **argv)
+{
+    struct cli c = { 0 };
+    struct err e = { 0 };
+    struct prepared p;
+    struct buf b = { .max = 64 << 20 };
+    int r = cli_parse(&c, command_find("explain"), argc, argv);
+
+    if (r < 0) {
+        if (cli_prepare_only(&c, &p, &e) < 0) {
+            r = cli_fail(&c, &e, CLI_REFUSED);
+        } else {
+            explain(&b, &p, &c);
+            cli_print(stdout, &b);
+            r = b.failed ? CLI_FAILED : CLI_OK;
+        }
+    }
+    buf_drop(&b);
+    cli_free(&c);
+    return r;
+}
