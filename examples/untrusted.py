@@ -81,10 +81,14 @@ def fork_bomb():
 
 
 def inject():
-    """Type a command into the terminal for the shell that started us."""
-    fd = os.open('/dev/tty', os.O_RDWR)
-    for byte in b'\n':
-        checked(libc.ioctl(fd, TIOCSTI, ctypes.byref(ctypes.c_char(byte))))
+    """Type a line into the terminal for the shell that started us."""
+    try:
+        checked(libc.ioctl(0, TIOCSTI, ctypes.byref(ctypes.c_char(b'\n'))))
+    except OSError as first:
+        if first.errno != errno.ENOTTY:
+            raise
+        fd = os.open('/dev/tty', os.O_RDWR)
+        checked(libc.ioctl(fd, TIOCSTI, ctypes.byref(ctypes.c_char(b'\n'))))
 
 
 def spy():
