@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 
 struct reader {
@@ -136,8 +137,7 @@ static bool eat(struct reader *r, char c)
 
 static bool at_digit(const struct reader *r)
 {
-    return r->pos < r->len && r->text[r->pos] >= '0' &&
-           r->text[r->pos] <= '9';
+    return r->pos < r->len && ascii_is_digit(r->text[r->pos]);
 }
 
 static bool eat_digits(struct reader *r)
@@ -183,16 +183,9 @@ static int hex4(const char *p, size_t left)
     if (left < 4)
         return -1;
     for (int i = 0; i < 4; i++) {
-        char c = p[i];
-        int digit;
+        int digit = ascii_hex(p[i]);
 
-        if (c >= '0' && c <= '9')
-            digit = c - '0';
-        else if (c >= 'a' && c <= 'f')
-            digit = c - 'a' + 10;
-        else if (c >= 'A' && c <= 'F')
-            digit = c - 'A' + 10;
-        else
+        if (digit < 0)
             return -1;
         value = value << 4 | digit;
     }
@@ -215,8 +208,8 @@ static size_t unicode_escape(const char *p, size_t left, uint32_t *cp)
     low = hex4(p + 6, left - 6);
     if (low < 0xdc00 || low > 0xdfff)
         return 0;
-    *cp = 0x10000u + ((uint32_t)(high - 0xd800) << 10) +
-          (uint32_t)(low - 0xdc00);
+    *cp =
+        0x10000u + ((uint32_t)(high - 0xd800) << 10) + (uint32_t)(low - 0xdc00);
     return 10;
 }
 
@@ -283,7 +276,7 @@ static size_t decode(const char *from, size_t len, char *to)
     size_t in = 0, out = 0;
 
     while (in < len) {
-        uint32_t cp;
+        uint32_t cp = 0;
 
         if (from[in] != '\\') {
             to[out++] = from[in++];
@@ -455,8 +448,8 @@ static int read_document(struct reader *r, struct json *v)
     return 0;
 }
 
-int json_parse(struct arena *a, const char *text, size_t len,
-               struct json **out, struct err *e)
+int json_parse(struct arena *a, const char *text, size_t len, struct json **out,
+               struct err *e)
 {
     struct reader r = { .arena = a, .text = text, .len = len, .e = e };
     struct json *v;
@@ -511,7 +504,7 @@ static const char *read_index(const char *p, uint64_t *index)
     uint64_t n = 0;
     const char *from = p;
 
-    for (; *p >= '0' && *p <= '9'; p++) {
+    for (; ascii_is_digit(*p); p++) {
         if (n > UINT32_MAX)
             return NULL;
         n = n * 10 + (uint64_t)(*p - '0');

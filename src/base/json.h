@@ -27,24 +27,24 @@ enum json_type {
 #define JSON_MAX_DEPTH 127
 
 struct json {
-    struct json *next;          /* sibling, in the order of the text */
+    struct json *next; /* sibling, in the order of the text */
     union {
-        struct json *first;     /* array, object */
-        const char *text;       /* string, number; not NUL-terminated */
+        struct json *first; /* array, object */
+        const char *text;   /* string, number; not NUL-terminated */
     };
-    const char *key;            /* member of an object; not NUL-terminated */
-    uint32_t len;               /* bytes of text, or number of children */
+    const char *key; /* member of an object; not NUL-terminated */
+    uint32_t len;    /* bytes of text, or number of children */
     uint32_t key_len;
-    uint32_t pos;               /* byte offset of the value */
-    uint32_t key_pos;           /* byte offset of the key, else of the value */
+    uint32_t pos;     /* byte offset of the value */
+    uint32_t key_pos; /* byte offset of the key, else of the value */
     enum json_type type;
-    bool truth;                 /* the value of a boolean */
+    bool truth; /* the value of a boolean */
 };
 
 /* Nodes live in the arena and borrow from the text.  On failure *e has line
  * and column. */
-int json_parse(struct arena *a, const char *text, size_t len,
-               struct json **out, struct err *e);
+int json_parse(struct arena *a, const char *text, size_t len, struct json **out,
+               struct err *e);
 
 /* The first member of that name, or NULL (also for what is no object). */
 const struct json *json_get(const struct json *v, const char *key);

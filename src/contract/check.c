@@ -29,8 +29,8 @@ static int check_peer(const struct net_peer *peer,
     if (cidr_parse(peer->cidr, &outer, &why) < 0)
         return fault(e, where, why);
     for (size_t i = 0; i < peer->except.n; i++) {
-        (void)snprintf(path, sizeof(path), "%.*s.except[%zu]",
-                       RULE_PATH_MAX, where, i);
+        (void)snprintf(path, sizeof(path), "%.*s.except[%zu]", RULE_PATH_MAX,
+                       where, i);
         if (cidr_parse(peer->except.item[i], &inner, &why) < 0)
             return fault(e, path, why);
         if (!cidr_contains(&outer, &inner))
@@ -60,8 +60,8 @@ static int check_rules(const struct net_rules *rules, const char *list,
         const struct net_rule *r = &rules->item[i];
 
         for (size_t j = 0; j < r->nto; j++) {
-            (void)snprintf(path, sizeof(path),
-                           "network.egress.%s[%zu].to[%zu]", list, i, j);
+            (void)snprintf(path, sizeof(path), "network.egress.%s[%zu].to[%zu]",
+                           list, i, j);
             if (check_peer(&r->to[j], path, e) < 0)
                 return -1;
         }
@@ -101,8 +101,9 @@ static int check_proxy(const struct request *r, struct err *e)
                      "proxy must be on localhost, 127.0.0.1 or [::1]");
     if (r->network.egress_default != NET_DENY || r->network.egress_allow.n ||
         r->network.egress_deny.n)
-        return fault(e, where, "a proxy is the only way out: it needs "
-                               "network.egress.default 'deny' and no rules");
+        return fault(e, where,
+                     "a proxy is the only way out: it needs "
+                     "network.egress.default 'deny' and no rules");
     return 0;
 }
 
@@ -225,7 +226,8 @@ int check_request(const struct request *r, struct err *e)
     if (check_rules(&r->network.egress_allow, "allow", e) < 0 ||
         check_rules(&r->network.egress_deny, "deny", e) < 0 ||
         check_isolation_session(r, e) < 0 || check_proxy(r, e) < 0 ||
-        check_container_proxy(r, e) < 0 || check_wslc_ports(r, e) < 0)
+        check_container_proxy(r, e) < 0 ||
+        (r->nwslc_ports && check_wslc_ports(r, e) < 0))
         return -1;
     if (r->phase != PHASE_NONE)
         return 0;

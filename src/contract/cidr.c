@@ -10,13 +10,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ascii.h"
+
 /* "0" to "255" without leading zeros: some readers take those for octal. */
 static const char *read_octet(const char *p, uint8_t *out)
 {
     unsigned n = 0;
     const char *from = p;
 
-    while (*p >= '0' && *p <= '9' && p - from < 3)
+    while (ascii_is_digit(*p) && p - from < 3)
         n = n * 10 + (unsigned)(*p++ - '0');
     if (p == from || n > 255 || (*from == '0' && p - from > 1))
         return NULL;
@@ -36,25 +38,14 @@ static const char *read_v4(const char *p, uint8_t addr[4])
     return p;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* One group of at most four hexadecimal digits. */
 static const char *read_group(const char *p, uint8_t out[2])
 {
     unsigned n = 0;
     const char *from = p;
 
-    while (hex_digit(*p) >= 0 && p - from < 4)
-        n = n << 4 | (unsigned)hex_digit(*p++);
+    while (ascii_hex(*p) >= 0 && p - from < 4)
+        n = n << 4 | (unsigned)ascii_hex(*p++);
     if (p == from)
         return NULL;
     out[0] = (uint8_t)(n >> 8);
@@ -189,8 +180,7 @@ bool cidr_contains(const struct cidr *outer, const struct cidr *inner)
         return false;
     if (memcmp(outer->addr, inner->addr, whole) != 0)
         return false;
-    return rest == 0 ||
-           ((outer->addr[whole] ^ inner->addr[whole]) & mask) == 0;
+    return rest == 0 || ((outer->addr[whole] ^ inner->addr[whole]) & mask) == 0;
 }
 
 static unsigned group(const struct cidr *c, int i)

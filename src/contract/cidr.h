@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 struct cidr {
-    uint8_t family;     /* 4 or 6 */
-    uint8_t bits;       /* length of the prefix */
-    uint8_t addr[16];   /* network order; IPv4 uses the first four bytes */
+    uint8_t family;   /* 4 or 6 */
+    uint8_t bits;     /* length of the prefix */
+    uint8_t addr[16]; /* network order; IPv4 uses the first four bytes */
 };
 
 /* "10.0.0.0/8", "fe80::/10", or a literal, which is a block of one.  Strict:

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "contract/cidr.h"
 #include "contract/objects.h"
@@ -80,13 +81,11 @@ static const char *wrong_peer(const char *text)
  * change with the machine it is read on. */
 static const char *behind_root(const char *text)
 {
-    char drive = (char)(text[0] | 0x20);
-
     if (text[0] == '/')
         return text + 1;
     if (text[0] == '\\' && text[1] == '\\')
         return text + 2;
-    if (drive >= 'a' && drive <= 'z' && text[1] == ':' &&
+    if (ascii_is_letter(text[0]) && text[1] == ':' &&
         (text[2] == '\\' || text[2] == '/'))
         return text + 3;
     return NULL;
@@ -109,22 +108,26 @@ static const char *wrong_limit(const char *text)
     return "expected the name of a limit";
 }
 
-const struct format format_command = { .min_length = 1,
-                                       .wrong = wrong_command };
-const struct format format_path = { .pattern = "^\\s*[^\\s\"][^\"]*$",
-                                    .min_length = 1,
-                                    .wrong = wrong_path };
-const struct format format_cidr = { .pattern = "^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$",
-                                    .min_length = 2,
-                                    .wrong = wrong_cidr };
-const struct format format_capability = { .pattern = "^[^,]*$",
-                                          .wrong = wrong_capability };
-const struct format format_peer = { .pattern = "\\S",
-                                    .min_length = 1,
-                                    .wrong = wrong_peer };
+/* clang-format off */
+const struct format format_command = {
+    .min_length = 1, .wrong = wrong_command
+};
+const struct format format_path = {
+    .pattern = "^\\s*[^\\s\"][^\"]*$", .min_length = 1, .wrong = wrong_path
+};
+const struct format format_cidr = {
+    .pattern = "^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$",
+    .min_length = 2, .wrong = wrong_cidr
+};
+const struct format format_capability = {
+    .pattern = "^[^,]*$", .wrong = wrong_capability
+};
+const struct format format_peer = {
+    .pattern = "\\S", .min_length = 1, .wrong = wrong_peer
+};
 const struct format format_file = {
     .pattern = "^(/|\\\\\\\\|[A-Za-z]:[\\\\/]).",
-    .min_length = 2,
-    .wrong = wrong_file
+    .min_length = 2, .wrong = wrong_file
 };
+/* clang-format on */
 const struct format format_limit = { .wrong = wrong_limit };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 
 const char *shown(char out[SHOWN_MAX], const char *text, size_t len)
@@ -37,8 +38,8 @@ const char *shown(char out[SHOWN_MAX], const char *text, size_t len)
 
 static size_t list_name(char out[LISTED_MAX], size_t used, const char *name)
 {
-    int n = snprintf(out + used, LISTED_MAX - used, "%s'%s'",
-                     used ? ", " : "", name);
+    int n = snprintf(out + used, LISTED_MAX - used, "%s'%s'", used ? ", " : "",
+                     name);
 
     return n < 0 || (size_t)n >= LISTED_MAX - used ? used : used + (size_t)n;
 }
@@ -67,11 +68,6 @@ const char *listed_choices(char out[LISTED_MAX], const struct choice *list,
     return out;
 }
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-}
-
 /* Edits between two names, letter case ignored; 99 when it is not worth
  * counting. */
 static unsigned distance(const char *a, size_t alen, const char *b)
@@ -89,7 +85,8 @@ static unsigned distance(const char *a, size_t alen, const char *b)
 
         row[0] = i;
         for (size_t j = 1; j <= blen; j++) {
-            unsigned best = diagonal + (lower(a[i - 1]) != lower(b[j - 1]));
+            bool differ = ascii_lower(a[i - 1]) != ascii_lower(b[j - 1]);
+            unsigned best = diagonal + differ;
 
             diagonal = row[j];
             if (row[j] + 1 < best)

@@ -5,7 +5,7 @@
 
 #include "contract/format.h"
 
-#define AT(member) offsetof(struct request, member)
+#define AT(member)   offsetof(struct request, member)
 #define PEER(member) offsetof(struct net_peer, member)
 #define PORT(member) offsetof(struct net_port, member)
 #define RULE(member) offsetof(struct net_rule, member)

@@ -9,28 +9,14 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "contract/cidr.h"
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_letter(char c)
-{
-    return lower(c) >= 'a' && lower(c) <= 'z';
-}
 
 /* The part of text behind a prefix, letter case ignored, or NULL. */
 static const char *behind(const char *text, const char *prefix)
 {
     for (; *prefix; text++, prefix++)
-        if (lower(*text) != *prefix)
+        if (ascii_lower(*text) != *prefix)
             return NULL;
     return text;
 }
@@ -60,14 +46,14 @@ static bool host_is_name(const char *host, size_t len)
     for (size_t i = 0; i < len; i++) {
         char c = host[i];
 
-        if (!is_letter(c) && !is_digit(c) && !strchr("-._", c))
+        if (!ascii_is_letter(c) && !ascii_is_digit(c) && !strchr("-._", c))
             return false;
         if (c == '.' && i + 1 < len)
             label = i + 1;
     }
     /* A name whose last label begins with a digit is a number to many
      * readers (127.1, 0x7f.1): such a host must be a whole address. */
-    return len > 0 && !is_digit(host[label]);
+    return len > 0 && !ascii_is_digit(host[label]);
 }
 
 static bool take_host(const char *host, size_t len, struct proxy_url *out)
@@ -82,7 +68,7 @@ static bool take_host(const char *host, size_t len, struct proxy_url *out)
     if (len == 0 || len >= sizeof(out->host))
         return false;
     for (size_t i = 0; i < len; i++)
-        out->host[i] = lower(host[i]);
+        out->host[i] = ascii_lower(host[i]);
     out->host[len] = '\0';
     if (cidr_parse_address(out->host, &addr) == 0)
         return bracket == (addr.family == 6);
@@ -96,7 +82,7 @@ static bool take_port(const char *p, const char *end, struct proxy_url *out)
     if (p == end)
         return false;
     for (; p < end; p++) {
-        if (!is_digit(*p))
+        if (!ascii_is_digit(*p))
             return false;
         n = n * 10 + (unsigned)(*p - '0');
         if (n > UINT16_MAX)
@@ -150,12 +136,12 @@ int proxy_parse(const char *url, struct proxy_url *out, const char **why)
 
 bool proxy_is_loopback(const struct proxy_url *p)
 {
-    static const struct cidr one = { .family = 6, .bits = 128,
+    static const struct cidr one = { .family = 6,
+                                     .bits = 128,
                                      .addr = { [15] = 1 } };
     struct cidr addr;
 
-    if (strcmp(p->host, "localhost") == 0 ||
-        strcmp(p->host, "127.0.0.1") == 0)
+    if (strcmp(p->host, "localhost") == 0 || strcmp(p->host, "127.0.0.1") == 0)
         return true;
     return cidr_parse_address(p->host, &addr) == 0 &&
            cidr_contains(&one, &addr);

@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 struct proxy_url {
-    bool tls;                   /* https */
-    bool has_userinfo;          /* credentials, or only their '@' */
-    uint16_t port;              /* never 0 */
+    bool tls;          /* https */
+    bool has_userinfo; /* credentials, or only their '@' */
+    uint16_t port;     /* never 0 */
     /* The host in lower case, without the brackets of an IPv6 address. */
     char host[256];
 };

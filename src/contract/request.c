@@ -145,8 +145,9 @@ static int parse_document(struct walk *w, const struct json *doc,
         return -1;
     r = arena_alloc(w->arena, sizeof(*r));
     if (!r)
-        return walk_fail(w, 0, "request needs more memory than a request may "
-                               "use");
+        return walk_fail(w, 0,
+                         "request needs more memory than a request may "
+                         "use");
     r->contract = w->contract;
     r->version = contract_name(w->contract);
     r->phase = root->phase;

@@ -19,7 +19,7 @@ enum contract {
     CONTRACT_0_9_0_ALPHA,
     CONTRACT_1_0_0,
     CONTRACT_1_1_0_ALPHA,
-    CONTRACT_1_1_0_C1           /* "1.1.0+c1": ours */
+    CONTRACT_1_1_0_C1 /* "1.1.0+c1": ours */
 };
 
 /* As written; `process`, `vm` and `microvm` are intents (design.md 3). */
@@ -27,7 +27,7 @@ enum containment {
     CONTAIN_PROCESS = 0,
     CONTAIN_VM,
     CONTAIN_MICROVM,
-    CONTAIN_NATIVE,             /* 1.1.0+c1 only: our own engine by name */
+    CONTAIN_NATIVE, /* 1.1.0+c1 only: our own engine by name */
     CONTAIN_BUBBLEWRAP,
     CONTAIN_LXC,
     CONTAIN_HYPERLIGHT,
@@ -39,7 +39,7 @@ enum containment {
 };
 
 enum phase {
-    PHASE_NONE = 0,             /* one-shot */
+    PHASE_NONE = 0, /* one-shot */
     PHASE_PROVISION,
     PHASE_START,
     PHASE_EXEC,
@@ -55,7 +55,7 @@ enum hard_links { LINKS_UNCHECKED = 0, LINKS_REFUSE };
 struct strings {
     const char **item;
     size_t n;
-    bool present;               /* distinguishes [] from absent */
+    bool present; /* distinguishes [] from absent */
 };
 
 struct net_peer {
@@ -65,14 +65,14 @@ struct net_peer {
 
 struct net_port {
     enum net_protocol protocol;
-    uint16_t port;              /* 0: any */
-    uint16_t end_port;          /* 0: the same as port */
+    uint16_t port;     /* 0: any */
+    uint16_t end_port; /* 0: the same as port */
 };
 
 struct net_rule {
-    struct net_peer *to;        /* none: every IPv4 and IPv6 destination */
+    struct net_peer *to; /* none: every IPv4 and IPv6 destination */
     size_t nto;
-    struct net_port *ports;     /* none: every protocol and port */
+    struct net_port *ports; /* none: every protocol and port */
     size_t nports;
 };
 
@@ -93,19 +93,19 @@ struct limits {
     uint64_t memory_bytes;
     uint64_t swap_bytes;
     uint32_t pids;
-    uint32_t cpu_percent;           /* 100: one processor */
+    uint32_t cpu_percent; /* 100: one processor */
     uint64_t cpu_time_ms;
     uint32_t idle_output_ms;
     uint32_t open_files;
     uint64_t file_size_bytes;
-    uint64_t scratch_bytes;         /* root, /tmp and /dev/shm together */
+    uint64_t scratch_bytes; /* root, /tmp and /dev/shm together */
     uint64_t scratch_inodes;
-    uint64_t written_bytes;         /* to each writable grant */
+    uint64_t written_bytes; /* to each writable grant */
     uint64_t written_inodes;
     uint64_t output_bytes;
     uint32_t connections;
     uint64_t network_bytes;
-    struct strings advisory;        /* names that need not be held */
+    struct strings advisory; /* names that need not be held */
 };
 
 struct request {
@@ -118,14 +118,14 @@ struct request {
 
     struct {
         const char *command_line;
-        const char *cwd;                /* NULL when absent or "" */
+        const char *cwd; /* NULL when absent or "" */
         struct strings env;
         bool inherit_default_env;
-        uint32_t timeout_ms;            /* 0: none */
+        uint32_t timeout_ms; /* 0: none */
     } process;
 
     struct {
-        bool keep_on_exit;              /* destroyOnExit: false */
+        bool keep_on_exit; /* destroyOnExit: false */
         bool preserve_policy;
     } lifecycle;
 
@@ -133,7 +133,7 @@ struct request {
         struct strings readwrite;
         struct strings readonly;
         struct strings denied;
-        enum hard_links hard_links;     /* 1.1.0+c1 */
+        enum hard_links hard_links; /* 1.1.0+c1 */
     } filesystem;
 
     struct {
@@ -147,17 +147,17 @@ struct request {
         enum net_action host_loopback;
     } network;
 
-    const char *network_proxy;          /* runtimeConfig.networkProxy */
+    const char *network_proxy; /* runtimeConfig.networkProxy */
 
     struct {
-        bool enable;                    /* disable: false */
+        bool enable; /* disable: false */
         enum clipboard clipboard;
         bool injection;
     } ui;
 
-    bool refuse_dacl_mutation;          /* fallback.allowDaclMutation: false */
+    bool refuse_dacl_mutation; /* fallback.allowDaclMutation: false */
     bool telemetry;
-    bool limits_present;                /* 1.1.0+c1 `limits`, any content */
+    bool limits_present; /* 1.1.0+c1 `limits`, any content */
     struct limits limits;
 
     struct {
@@ -169,11 +169,11 @@ struct request {
         bool present;
         const char *profile_override;
         bool gui_access;
-        bool no_nested_pty;             /* nestedPty: false */
+        bool no_nested_pty; /* nestedPty: false */
         bool keychain_access;
         struct strings extra_mach_lookups;
     } seatbelt;
-    bool process_container_present;     /* most fields are not kept */
+    bool process_container_present; /* most fields are not kept */
     struct {
         const char *allowed_proxy_peer;
         /* captureDenials.outputPath.  MXC also wants its parent directory to

@@ -189,8 +189,7 @@ const struct root roots[] = {
 };
 /* clang-format on */
 
-const struct root *root_find(enum contract c, enum phase p,
-                             enum containment k)
+const struct root *root_find(enum contract c, enum phase p, enum containment k)
 {
     for (const struct root *r = roots; r->object; r++)
         if (r->in & IN(c) && r->phase == p &&

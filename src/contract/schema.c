@@ -13,7 +13,7 @@ struct writer {
     struct buf *out;
     enum contract contract;
     unsigned depth;
-    bool filled;                /* the open object has a member already */
+    bool filled; /* the open object has a member already */
     const struct object *objects[OBJECTS_MAX];
     size_t n;
 };
@@ -248,6 +248,7 @@ static void write_head(struct writer *w)
 
 void contract_schema(enum contract c, struct buf *out)
 {
+    static const struct root no_root = { 0 };
     struct writer w = { .out = out, .contract = c };
 
     buf_putc(out, '{');
@@ -261,7 +262,7 @@ void contract_schema(enum contract c, struct buf *out)
         list_below(&w, r->object);
     }
     for (size_t i = 0; i < w.n; i++)
-        definition(&w, w.objects[i], NULL);
+        definition(&w, w.objects[i], &no_root);
     end(&w, '}');
     end(&w, '}');
     buf_putc(out, '\n');

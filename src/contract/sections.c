@@ -6,7 +6,7 @@
 
 #include "contract/format.h"
 
-#define AT(member) offsetof(struct request, member)
+#define AT(member)  offsetof(struct request, member)
 #define MAP(member) offsetof(struct wslc_port, member)
 
 /* clang-format off */

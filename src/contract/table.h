@@ -14,29 +14,29 @@
 #include "contract/request.h"
 
 /* Sets of contracts. */
-#define IN(c) (1u << (c))
-#define IN_09 IN(CONTRACT_0_9_0_ALPHA)
-#define IN_10 IN(CONTRACT_1_0_0)
-#define IN_11 IN(CONTRACT_1_1_0_ALPHA)
-#define IN_C1 IN(CONTRACT_1_1_0_C1)
-#define IN_ALL (IN_09 | IN_10 | IN_11 | IN_C1)
+#define IN(c)    (1u << (c))
+#define IN_09    IN(CONTRACT_0_9_0_ALPHA)
+#define IN_10    IN(CONTRACT_1_0_0)
+#define IN_11    IN(CONTRACT_1_1_0_ALPHA)
+#define IN_C1    IN(CONTRACT_1_1_0_C1)
+#define IN_ALL   (IN_09 | IN_10 | IN_11 | IN_C1)
 #define SINCE_11 (IN_11 | IN_C1)
 
 enum kind {
-    K_ANY = 0,          /* any JSON, not looked at */
-    K_VERSION,          /* judged before the walk; constant in a schema */
-    K_PHASE,            /* the same */
-    K_BACKEND,          /* `containment` of a provision request: the same */
+    K_ANY = 0, /* any JSON, not looked at */
+    K_VERSION, /* judged before the walk; constant in a schema */
+    K_PHASE,   /* the same */
+    K_BACKEND, /* `containment` of a provision request: the same */
     K_BOOL,
-    K_NOT,              /* boolean, stored negated so that zero is strict */
-    K_STR,              /* arg: struct format, or NULL */
-    K_STRS,             /* array of those */
-    K_ENUM,             /* arg: struct choice[] */
+    K_NOT,  /* boolean, stored negated so that zero is strict */
+    K_STR,  /* arg: struct format, or NULL */
+    K_STRS, /* array of those */
+    K_ENUM, /* arg: struct choice[] */
     K_U32,
     K_U64,
-    K_PORT,             /* 1-65535 */
-    K_OBJ,              /* arg: struct object; same target struct */
-    K_OBJS              /* array; arg: struct object with a size */
+    K_PORT, /* 1-65535 */
+    K_OBJ,  /* arg: struct object; same target struct */
+    K_OBJS  /* array; arg: struct object with a size */
 };
 
 enum {
@@ -50,54 +50,53 @@ enum {
 #define NOWHERE UINT16_MAX
 
 struct choice {
-    const char *name;   /* NULL ends the list */
+    const char *name; /* NULL ends the list */
     int value;
-    unsigned in;        /* 0: wherever the field is */
+    unsigned in; /* 0: wherever the field is */
 };
 
 /* A rule for the text of a string. */
 struct format {
-    const char *pattern;        /* for the schema, or NULL */
-    unsigned min_length;        /* for the schema */
+    const char *pattern; /* for the schema, or NULL */
+    unsigned min_length; /* for the schema */
     /* NULL when it holds, else what is wrong. */
     const char *(*wrong)(const char *text);
 };
 
 struct field {
-    const char *name;           /* NULL ends the table */
+    const char *name; /* NULL ends the table */
     enum kind kind;
     unsigned in;
     unsigned flags;
-    uint16_t off;               /* where the value goes; K_OBJ: presence */
+    uint16_t off; /* where the value goes; K_OBJ: presence */
     const void *arg;
-    const char *doc;            /* one sentence: the schema's description */
-    uint16_t count;             /* K_OBJS: where the length goes */
-    uint16_t seen;              /* K_OBJS: where presence goes, or 0 */
+    const char *doc; /* one sentence: the schema's description */
+    uint16_t count;  /* K_OBJS: where the length goes */
+    uint16_t seen;   /* K_OBJS: where presence goes, or 0 */
 };
 
 /* A field of former contracts, and what says the same thing now. */
 struct moved {
-    const char *name;           /* NULL ends the list */
+    const char *name; /* NULL ends the list */
     const char *now;
 };
 
 struct object {
-    const char *name;           /* key in the schema's $defs */
+    const char *name; /* key in the schema's $defs */
     const struct field *fields;
-    size_t size;                /* of an element, when in a list */
+    size_t size; /* of an element, when in a list */
     const struct moved *moved;
 };
 
 struct root {
     unsigned in;
     enum phase phase;
-    enum containment containment;       /* PHASE_PROVISION only */
+    enum containment containment; /* PHASE_PROVISION only */
     const struct object *object;
 };
 
 /* The root for a request, or NULL. */
-const struct root *root_find(enum contract c, enum phase p,
-                             enum containment k);
+const struct root *root_find(enum contract c, enum phase p, enum containment k);
 /* All of them, ended by one with no object. */
 extern const struct root roots[];
 

@@ -14,10 +14,10 @@
 /* Where the walk is; a chain on the stack, read only to report a fault. */
 struct place {
     const struct place *up;
-    const char *name;           /* NULL: an element */
-    size_t len;                 /* of the name */
+    const char *name; /* NULL: an element */
+    size_t len;       /* of the name */
     size_t index;
-    size_t pos;                 /* byte of the value */
+    size_t pos; /* byte of the value */
 };
 
 static int walk_object(const struct walk *w, const struct place *at,
@@ -68,7 +68,8 @@ static int fail(const struct walk *w, const struct place *at, const char *fmt,
     va_end(ap);
     walk_fail(w, at ? at->pos : 0, "%s", msg);
     path[path_text(at, path, sizeof(path))] = '\0';
-    return err_where(w->e, "%s", path);
+    err_where(w->e, "%s", path);
+    return -1;
 }
 
 static int no_memory(const struct walk *w, const struct place *at)
@@ -165,14 +166,13 @@ static int take_string(const struct walk *w, const struct place *at,
 }
 
 static int store_string(const struct walk *w, const struct place *at,
-                        const struct json *v, const struct field *f,
-                        char *base)
+                        const struct json *v, const struct field *f, char *base)
 {
-    const char *s;
+    const char *s = NULL;
 
     if (take_string(w, at, v, f->arg, &s) < 0)
         return -1;
-    if (f->flags & F_EMPTY_IS_ABSENT && !*s)
+    if (f->flags & F_EMPTY_IS_ABSENT && v->len == 0)
         s = NULL;
     if (f->off != NOWHERE)
         memcpy(base + f->off, &s, sizeof(s));
@@ -217,8 +217,7 @@ static int store_strings(const struct walk *w, const struct place *at,
 }
 
 static int store_choice(const struct walk *w, const struct place *at,
-                        const struct json *v, const struct field *f,
-                        char *base)
+                        const struct json *v, const struct field *f, char *base)
 {
     char name[SHOWN_MAX], list[LISTED_MAX];
     const char *meant;
@@ -239,27 +238,33 @@ static int store_choice(const struct walk *w, const struct place *at,
     return 0;
 }
 
+static int wrong_number(const struct walk *w, const struct place *at,
+                        const struct json *v, uint64_t least, uint64_t most)
+{
+    char name[SHOWN_MAX], want[80];
+
+    (void)snprintf(want, sizeof(want),
+                   "an integer from %" PRIu64 " to %" PRIu64, least, most);
+    if (v->type != JSON_NUMBER)
+        return wrong_type(w, at, v, want);
+    return fail(w, at, "expected %s, found %s", want,
+                shown(name, v->text, v->len));
+}
+
 static int store_number(const struct walk *w, const struct place *at,
-                        const struct json *v, const struct field *f,
-                        char *base)
+                        const struct json *v, const struct field *f, char *base)
 {
     bool port = f->kind == K_PORT;
     uint64_t least = port || f->flags & F_POSITIVE;
     uint64_t most = port               ? UINT16_MAX
                     : f->kind == K_U32 ? UINT32_MAX
                                        : UINT64_MAX;
-    char name[SHOWN_MAX], want[80];
     uint64_t value;
     uint32_t u32;
     uint16_t u16;
 
-    (void)snprintf(want, sizeof(want),
-                   "an integer from %" PRIu64 " to %" PRIu64, least, most);
-    if (v->type != JSON_NUMBER)
-        return wrong_type(w, at, v, want);
     if (json_u64(v, &value) < 0 || value < least || value > most)
-        return fail(w, at, "expected %s, found %s", want,
-                    shown(name, v->text, v->len));
+        return wrong_number(w, at, v, least, most);
     u32 = (uint32_t)value;
     u16 = (uint16_t)value;
     if (f->off == NOWHERE)
@@ -274,8 +279,7 @@ static int store_number(const struct walk *w, const struct place *at,
 }
 
 static int store_object(const struct walk *w, const struct place *at,
-                        const struct json *v, const struct field *f,
-                        char *base)
+                        const struct json *v, const struct field *f, char *base)
 {
     const bool yes = true;
     bool before = false;
@@ -284,8 +288,10 @@ static int store_object(const struct walk *w, const struct place *at,
     if (f->off != NOWHERE)
         memcpy(&before, base + f->off, sizeof(before));
     if (before)
-        return fail(w, at, "duplicate field: '%s' is another name of a field "
-                           "that is already there", f->name);
+        return fail(w, at,
+                    "duplicate field: '%s' is another name of a field "
+                    "that is already there",
+                    f->name);
     if (f->off != NOWHERE)
         memcpy(base + f->off, &yes, sizeof(yes));
     return walk_object(w, at, v, f->arg, base);
@@ -365,16 +371,16 @@ static int check_required(const struct walk *w, const struct place *at,
 }
 
 static int walk_object(const struct walk *w, const struct place *at,
-                       const struct json *v, const struct object *o,
-                       char *base)
+                       const struct json *v, const struct object *o, char *base)
 {
     uint64_t seen = 0;
 
     if (v->type != JSON_OBJECT)
         return wrong_type(w, at, v, "an object");
     for (const struct json *c = v->first; c; c = c->next) {
-        struct place here = { .up = at, .name = c->key, .len = c->key_len,
-                              .pos = c->key_pos };
+        struct place here = {
+            .up = at, .name = c->key, .len = c->key_len, .pos = c->key_pos
+        };
         const struct field *f = find_field(o, w->contract, c);
         uint64_t bit;
 

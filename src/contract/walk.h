@@ -6,8 +6,8 @@
 #include "contract/table.h"
 
 struct walk {
-    struct arena *arena;        /* for what is kept */
-    const char *text;           /* the document, for line and column */
+    struct arena *arena; /* for what is kept */
+    const char *text;    /* the document, for line and column */
     size_t len;
     enum contract contract;
     struct err *e;

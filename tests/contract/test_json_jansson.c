@@ -5,9 +5,9 @@
  * double, which ours keeps as text; NUL in keys, which jansson cannot hold;
  * repeated keys, of which jansson keeps the last; depth. */
 /* Both name their kinds JSON_OBJECT and so on. */
-#define JSON_NULL OUR_NULL
+#define JSON_NULL   OUR_NULL
 #define JSON_STRING OUR_STRING
-#define JSON_ARRAY OUR_ARRAY
+#define JSON_ARRAY  OUR_ARRAY
 #define JSON_OBJECT OUR_OBJECT
 #include "base/json.h"
 #undef JSON_NULL
@@ -56,10 +56,28 @@ static void add(struct maker *m, const char *s)
 static void add_string(struct maker *m)
 {
     static const char *const pieces[] = {
-        "a", "Z", " ", "\\n", "\\\"", "\\\\", "\\/", "\\b\\f\\r\\t",
-        "\\u0041", "\\u00e9", "\\u20AC", "\\ud83d\\ude00", "\\u0000",
-        "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\x7f", "\\ud800",
-        "\\udc00", "\\ud800\\ud800", "\\uDBFF\\uDFFF", "\\ufeff",
+        "a",
+        "Z",
+        " ",
+        "\\n",
+        "\\\"",
+        "\\\\",
+        "\\/",
+        "\\b\\f\\r\\t",
+        "\\u0041",
+        "\\u00e9",
+        "\\u20AC",
+        "\\ud83d\\ude00",
+        "\\u0000",
+        "\xc3\xa9",
+        "\xe2\x82\xac",
+        "\xf0\x9f\x98\x80",
+        "\x7f",
+        "\\ud800",
+        "\\udc00",
+        "\\ud800\\ud800",
+        "\\uDBFF\\uDFFF",
+        "\\ufeff",
     };
     unsigned n = roll(m, 5);
 
@@ -72,9 +90,30 @@ static void add_string(struct maker *m)
 static void add_scalar(struct maker *m)
 {
     static const char *const words[] = {
-        "true", "false", "null", "0", "-0", "1", "-1", "12", "1.5", "-0.25",
-        "1e3", "1E-3", "2.5e+2", "9223372036854775807", "123456789012345678",
-        "01", "1.", ".5", "1e", "nan", "tru", "-", "+1", "0x1",
+        "true",
+        "false",
+        "null",
+        "0",
+        "-0",
+        "1",
+        "-1",
+        "12",
+        "1.5",
+        "-0.25",
+        "1e3",
+        "1E-3",
+        "2.5e+2",
+        "9223372036854775807",
+        "123456789012345678",
+        "01",
+        "1.",
+        ".5",
+        "1e",
+        "nan",
+        "tru",
+        "-",
+        "+1",
+        "0x1",
     };
 
     if (roll(m, 2))
@@ -117,7 +156,8 @@ static void add_value(struct maker *m, unsigned depth)
 /* One byte replaced, inserted or removed. */
 static void damage(struct maker *m)
 {
-    static const char bytes[] = "{}[]\",:\\u0123 eE+-.\n\t\x01\x80\xc3\xed\xf4/";
+    static const char bytes[] =
+        "{}[]\",:\\u0123 eE+-.\n\t\x01\x80\xc3\xed\xf4/";
     size_t at = roll(m, (unsigned)m->len + 1);
     /* No NUL: jansson 2.14 overlooks one that follows a number. */
     char c = bytes[roll(m, sizeof(bytes) - 1)];
@@ -157,8 +197,7 @@ static bool same_number(const struct json *v, const json_t *j)
     memcpy(text, v->text, v->len);
     text[v->len] = '\0';
     if (json_is_real(j))
-        return strtod(text, NULL) == json_real_value(j) &&
-               json_u64(v, &n) < 0;
+        return strtod(text, NULL) == json_real_value(j) && json_u64(v, &n) < 0;
     if (json_u64(v, &n) == 0)
         return (json_int_t)n == json_integer_value(j);
     return strtoll(text, NULL, 10) == json_integer_value(j);
@@ -219,8 +258,8 @@ static int compare(const struct maker *m)
     struct json *v = NULL;
     struct err e = { 0 };
     json_error_t why;
-    json_t *j = json_loadb(m->text, m->len,
-                           JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
+    json_t *j =
+        json_loadb(m->text, m->len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
     int ours = json_parse(&a, m->text, m->len, &v, &e), taken = 0;
 
     if (!j && meant_to_differ(why.text))

@@ -9,11 +9,13 @@
 #include "base/scoped.h"
 
 #define HOST "has bits set behind the prefix length"
-#define ADDRESS "expected an IPv4 or IPv6 address, alone or with '/' and a " \
-                "prefix length"
+#define ADDRESS                                                                \
+    "expected an IPv4 or IPv6 address, alone or with '/' and a "               \
+    "prefix length"
 #define LENGTH4 "expected a prefix length from 0 to 32"
 #define LENGTH6 "expected a prefix length from 0 to 128"
 
+/* clang-format off */
 /* `want` is the canonical text, or NULL and `why`. */
 static const struct {
     const char *text, *want, *why;
@@ -82,6 +84,7 @@ static const struct {
     { "[::1]", NULL, ADDRESS },
     { "fe80::1%lo", NULL, ADDRESS },
 };
+/* clang-format on */
 
 TEST(texts)
 {
@@ -141,9 +144,10 @@ TEST(containment)
 /* A short text over the characters that addresses are made of. */
 static void invent(char out[128], unsigned *seed)
 {
-    static const char *const pieces[] = { "0", "1", "25", "255", "256", "::",
-                                          ":", ".", "f", "ffff", "1.2.3.4",
-                                          "0:0", "a", "1:2:3", "2.3.4" };
+    static const char *const pieces[] = { "0",   "1",     "25",      "255",
+                                          "256", "::",    ":",       ".",
+                                          "f",   "ffff",  "1.2.3.4", "0:0",
+                                          "a",   "1:2:3", "2.3.4" };
     size_t n = 1 + (*seed >> 16) % 9, used = 0;
 
     for (size_t i = 0; i < n; i++) {

@@ -11,6 +11,7 @@
 
 enum { LIMIT = 16 << 20, TEXT_MAX = 4096 };
 
+/* clang-format off */
 #define V10 "'version':'1.0.0'"
 #define V11 "'version':'1.1.0-alpha'"
 #define C1 "'version':'1.1.0+c1'"
@@ -26,6 +27,7 @@ enum { LIMIT = 16 << 20, TEXT_MAX = 4096 };
 #define ALL_OPEN "'network':{'egress':{'default':'allow'}," \
                  "'ingress':{'default':'allow','hostLoopback':'allow'}}"
 #define U32 "an integer from 0 to 4294967295"
+/* clang-format on */
 
 static void unquote(char out[TEXT_MAX], const char *text)
 {
@@ -45,6 +47,7 @@ static int parse(struct arena *a, const char *row, struct request **r,
     return request_parse(a, text, strlen(text), r, e);
 }
 
+/* clang-format off */
 static const struct {
     const char *text, *msg, *where;
     unsigned line, column;      /* 0: not looked at */
@@ -282,6 +285,7 @@ static const struct {
     { DOC11("'limits':{}"), NULL, "limits", 0, 0,
       "contract '1.1.0+c1' has this field" },
 };
+/* clang-format on */
 
 TEST(refusals)
 {
@@ -310,6 +314,7 @@ TEST(refusals)
     }
 }
 
+/* clang-format off */
 static const char *const accepted[] = {
     "{" V10 "," RUN "}",
     "{'_comment':{'a':1,'a':'\\u0000','b':1e999}," RUN "," V10 "}",
@@ -352,6 +357,7 @@ static const char *const accepted[] = {
     DOCC1("'containment':'native','limits':{},"
           "'filesystem':{'hardLinks':'refuse'}"),
 };
+/* clang-format on */
 
 TEST(acceptance)
 {
@@ -405,16 +411,16 @@ TEST(zero_is_strict)
 TEST(process_and_files_are_kept)
 {
     struct arena a = { .limit = LIMIT };
-    const struct request *r = must(&a,
-        "{" C1 ",'containerId':'id','containment':'bubblewrap',"
-        "'process':{'commandLine':'a \\u20ac','cwd':'/w','env':['A=1','B'],"
-        "'inheritDefaultEnv':true,'timeout':4294967295},"
-        "'lifecycle':{'destroyOnExit':false,'preservePolicy':true},"
-        "'filesystem':{'readwritePaths':['/a','/b'],'readonlyPaths':[],"
-        "'deniedPaths':['/c'],'hardLinks':'refuse'},"
-        "'fallback':{'allowDaclMutation':false},'ui':{'disable':false,"
-        "'clipboard':'all','injection':true},'telemetry':{'enabled':true},"
-        "'limits':{'memoryBytes':1,'pids':2,'advisory':['pids']}}");
+    const struct request *r = must(
+        &a, "{" C1 ",'containerId':'id','containment':'bubblewrap',"
+            "'process':{'commandLine':'a \\u20ac','cwd':'/w','env':['A=1','B'],"
+            "'inheritDefaultEnv':true,'timeout':4294967295},"
+            "'lifecycle':{'destroyOnExit':false,'preservePolicy':true},"
+            "'filesystem':{'readwritePaths':['/a','/b'],'readonlyPaths':[],"
+            "'deniedPaths':['/c'],'hardLinks':'refuse'},"
+            "'fallback':{'allowDaclMutation':false},'ui':{'disable':false,"
+            "'clipboard':'all','injection':true},'telemetry':{'enabled':true},"
+            "'limits':{'memoryBytes':1,'pids':2,'advisory':['pids']}}");
 
     CHECK_INT(r->contract, CONTRACT_1_1_0_C1);
     CHECK_INT(r->phase, PHASE_NONE);
@@ -446,7 +452,8 @@ TEST(process_and_files_are_kept)
 TEST(network_is_kept)
 {
     struct arena a = { .limit = LIMIT };
-    const struct request *r = must(&a,
+    const struct request *r = must(
+        &a,
         DOC("'network':{'egress':{'default':'allow','allow':[{'to':[{'cidr':"
             "'10.0.0.0/8','except':['10.1.0.0/16']},{'cidr':'::1'}],'ports':[{"
             "'protocol':'udp','port':1,'endPort':9}]},{}],'deny':[]},"
@@ -480,10 +487,10 @@ TEST(network_is_kept)
 TEST(sections_and_phases_are_kept)
 {
     struct arena a = { .limit = LIMIT };
-    const struct request *r = must(&a,
-        ON("seatbelt", "'seatbelt':{'profileOverride':'p','guiAccess':true,"
-                       "'nestedPty':false,'keychainAccess':true,"
-                       "'extraMachLookups':['m']}"));
+    const struct request *r = must(
+        &a, ON("seatbelt", "'seatbelt':{'profileOverride':'p','guiAccess':true,"
+                           "'nestedPty':false,'keychainAccess':true,"
+                           "'extraMachLookups':['m']}"));
 
     CHECK(r->seatbelt.present && r->seatbelt.gui_access);
     CHECK(r->seatbelt.no_nested_pty && r->seatbelt.keychain_access);
@@ -616,13 +623,14 @@ static char *fill(const char *head, const char *piece, const char *tail)
     char *text = malloc((size_t)REQUEST_MAX_BYTES + 1), *p = text;
 
     CHECK(text);
-    for (memcpy(p, head, h), p += h;
-         p + n + t < text + REQUEST_MAX_BYTES; p += n)
+    for (memcpy(p, head, h), p += h; p + n + t < text + REQUEST_MAX_BYTES;
+         p += n)
         memcpy(p, piece, n);
     memcpy(p, tail, t + 1);
     return text;
 }
 
+/* clang-format off */
 static const struct {
     const char *head, *piece, *tail, *msg;
 } floods[] = {
@@ -651,12 +659,13 @@ static const struct {
     { "{\"version\":\"1.0.0\",", "\"version\":\"1.0.0\",", "\"a\":1}",
       "duplicate field 'version'" },
 };
+/* clang-format on */
 
 TEST(floods_cost_little)
 {
     for (size_t i = 0; i < ARRAY_LEN(floods); i++) {
-        scoped(drop_mem) char *text = fill(floods[i].head, floods[i].piece,
-                                           floods[i].tail);
+        scoped(drop_mem) char *text =
+            fill(floods[i].head, floods[i].piece, floods[i].tail);
         struct arena a = { .limit = LIMIT };
         struct request *r = NULL;
         struct err e = { 0 };
@@ -675,7 +684,8 @@ TEST(floods_cost_little)
 TEST(long_requests_are_taken)
 {
     scoped(drop_mem) char *text = malloc(REQUEST_MAX_BYTES);
-    size_t n = (size_t)snprintf(text, REQUEST_MAX_BYTES,
+    size_t n = (size_t)snprintf(
+        text, REQUEST_MAX_BYTES,
         "{\"version\":\"1.0.0\",\"process\":{\"commandLine\":\"x\"},"
         "\"filesystem\":{\"readonlyPaths\":[");
     struct arena a = { .limit = LIMIT };

@@ -9,6 +9,7 @@
 
 enum { LIMIT = 16 << 20 };
 
+/* clang-format off */
 static const struct {
     const char *text, *msg;
     unsigned line, column;
@@ -69,6 +70,7 @@ static const struct {
     { "{", "invalid JSON: the text ends, expected a field name in double "
            "quotes", 1, 2, "" },
 };
+/* clang-format on */
 
 TEST(faults_have_a_place)
 {
@@ -78,8 +80,9 @@ TEST(faults_have_a_place)
         struct err e = { 0 };
 
         NOTE(refused[i].text);
-        CHECK_INT(json_parse(&a, refused[i].text, strlen(refused[i].text), &v,
-                             &e), -1);
+        CHECK_INT(
+            json_parse(&a, refused[i].text, strlen(refused[i].text), &v, &e),
+            -1);
         CHECK(v == NULL);
         CHECK_INT(e.code, ERR_MALFORMED_REQUEST);
         CHECK_STR(e.msg, refused[i].msg);
@@ -236,8 +239,8 @@ static void check_depth(const char *left, const char *right, size_t n,
     int r = json_parse(&a, text, strlen(text), &v, &e);
 
     CHECK_INT(r, accepted ? 0 : -1);
-    CHECK_STR(e.msg, accepted ? ""
-                              : "invalid JSON: nested deeper than 127 levels");
+    CHECK_STR(e.msg,
+              accepted ? "" : "invalid JSON: nested deeper than 127 levels");
     CHECK(accepted || e.column == 127 * strlen(left) + 1);
     CHECK(seconds() - start < 1);
     CHECK(a.used < 1 << 20);

@@ -8,12 +8,14 @@
 #include "base/scoped.h"
 
 #define SCHEME "expected a URL that begins with 'http://' or 'https://'"
-#define PLAIN "a URL holds no space, control character, backslash or " \
-              "character outside ASCII"
-#define HOST "expected a host name, an IPv4 address or '[IPv6]'"
+#define PLAIN                                                                  \
+    "a URL holds no space, control character, backslash or "                   \
+    "character outside ASCII"
+#define HOST    "expected a host name, an IPv4 address or '[IPv6]'"
 #define NO_PORT "expected a port, as in 'http://localhost:8080'"
-#define PORT "expected a port from 1 to 65535"
+#define PORT    "expected a port from 1 to 65535"
 
+/* clang-format off */
 static const struct {
     const char *url, *host;
     unsigned port;
@@ -39,6 +41,7 @@ static const struct {
       false },
     { "http://[fe80::1]:1", "fe80::1", 1, false, false, false },
 };
+/* clang-format on */
 
 TEST(accepted_urls)
 {
@@ -56,6 +59,7 @@ TEST(accepted_urls)
     }
 }
 
+/* clang-format off */
 static const struct {
     const char *url, *why;
 } refused[] = {
@@ -96,6 +100,7 @@ static const struct {
     { "http://localhost:1a", PORT },
     { "http://localhost:1:2", PORT },
 };
+/* clang-format on */
 
 TEST(refused_urls)
 {
