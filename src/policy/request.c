@@ -195,7 +195,10 @@ static void take_rest(struct policy *p, const struct request *r)
 int policy_from_request(struct arena *a, const struct request *r,
                         struct policy *out, struct err *e)
 {
-    struct policy p = { .containment = r->containment };
+    /* A policy without a process (1.1.0+c1) is used with a command, which
+     * gets what `mxc run` gives to a command without a policy. */
+    struct policy p = { .containment = r->containment,
+                        .private_home = !r->process.command_line };
 
     if (r->phase != PHASE_NONE)
         return err_set(e, ERR_MALFORMED_REQUEST,
