@@ -54,7 +54,7 @@ static void print_error(const struct err *e)
 
     report_text(&b, e);
     if (!b.failed)
-        (void)write(2, b.data, b.len);
+        (void)!write(2, b.data, b.len);
     buf_drop(&b);
 }
 
