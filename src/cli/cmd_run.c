@@ -86,7 +86,7 @@ static int close_strangers(int keep, struct err *e)
     return 0;
 }
 
-static int run(struct cli *c, int *exit_code, struct err *e)
+static int run(struct cli *c, pid_t caller, int *exit_code, struct err *e)
 {
     struct prepared p;
     struct plan_view view;
@@ -110,12 +110,14 @@ static int run(struct cli *c, int *exit_code, struct err *e)
     *exit_code = supervise_plan(&(struct supervise_args){
         .plan = &view, .plan_fd = plan_fd, .launcher = launcher,
         .result_fd = json,
-        .parent = c->flags.die_with_parent ? getppid() : 0 });
+        .parent = c->flags.die_with_parent ? caller : 0 });
     return 0;
 }
 
 int cmd_run(int argc, char **argv)
 {
+    /* Before anything that takes time: an orphan has another parent. */
+    const pid_t caller = getppid();
     struct cli c = { 0 };
     struct err e = { 0 };
     int r = cli_parse(&c, command_find("run"), argc, argv);
@@ -124,7 +126,7 @@ int cmd_run(int argc, char **argv)
         c.flags.term = getenv("TERM");
         c.flags.home = getenv("HOME");
         c.flags.search_path = getenv("PATH");
-        if (run(&c, &r, &e) < 0)
+        if (run(&c, caller, &r, &e) < 0)
             r = cli_fail(&c, &e, CLI_FAILED);
     }
     /* The process ends here: its memory goes with it. */
