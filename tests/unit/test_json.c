@@ -61,6 +61,8 @@ static const struct {
     { "\"\\u00g0\"", "invalid JSON: escape that names no character", 1, 2, "" },
     { "\"\\ud800\"", "invalid JSON: escape that names no character", 1, 2, "" },
     { "\"\\udc00\"", "invalid JSON: escape that names no character", 1, 2, "" },
+    { "\"\\ud800\\ud800\"", "invalid JSON: escape that names no character", 1,
+      2, "" },
     { "\"\\ud800\\u0041\"", "invalid JSON: escape that names no character", 1,
       2, "" },
     { "\"\\", "invalid JSON: the text ends, expected an escape", 1, 3, "" },
