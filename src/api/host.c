@@ -44,15 +44,29 @@ static int make_ids(struct arena *a, struct host *h, struct err *e)
     return 0;
 }
 
+/* Steps over the digits; a kernel's numbers are small. */
+static unsigned leading_number(const char **s)
+{
+    unsigned n = 0;
+
+    while (**s >= '0' && **s <= '9' && n < 100000)
+        n = n * 10 + (unsigned)(*(*s)++ - '0');
+    return n;
+}
+
 /* pid_max became a property of the pid namespace in Linux 6.14. */
 static bool kernel_is_at_least(unsigned major, unsigned minor)
 {
     struct utsname u;
-    unsigned a = 0, b = 0;
+    const char *s = u.release;
+    unsigned first;
 
-    if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &a, &b) != 2)
+    if (uname(&u) < 0)
         return false;
-    return a > major || (a == major && b >= minor);
+    first = leading_number(&s);
+    if (first != major || *s++ != '.')
+        return first > major;
+    return leading_number(&s) >= minor;
 }
 
 static uint64_t hard_limit(int resource)

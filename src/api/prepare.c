@@ -223,13 +223,14 @@ int prepare(struct arena *a, const char *text, size_t len,
         return -1;
     }
     if (p.policy.nargs == 0) {
-        static const char *none[] = { "true" };
-
         if (!plan_only) {
             err_set(e, ERR_MALFORMED_REQUEST, "no command to run");
             return err_hint(e, "write it after '--', as in: mxc run -- ls");
         }
-        p.policy.arg = none;
+        p.policy.arg = arena_alloc(a, sizeof(*p.policy.arg));
+        if (!p.policy.arg)
+            return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+        p.policy.arg[0] = "true";
         p.policy.nargs = 1;
     }
     if (backend_find(p.policy.containment, &p.backend, e) < 0 ||

@@ -26,7 +26,7 @@ struct rnd_table {
 
 static inline uint32_t rnd_below(struct rnd *r, uint32_t n)
 {
-    return r->next(r->state) % n;
+    return n ? r->next(r->state) % n : 0;
 }
 
 static inline uint64_t rnd_word(struct rnd *r)
