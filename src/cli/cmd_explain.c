@@ -51,23 +51,45 @@ static void wrap(struct buf *b, size_t indent, const char *text)
     buf_putc(b, '\n');
 }
 
+/* As it would be typed into a shell. */
+static void put_word(struct buf *b, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789_-+=:,./@%";
+
+    if (*word && word[strspn(word, plain)] == '\0') {
+        buf_puts(b, word);
+        return;
+    }
+    buf_putc(b, '\'');
+    for (; *word; word++) {
+        if (*word == '\'')
+            buf_puts(b, "'\\'");
+        buf_putc(b, *word);
+    }
+    buf_putc(b, '\'');
+}
+
 static void explain_command(struct buf *b, const struct prepared *p)
 {
     const struct policy *q = &p->policy;
     struct buf words = { .max = 1 << 20 };
+    bool whole = q->timeout_ms % 1000 == 0;
     char time[40];
 
     buf_puts(b, "Command\n");
     for (size_t i = 0; i < q->nargs; i++) {
         buf_puts(&words, i ? " " : "");
-        buf_puts(&words, q->arg[i]);
+        put_word(&words, q->arg[i]);
     }
     row(b, "runs", words.failed ? "(too long to show)" : words.data,
         q->arg_origin ? q->arg_origin : "an example");
     buf_drop(&words);
     row(b, "starts in", p->cwd, q->cwd ? q->cwd_origin : "default");
-    (void)snprintf(time, sizeof(time), "after %llu ms",
-                   (unsigned long long)q->timeout_ms);
+    (void)snprintf(time, sizeof(time), "after %llu %s",
+                   (unsigned long long)q->timeout_ms / (whole ? 1000 : 1),
+                   whole ? "s" : "ms");
     if (q->timeout_ms)
         row(b, "is killed", time, q->timeout_origin);
 }
