@@ -274,6 +274,8 @@ static const struct {
       "section 'processContainer' does not belong to containment 'native'",
       "processContainer", 0, 0, "remove the section" },
     /* our superset */
+    { "{" C1 ",'phase':'exec','sandboxId':'x'}", "missing field 'process'", "",
+      1, 1, "" },
     { DOCC1("'limits':{'pids':0}"),
       "expected an integer from 1 to 4294967295, found 0", "limits.pids", 0,
       0, "" },
@@ -354,6 +356,7 @@ static const char *const accepted[] = {
     ",'isolationSession':{'provision':{'appId':''}}}",
     "{" V11 ",'phase':'provision','containment':'windows_sandbox'}",
     "{" C1 ",'phase':'start','sandboxId':'x'}",
+    "{" C1 "}",
     DOCC1("'containment':'native','limits':{},"
           "'filesystem':{'hardLinks':'refuse'}"),
 };
