@@ -62,6 +62,10 @@ static void put_word(struct buf *b, const char *word)
         buf_puts(b, word);
         return;
     }
+    if (strchr(word, '\'') && !strpbrk(word, "\"$`\\!")) {
+        buf_printf(b, "\"%s\"", word);
+        return;
+    }
     buf_putc(b, '\'');
     for (; *word; word++) {
         if (*word == '\'')

@@ -222,6 +222,13 @@ def the_demo_stops_everything():
     lacks(r.out, 'GOT THROUGH')
 
 
+@test
+def proc_can_be_denied():
+    r = inside('import os; os.listdir("/proc")', flags=['--deny', '/proc'])
+    eq(r.refused, 'EACCES')
+    eq(inside(['echo', 'in'], flags=['--deny', '/proc']).ok().out, 'in\n')
+
+
 # --- doctor ----------------------------------------------------------------
 
 @test
