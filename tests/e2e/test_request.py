@@ -1,0 +1,283 @@
+#!/usr/bin/env python3
+"""Requests as documents: versions, what they say, what is refused and why.
+
+A clause that cannot be enforced here ends the run before it begins, with the
+clause's place in the request; nothing is accepted and then ignored (W12).
+"""
+
+import json
+import os
+import sys
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
+from tap import *  # noqa: E402,F403
+
+VERSIONS = ('0.9.0-alpha', '1.0.0', '1.1.0-alpha', '1.1.0+c1')
+
+
+def request(version='1.0.0', command='echo ran', **sections):
+    process = {'commandLine': command, **sections.pop('process', {})}
+    return {'version': version, 'process': process, **sections}
+
+
+def submit(document, *flags):
+    """Run it from standard input; the result is in r.json."""
+    text = document if isinstance(document, str) else json.dumps(document)
+    return mxc('run', '--json', 'r.json', *flags, '-', input=text)
+
+
+def refused(document, code, where, *pieces):
+    """Refused before anything ran, naming the clause."""
+    r = submit(document)
+    r.failed(125, *pieces)
+    lacks(r.out, 'ran')
+    error = json.loads(read('r.json'))
+    eq(error['outcome'], 'failed')
+    eq(error['error']['code'], code, str(r))
+    eq(error['error'].get('details', {}).get('where'), where, str(r))
+    return error['error']
+
+
+@cases({v: v for v in VERSIONS})
+def each_version_runs(version):
+    os.mkdir('w')
+    here = os.getcwd() + '/w'
+    write('w/input', 'content')
+    r = submit(request(version, f'cat input; echo made >{here}/made; exit 3',
+                       process={'cwd': here, 'timeout': 10000},
+                       filesystem={'readwritePaths': [here]},
+                       containment='process', containerId='a label',
+                       network={'egress': {'default': 'deny'}}))
+    eq(r.ok(3).out, 'content')
+    eq(read('w/made'), 'made\n')
+    result = json.loads(read('r.json'))
+    eq((result['outcome'], result['containerId']), ('exited', 'a label'))
+
+
+@test
+def a_request_from_a_file():
+    path = write('request.json', json.dumps(request()))
+    eq(mxc('run', path).ok().out, 'ran\n')
+    eq(mxc('run', '--policy', path).ok().out, 'ran\n')
+    eq(mxc('run', '--policy', path, '--', 'echo', 'other').ok().out,
+       'other\n')
+    mxc('run', 'none.json').failed(125, "'none.json'", 'mxc run -- none.json')
+
+
+@test
+def a_command_line_is_the_shells():
+    r = submit(request(command='X=1; for i in a b; do echo "$i$X"; done | '
+                               "tr a-z A-Z; echo 'q \"q\"' $((2+3)) *(x"))
+    eq(r.status, 2, 'a syntax error is the shell\'s')
+    r = submit(request(command='X=1; for i in a b; do echo "$i$X"; done | '
+                               "tr a-z A-Z; echo 'q \"q\"' $((2+3))"))
+    eq(r.ok().out, 'A1\nB1\nq "q" 5\n')
+
+
+@test
+def a_denied_path_is_refused_inside():
+    secret = write('w/secret/key', 'k')
+    here = os.getcwd()
+    r = submit(request(command=f'cat {secret}; echo $?; ls w', process={
+        'cwd': here}, filesystem={'readonlyPaths': [here],
+                                  'deniedPaths': [str(secret.parent)]}))
+    eq(r.ok().out, '1\nsecret\n')
+    has(r.err, 'Permission denied')
+
+
+@test
+def comments_and_schema_are_no_policy():
+    document = request(_comment={'any': [1, None]})
+    document['$schema'] = 'https://example.org/x.json'
+    eq(submit(document).ok().out, 'ran\n')
+
+
+CLAUSES = {
+    'network.egress.default':
+        {'network': {'egress': {'default': 'allow'}}},
+    'network.egress.allow':
+        {'network': {'egress': {'allow': [{'to': [{'cidr': '192.0.2.0/24'}]}]}}},
+    'network.ingress.default':
+        {'network': {'ingress': {'default': 'allow'}}},
+    'network.ingress.hostLoopback':
+        {'network': {'ingress': {'hostLoopback': 'allow'}}},
+    'runtimeConfig.networkProxy':
+        {'runtimeConfig': {'networkProxy': 'http://127.0.0.1:3128'}},
+    'ui.disable': {'ui': {'disable': False}},
+    'ui.clipboard': {'ui': {'clipboard': 'read'}},
+    'ui.injection': {'ui': {'injection': True}},
+    'lifecycle.destroyOnExit': {'lifecycle': {'destroyOnExit': False}},
+    'lifecycle.preservePolicy': {'lifecycle': {'preservePolicy': True}},
+}
+
+
+@cases({f'{v} {where}': (v, where) for v in VERSIONS for where in CLAUSES})
+def clauses_that_cannot_be_enforced(version, where):
+    error = refused(request(version, **CLAUSES[where]),
+                    'policy_validation', where)
+    check(error.get('remediation'), f'no remedy: {error}')
+
+
+@test
+def limits_are_refused_until_they_are_enforced():
+    refused(request('1.1.0+c1', limits={'memoryBytes': 1 << 26}),
+            'policy_validation', 'limits')
+
+
+DENIALS = {
+    'the network': {'network': {'egress': {'default': 'deny'},
+                                'ingress': {'default': 'deny',
+                                            'hostLoopback': 'deny'}}},
+    'a rule under deny': {'network': {'egress': {'deny': [
+        {'to': [{'cidr': '192.0.2.0/24'}]}]}}},
+    'the user interface': {'ui': {'disable': True, 'clipboard': 'none',
+                                  'injection': False}},
+    'the default of lifecycle': {'lifecycle': {'destroyOnExit': True,
+                                               'preservePolicy': False}},
+}
+
+
+@cases(DENIALS)
+def clauses_that_deny_are_enforced(sections):
+    eq(submit(request(**sections)).ok().out, 'ran\n')
+
+
+BACKENDS = {'lxc': 'lxc', 'seatbelt': 'seatbelt', 'wslc': 'wslc',
+            'processcontainer': 'processcontainer'}
+
+
+@cases(BACKENDS)
+def other_backends_are_not_replaced(name):
+    """No fallback to another containment."""
+    r = submit(request(containment=name))
+    r.failed(125, f"'{name}'")
+    lacks(r.out, 'ran')
+
+
+MALFORMED = {
+    'no JSON': ('{', None),
+    'nothing': ('', None),
+    'a byte order mark': ('\ufeff' + json.dumps(request()), None),
+    'an array': ('[]', None),
+    'trailing text': (json.dumps(request()) + 'x', None),
+    'no version': ('{"process":{"commandLine":"echo ran"}}', ''),
+    'a version that is none': (json.dumps(request('2.0.0')), 'version'),
+    'an older version': (json.dumps(request('0.5.0')), 'version'),
+    'an unknown field': (json.dumps(request(netwrok={})), 'netwrok'),
+    'an unknown field below': (json.dumps(request(
+        process={'timeuot': 1})), 'process.timeuot'),
+    'a null': (json.dumps(request(filesystem=None)), 'filesystem'),
+    'a list for an object': (json.dumps(request(filesystem=[])),
+                             'filesystem'),
+    'a number for a string': (json.dumps(request(containerId=1)),
+                              'containerId'),
+    'an empty command': (json.dumps(request(command='')),
+                         'process.commandLine'),
+    'a command with NUL': (json.dumps(request(command='a\0b')),
+                           'process.commandLine'),
+    'a field twice': ('{"version":"1.0.0","process":{"commandLine":"true",'
+                      '"commandLine":"echo ran"}}', 'process.commandLine'),
+    'a section twice': ('{"version":"1.0.0","process":{"commandLine":"true"},'
+                        '"process":{"commandLine":"echo ran"}}', 'process'),
+}
+
+
+@cases(MALFORMED)
+def malformed_requests(text, where):
+    r = submit(text)
+    r.failed(125)
+    lacks(r.out, 'ran')
+    error = json.loads(read('r.json'))['error']
+    check(error['code'].startswith('malformed'), error)
+    if where is not None:
+        eq(error['details']['where'], where, str(error))
+
+
+@test
+def depth_and_size_are_bounded():
+    deep = '{"version":"1.0.0","_comment":' + '[' * 200000
+    for text in (deep, '[' * 1000000, '{"a":' * 100000):
+        r = submit(text)
+        r.failed(125)
+        check(r.seconds < 5, f'{r.seconds} s')
+    r = submit('{"version":"1.0.0","_comment":"' + 'x' * (40 << 20))
+    r.failed(125, 'larger than')
+
+
+PATHS = {
+    'relative': ('some/where', 'not absolute'),
+    'home': ('~/x', 'not absolute'),
+    'empty': ('', ''),
+    'missing': ('/no/such/place', "'/no/such/place'"),
+    'proc': ('/proc', 'belongs to the sandbox'),
+    'devices': ('/dev/null', 'belongs to the sandbox'),
+}
+
+
+@cases({f'{field} {name}': (field, *row) for name, row in PATHS.items()
+        for field in ('readonlyPaths', 'readwritePaths')})
+def paths_that_cannot_be_granted(field, path, piece):
+    r = submit(request(filesystem={field: [path]}))
+    r.failed(125, piece)
+    lacks(r.out, 'ran')
+    error = json.loads(read('r.json'))['error']
+    has(error['details']['where'], f'filesystem.{field}[0]')
+
+
+@test(only='user')
+def nobody_gives_more_than_it_has():
+    refused(request(filesystem={'readwritePaths': ['/etc']}),
+            'policy_validation', 'filesystem.readwritePaths[0]',
+            'does not have read and write access')
+    refused(request(filesystem={'readonlyPaths': ['/root']}),
+            'policy_validation', 'filesystem.readonlyPaths[0]')
+
+
+@test
+def lifecycle_phases_are_not_one_shot():
+    for phase in ('provision', 'start', 'exec', 'stop', 'deprovision'):
+        r = submit({'version': '1.0.0', 'phase': phase,
+                    'process': {'commandLine': 'echo ran'}})
+        r.failed(125)
+        lacks(r.out, 'ran')
+
+
+@test
+def flags_narrow_and_add():
+    os.mkdir('w')
+    here = os.getcwd()
+    write('w/sub/key', 'k')
+    document = request(command=f'cat {here}/w/sub/key',
+                       process={'timeout': 60000},
+                       filesystem={'readonlyPaths': [f'{here}/w']})
+    eq(submit(document).ok().out, 'k')
+    r = submit(document, '--deny', 'w/sub')
+    r.failed(1, 'Permission denied')
+    r = submit(request(command='sleep 50', process={'timeout': 60000}),
+               '--timeout', '200ms')
+    r.failed(124, 'timeout of 200 ms')
+    r = submit(request(command='sleep 50', process={'timeout': 200}),
+               '--timeout', '60s')
+    r.failed(124, 'timeout of 200 ms')
+
+
+@test
+def telemetry_is_said_to_be_nothing():
+    r = submit(request(telemetry={'enabled': True}))
+    eq(r.ok().out, 'ran\n')
+    has(r.err, 'warning: telemetry.enabled')
+
+
+@test
+def check_says_what_run_does():
+    """W10: a document that passes the check can run, path checks included."""
+    good = write('good.json', json.dumps(request()))
+    mxc('check', good).ok()
+    for document in (request(filesystem={'readonlyPaths': ['/no/such']}),
+                     request(ui={'disable': False}),
+                     request('9.9.9')):
+        path = write('bad.json', json.dumps(document))
+        check_error = mxc('check', path).failed(1).err
+        eq(mxc('run', path).failed(125).err, check_error)
+
+
+main()
