@@ -150,18 +150,25 @@ static int look_for_aliases(struct arena *a, struct policy *p, struct err *e)
 
 static int check_links(struct arena *a, const struct policy *p, struct err *e)
 {
-    const char **dirs = arena_array(a, p->nrules + 1, sizeof(*dirs));
+    struct link_search s = {
+        .dirs = arena_array(a, p->nrules + 1, sizeof(*s.dirs)),
+        .excluded = arena_array(a, p->nrules + 1, sizeof(*s.excluded)),
+    };
     const char *found = NULL;
-    size_t n = 0;
 
     if (p->hard_links != LINKS_REFUSE)
         return 0;
-    if (!dirs)
+    if (!s.dirs || !s.excluded)
         return err_set(e, ERR_BACKEND_ERROR, "out of memory");
-    for (size_t i = 0; i < p->nrules; i++)
-        if (p->rule[i].access == ACCESS_WRITE && p->rule[i].at.exists)
-            dirs[n++] = p->rule[i].at.real;
-    if (hostpath_outside_link(a, dirs, n, &found, e) < 0)
+    for (size_t i = 0; i < p->nrules; i++) {
+        const struct fs_rule *r = &p->rule[i];
+
+        if (r->at.exists && r->access == ACCESS_WRITE)
+            s.dirs[s.ndirs++] = r->at.real;
+        else if (r->at.exists)
+            s.excluded[s.nexcluded++] = r->at.real;
+    }
+    if (hostpath_outside_link(a, &s, &found, e) < 0)
         return -1;
     if (!found)
         return 0;

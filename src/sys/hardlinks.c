@@ -24,10 +24,11 @@ struct seen_list {
     struct seen *item;
     size_t n;
     size_t cap;
+    const struct link_search *search;
 };
 
-static int remember(struct seen_list *l, struct arena *a, const char *dir,
-                    const char *name, const struct stat *st, struct err *e)
+static int remember(struct seen_list *l, const char *path,
+                    const struct stat *st, struct err *e)
 {
     if (l->n == l->cap) {
         size_t cap = l->cap ? l->cap * 2 : 256;
@@ -38,13 +39,9 @@ static int remember(struct seen_list *l, struct arena *a, const char *dir,
         l->item = grown;
         l->cap = cap;
     }
-    l->item[l->n] = (struct seen){ (uint64_t)st->st_dev,
-                                   (uint64_t)st->st_ino,
-                                   (uint64_t)st->st_nlink,
-                                   arena_printf(a, "%s/%s", dir, name) };
-    if (!l->item[l->n].path)
-        return err_set(e, ERR_BACKEND_ERROR, "out of memory for links");
-    l->n++;
+    l->item[l->n++] = (struct seen){ (uint64_t)st->st_dev,
+                                     (uint64_t)st->st_ino,
+                                     (uint64_t)st->st_nlink, path };
     return 0;
 }
 
@@ -63,12 +60,22 @@ static int walk(struct seen_list *l, struct arena *a, int parent,
                 const char *name, const char *shown, unsigned depth,
                 struct err *e);
 
+/* Policy has another word on this path: names from here on are not among
+ * those that the workload may write to. */
+static bool is_excluded(const struct link_search *s, const char *path)
+{
+    for (size_t i = 0; i < s->nexcluded; i++)
+        if (strcmp(s->excluded[i], path) == 0)
+            return true;
+    return false;
+}
+
 static int visit(struct seen_list *l, struct arena *a, int dir,
                  const char *shown, const char *name, unsigned depth,
                  struct err *e)
 {
     struct stat st;
-    const char *sub;
+    const char *path;
 
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         return 0;
@@ -76,14 +83,15 @@ static int visit(struct seen_list *l, struct arena *a, int dir,
         return errno == ENOENT ? 0 :
                err_sys(e, "fstatat(2)", errno,
                        "cannot look for hard links at '%s/%s'", shown, name);
-    if (S_ISREG(st.st_mode) && st.st_nlink > 1)
-        return remember(l, a, shown, name, &st, e);
-    if (!S_ISDIR(st.st_mode))
+    if (!S_ISDIR(st.st_mode) && !(S_ISREG(st.st_mode) && st.st_nlink > 1))
         return 0;
-    sub = arena_printf(a, "%s/%s", shown, name);
-    if (!sub)
+    path = arena_printf(a, "%s/%s", shown, name);
+    if (!path)
         return err_set(e, ERR_BACKEND_ERROR, "out of memory for links");
-    return walk(l, a, dir, name, sub, depth + 1, e);
+    if (is_excluded(l->search, path))
+        return 0;
+    return S_ISDIR(st.st_mode) ? walk(l, a, dir, name, path, depth + 1, e)
+                               : remember(l, path, &st, e);
 }
 
 static int walk(struct seen_list *l, struct arena *a, int parent,
@@ -113,15 +121,15 @@ static int walk(struct seen_list *l, struct arena *a, int parent,
     return r;
 }
 
-int hostpath_outside_link(struct arena *a, const char *const *dirs, size_t n,
+int hostpath_outside_link(struct arena *a, const struct link_search *s,
                           const char **found, struct err *e)
 {
-    struct seen_list l = { 0 };
+    struct seen_list l = { .search = s };
     const char *outside = NULL;
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < n; i++)
-        r = walk(&l, a, AT_FDCWD, dirs[i], dirs[i], 0, e);
+    for (size_t i = 0; r == 0 && i < s->ndirs; i++)
+        r = walk(&l, a, AT_FDCWD, s->dirs[i], s->dirs[i], 0, e);
     if (l.n)
         qsort(l.item, l.n, sizeof(*l.item), by_inode);
     for (size_t i = 0, names; r == 0 && !outside && i < l.n; i += names) {

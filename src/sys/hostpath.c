@@ -73,15 +73,23 @@ static int look_at(struct arena *a, int fd, const char *path, bool is_plain,
     return 0;
 }
 
-/* Where the dangling symlink at `path` points, as an absolute path. */
+/* Where the dangling symlink at `path` points, as an absolute path.  `dir` is
+ * canonical, so that a leading ".." is simply the directory above. */
 static const char *dangling_target(struct arena *a, const char *path,
                                    const char *dir)
 {
     const char *text = link_text(a, AT_FDCWD, path);
+    size_t up = strlen(dir);
 
     if (!text || text[0] == '/')
         return text;
-    return arena_printf(a, "%s/%s", dir[1] ? dir : "", text);
+    while (strncmp(text, "../", 3) == 0) {
+        text += 3;
+        text += strspn(text, "/");
+        while (up > 0 && dir[--up] != '/')
+            continue;
+    }
+    return arena_printf(a, "%.*s/%s", up > 1 ? (int)up : 0, dir, text);
 }
 
 /* The path is not there: look at the deepest ancestor that is. */

@@ -44,9 +44,17 @@ int mountinfo_aliases(struct arena *a, const struct mountinfo *m,
                       const char *real, const char ***out, size_t *n,
                       struct err *e);
 
-/* The first regular file below `dir` (same filesystem) that has hard links
- * outside of the directories given; NULL when there is none. */
-int hostpath_outside_link(struct arena *a, const char *const *dirs, size_t n,
+/* Canonical directories to search, and paths below them to pass over. */
+struct link_search {
+    const char **dirs;
+    size_t ndirs;
+    const char **excluded;
+    size_t nexcluded;
+};
+
+/* The first regular file in the directories (same filesystem) that has hard
+ * links elsewhere; NULL when there is none. */
+int hostpath_outside_link(struct arena *a, const struct link_search *s,
                           const char **found, struct err *e);
 
 #endif
