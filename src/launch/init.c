@@ -81,15 +81,20 @@ static bool hear_supervisor(const struct init *in)
     return true;
 }
 
-/* Returns true, and the status, when the workload itself has ended. */
+/* Returns true, and the status, when the workload itself has ended.  That it
+ * was stopped is passed on: the caller's shell must not read the terminal
+ * again before. */
 static bool reap(const struct init *in, int *status)
 {
     bool ended = false;
     int st;
     pid_t pid;
 
-    while ((pid = waitpid(-1, &st, WNOHANG)) > 0) {
-        if (pid == in->workload) {
+    while ((pid = waitpid(-1, &st, WNOHANG | WUNTRACED)) > 0) {
+        if (WIFSTOPPED(st)) {
+            if (pid == in->workload)
+                (void)launch_tell(MSG_STOPPED, st, NULL, -1);
+        } else if (pid == in->workload) {
             *status = st;
             ended = true;
         }

@@ -19,6 +19,7 @@ enum launch_msg {
     MSG_READY,                  /* every wall stands; carries the PTY master */
     MSG_FAILED,                 /* err: set-up failed, nothing has run */
     MSG_NOT_STARTED,            /* err, status 126 or 127: its exec failed */
+    MSG_STOPPED,                /* by a signal; it can be continued */
     MSG_EXITED,                 /* status: as from waitpid(2) */
     /* supervisor to launcher */
     MSG_GO,                     /* run it; end of file means: never */

@@ -22,6 +22,7 @@ struct loop {
     int parent;                 /* pidfd, or -1 */
     uint64_t started_ms;        /* 0: the workload does not run yet */
     bool has_said_go;
+    bool is_stopping;
     bool ended;
 };
 
@@ -130,6 +131,17 @@ static void on_gone(struct loop *l)
     end(l, OUTCOME_FAILED, EXIT_MXC);
 }
 
+/* First the workload, then we: the shell sees us stopped when nothing reads
+ * its terminal any more, and its `fg` wakes both. */
+static void on_stopped(struct loop *l)
+{
+    if (!l->is_stopping)
+        return;
+    l->is_stopping = false;
+    (void)raise(SIGSTOP);
+    tell_launcher(l, MSG_SIGNAL, SIGCONT);
+}
+
 static void on_message(struct loop *l)
 {
     struct launch_record rec;
@@ -154,6 +166,9 @@ static void on_message(struct loop *l)
     case MSG_NOT_STARTED:
         take_err(&l->result->err, &rec.err);
         end(l, OUTCOME_NOT_STARTED, rec.status == 127 ? 127 : 126);
+        break;
+    case MSG_STOPPED:
+        on_stopped(l);
         break;
     case MSG_EXITED:
         on_exited(l, rec.status);
@@ -182,10 +197,8 @@ static void on_signal(struct loop *l)
         return;
     }
     if (si.ssi_signo == SIGTSTP) {
-        /* Stop both: the shell sees us stopped, and `fg` wakes us. */
         tell_launcher(l, MSG_SIGNAL, SIGSTOP);
-        (void)raise(SIGSTOP);
-        tell_launcher(l, MSG_SIGNAL, SIGCONT);
+        l->is_stopping = true;
         return;
     }
     tell_launcher(l, MSG_SIGNAL, (int32_t)si.ssi_signo);
