@@ -14,8 +14,15 @@ from tap import *  # noqa: E402,F403
 
 LONG = os.environ.get('MXC_SOAK') == 'long'
 BATCH, PARALLEL = 10, 500 if LONG else 60
-SEQUENCE = 10000 if LONG else 150
+SEQUENCE = 10000 if LONG else 300
 KILLS = 200 if LONG else 20
+
+
+# Policies that use different parts: none, a grant, masks, the broker, a
+# terminal, a timeout.
+KINDS = ({}, {'rw': 'w'}, {'rw': 'w', 'deny': 'w/secret'},
+         {'rw': 'w', 'deny': 'w/absent/deep'}, {'flags': ['--tty']},
+         {'flags': ['--timeout', '60s', '--die-with-parent']})
 
 
 def temporary():
@@ -46,8 +53,12 @@ def unchanged(work):
 def runs_in_sequence_leave_nothing():
     def work():
         for n in range(SEQUENCE):
-            inside(['sh', '-c', f'exit {n % 200}']).ok(n % 200)
+            inside(['sh', '-c', f'exit {n % 200}'],
+                   **KINDS[n % len(KINDS)]).ok(n % 200)
+    os.makedirs('w/secret')
+    write('w/secret/key')
     unchanged(work)
+    eq(sorted(os.listdir('w')), ['secret'], 'granted directory')
 
 
 @test(seconds=3000)
