@@ -62,12 +62,12 @@ static int watch_dirs(const struct watch *w, const struct watched *it,
     }
 }
 
-static int changed(const struct watched *it, struct err *e)
+static int changed(const struct watched *it, const char *how, struct err *e)
 {
     err_set(e, ERR_BACKEND_ERROR,
             "'%s/%s' was %s on the host while the sandbox ran",
             strcmp(it->root_path, "/") == 0 ? "" : it->root_path, it->rest,
-            it->ino ? "replaced" : "created");
+            how);
     return err_hint(e, "the policy restricts this path and could no longer "
                        "be held, so the run was stopped");
 }
@@ -77,15 +77,18 @@ static int check_item(const struct watched *it, struct err *e)
     struct stat st;
 
     if (fstatat(it->root, it->rest, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-        /* Gone is as good as denied, until something else appears there:
-         * then the object differs. */
-        if (errno == ENOENT || errno == ENOTDIR || errno == EACCES)
+        if (it->ino == 0 && (errno == ENOENT || errno == ENOTDIR))
             return 0;
-        return changed(it, e);
+        /* A directory on the way that was closed; the object is there. */
+        if (errno == EACCES)
+            return 0;
+        /* Its name is free: the workload could make it. */
+        return changed(it, "removed", e);
     }
-    if (it->ino == 0 || (uint64_t)st.st_ino != it->ino ||
-        (uint64_t)st.st_dev != it->dev)
-        return changed(it, e);
+    if (it->ino == 0)
+        return changed(it, "created", e);
+    if ((uint64_t)st.st_ino != it->ino || (uint64_t)st.st_dev != it->dev)
+        return changed(it, "replaced", e);
     return 0;
 }
 
