@@ -14,8 +14,8 @@ struct command {
     const char *name;
     const char *args;
     const char *summary;
-    const char *help;           /* paragraphs below the options; may be NULL */
-    unsigned groups;            /* OPT_* groups of options it takes */
+    const char *help; /* paragraphs below the options; may be NULL */
+    unsigned groups;  /* OPT_* groups of options it takes */
     int (*run)(int argc, char **argv);
 };
 
@@ -23,20 +23,20 @@ extern const struct command commands[];
 const struct command *command_find(const char *name);
 
 enum {
-    OPT_POLICY = 1 << 0,        /* what shapes a policy */
-    OPT_RUN = 1 << 1,           /* what steers a run */
+    OPT_POLICY = 1 << 0, /* what shapes a policy */
+    OPT_RUN = 1 << 1,    /* what steers a run */
     OPT_JSON = 1 << 2,
     OPT_SHOW = 1 << 3,
     OPT_VERSION = 1 << 4,
-    OPT_HIDDEN = 1 << 5         /* a command for our own tools, not in help */
+    OPT_HIDDEN = 1 << 5 /* a command for our own tools, not in help */
 };
 
 /* Options of all commands: the one table behind getopt, help and
  * completions. */
 struct option_row {
-    const char *name;           /* without "--" */
-    char letter;                /* short form, 0: none */
-    const char *arg;            /* NULL: none */
+    const char *name; /* without "--" */
+    char letter;      /* short form, 0: none */
+    const char *arg;  /* NULL: none */
     const char *doc;
     unsigned groups;
     int id;
@@ -45,28 +45,41 @@ struct option_row {
 extern const struct option_row option_rows[];
 
 enum option_id {
-    ID_POLICY = 256, ID_BACKEND, ID_RO, ID_RW, ID_DENY, ID_TOOLS, ID_ENV,
-    ID_CWD, ID_TIMEOUT, ID_JSON, ID_TTY, ID_ACCEPT, ID_DIE, ID_PLAN,
-    ID_ALL, ID_VERSION, ID_HELP
+    ID_POLICY = 256,
+    ID_BACKEND,
+    ID_RO,
+    ID_RW,
+    ID_DENY,
+    ID_TOOLS,
+    ID_ENV,
+    ID_CWD,
+    ID_TIMEOUT,
+    ID_JSON,
+    ID_TTY,
+    ID_ACCEPT,
+    ID_DIE,
+    ID_PLAN,
+    ID_ALL,
+    ID_VERSION,
+    ID_HELP
 };
 
 /* What a command line said. */
 struct cli {
     struct arena arena;
     struct run_flags flags;
-    const char *policy_file;    /* NULL: none; "-": standard input */
-    const char *json;           /* file or descriptor number */
-    const char *version;        /* schema --version */
+    const char *policy_file; /* NULL: none; "-": standard input */
+    const char *json;        /* file or descriptor number */
+    const char *version;     /* schema --version */
     bool plan;
     bool all;
-    const char *text;           /* the request, when policy_file was read */
+    const char *text; /* the request, when policy_file was read */
     size_t text_len;
 };
 
 /* Parse options and operands of a command.  Returns -1 to go on, else the
  * code to exit with (help was printed, or usage was wrong). */
-int cli_parse(struct cli *c, const struct command *cmd, int argc,
-              char **argv);
+int cli_parse(struct cli *c, const struct command *cmd, int argc, char **argv);
 void cli_free(struct cli *c);
 
 /* Read the request into c->text; refuses more than REQUEST_MAX_BYTES. */

@@ -18,7 +18,7 @@
 struct self_test {
     bool worked;
     unsigned long ms;
-    char said[600];             /* what the run wrote to stderr */
+    char said[600]; /* what the run wrote to stderr */
 };
 
 struct doctor {
@@ -32,7 +32,7 @@ struct doctor {
 
 static const struct {
     const char *title;
-    const char *name;           /* for programs */
+    const char *name; /* for programs */
 } kinds[] = {
     [PROBE_NEEDED] = { "What every run needs", "needed" },
     [PROBE_WALL] = { "Walls that --accept-missing can do without", "wall" },
@@ -124,8 +124,8 @@ static void print_check(struct buf *b, const struct probe_result *r)
     buf_putc(b, '\n');
     if (r->is_there || r->is_untried)
         return;
-    buf_printf(b, "           means: %s\n           cause: ",
-               r->probe->without);
+    buf_printf(b,
+               "           means: %s\n           cause: ", r->probe->without);
     buf_shown(b, r->cause);
     buf_printf(b, "\n           try:   %s\n", r->remedy);
 }
@@ -172,8 +172,10 @@ static void print_verdict(struct buf *b, const struct doctor *d)
 
         if (!is_lack(r) || r->probe->kind != PROBE_WALL)
             continue;
-        buf_printf(b, "%s --accept-missing %s", accepted ? "" : "\nTo run "
-                   "without the wall, at your own word: mxc run",
+        buf_printf(b, "%s --accept-missing %s",
+                   accepted ? ""
+                            : "\nTo run "
+                              "without the wall, at your own word: mxc run",
                    r->probe->name);
         accepted = true;
     }

@@ -100,8 +100,7 @@ static void explain_command(struct buf *b, const struct prepared *p)
 
 static void explain_files(struct buf *b, const struct policy *p, bool all)
 {
-    static const char *const names[] = { "denied", "read-only",
-                                         "read-write" };
+    static const char *const names[] = { "denied", "read-only", "read-write" };
 
     buf_puts(b, "\nFiles\n");
     for (size_t i = 0; i < p->nrules; i++)
@@ -113,8 +112,10 @@ static void explain_files(struct buf *b, const struct policy *p, bool all)
             row(b, names[p->rule[i].access], p->rule[i].path, "base");
     if (!all)
         row(b, "read-only", "the programs and libraries of /usr", "base");
-    row(b, "private", p->private_home ? "/, /tmp, /dev, /proc, " POLICY_HOME
-                                      : "/, /tmp, /dev, /proc", "base");
+    row(b, "private",
+        p->private_home ? "/, /tmp, /dev, /proc, " POLICY_HOME
+                        : "/, /tmp, /dev, /proc",
+        "base");
     buf_puts(b, "  Nothing else is there. What is private begins empty and "
                 "is gone afterwards.\n");
 }

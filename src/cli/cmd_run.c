@@ -16,11 +16,10 @@
 #include "cli/cli.h"
 #include "supervise/supervise.h"
 
-static int sealed_memfd(const void *bytes, size_t len, int *out,
-                        struct err *e)
+static int sealed_memfd(const void *bytes, size_t len, int *out, struct err *e)
 {
-    scoped(drop_fd) int fd = memfd_create("mxc-plan", MFD_CLOEXEC |
-                                          MFD_ALLOW_SEALING);
+    scoped(drop_fd) int fd =
+        memfd_create("mxc-plan", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     size_t at = 0;
 
     if (fd < 0)
@@ -32,8 +31,8 @@ static int sealed_memfd(const void *bytes, size_t len, int *out,
             return err_sys(e, "write(2)", errno, "cannot pass the plan");
         at += (size_t)n;
     }
-    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW |
-              F_SEAL_WRITE) < 0)
+    if (fcntl(fd, F_ADD_SEALS,
+              F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
         return err_sys(e, "fcntl(2)", errno, "cannot seal the plan");
     *out = take_fd(&fd);
     return 0;
@@ -57,11 +56,13 @@ static int find_launcher(char out[PATH_MAX], struct err *e)
         *slash = '\0';
     for (size_t i = 0; i < ARRAY_LEN(tails); i++) {
         if ((size_t)snprintf(out, PATH_MAX, "%s%s", self, tails[i]) <
-                PATH_MAX && faccessat(AT_FDCWD, out, X_OK, 0) == 0)
+                PATH_MAX &&
+            faccessat(AT_FDCWD, out, X_OK, 0) == 0)
             return 0;
     }
-    err_set(e, ERR_BACKEND_UNAVAILABLE, "mxc-launch is not installed "
-            "(looked in '%s/../libexec/mxc')", self);
+    err_set(e, ERR_BACKEND_UNAVAILABLE,
+            "mxc-launch is not installed (looked in '%s/../libexec/mxc')",
+            self);
     return err_hint(e, "keep bin/ and libexec/ together when moving mxc");
 }
 
@@ -81,8 +82,7 @@ static int close_strangers(int keep, struct err *e)
         return err_sys(e, "close_range(2)", errno,
                        "cannot close inherited descriptors");
     if (keep >= 3 && fcntl(keep, F_SETFD, FD_CLOEXEC) < 0)
-        return err_sys(e, "fcntl(2)", errno, "cannot keep descriptor %d",
-                       keep);
+        return err_sys(e, "fcntl(2)", errno, "cannot keep descriptor %d", keep);
     return 0;
 }
 
@@ -97,18 +97,19 @@ static int run(struct cli *c, pid_t caller, int *exit_code, struct err *e)
 
     c->flags.want_receipt = c->json != NULL;
     if (cli_read_request(c, e) < 0 ||
-        prepare(&c->arena, c->text, c->text_len, &c->flags, false, &p,
-                e) < 0 ||
+        prepare(&c->arena, c->text, c->text_len, &c->flags, false, &p, e) < 0 ||
         plan_pack(&p.plan, &c->arena, &bytes, &len, e) < 0 ||
         plan_check(bytes, len, &view, e) < 0 ||
-        find_launcher(launcher, e) < 0 ||
-        cli_open_json(c, &json, e) < 0 || close_strangers(json, e) < 0 ||
+        find_launcher(launcher, e) < 0 || cli_open_json(c, &json, e) < 0 ||
+        close_strangers(json, e) < 0 ||
         sealed_memfd(bytes, len, &plan_fd, e) < 0)
         return -1;
     for (size_t i = 0; i < p.policy.nwarnings; i++)
         (void)fprintf(stderr, "mxc: warning: %s\n", p.policy.warning[i]);
     *exit_code = supervise_plan(&(struct supervise_args){
-        .plan = &view, .plan_fd = plan_fd, .launcher = launcher,
+        .plan = &view,
+        .plan_fd = plan_fd,
+        .launcher = launcher,
         .result_fd = json,
         .parent = c->flags.die_with_parent ? caller : 0 });
     return 0;

@@ -36,8 +36,7 @@ static void put_options(struct buf *b, const struct command *cmd)
         separate(b, &is_first);
         buf_putc(b, '{');
         member(b, "name", o->name);
-        buf_printf(b, ",\"letter\":\"%.1s\",",
-                   o->letter ? &o->letter : "");
+        buf_printf(b, ",\"letter\":\"%.1s\",", o->letter ? &o->letter : "");
         member(b, "arg", o->arg);
         buf_putc(b, ',');
         member(b, "doc", o->doc);
@@ -74,15 +73,15 @@ static void put_commands(struct buf *b)
 static void put_codes(struct buf *b)
 {
     buf_puts(b, ",\"errors\":[");
-#define X(num, id, str)                                       \
-    buf_printf(b, "%s{\"number\":%d,\"name\":\"%s\"}",        \
-               (num) == 1 ? "" : ",", (num), (str));
+#define X(num, id, str)                                                        \
+    buf_printf(b, "%s{\"number\":%d,\"name\":\"%s\"}", (num) == 1 ? "" : ",",  \
+               (num), (str));
     ERR_CODES(X)
 #undef X
     buf_puts(b, "],\"walls\":[");
-#define X(bit, id, str, doc)                                  \
-    buf_printf(b, "%s{\"name\":\"%s\",\"doc\":\"%s\"}",       \
-               (bit) == 0 ? "" : ",", (str), (doc));
+#define X(bit, id, str, doc)                                                   \
+    buf_printf(b, "%s{\"name\":\"%s\",\"doc\":\"%s\"}", (bit) == 0 ? "" : ",", \
+               (str), (doc));
     WALLS(X)
 #undef X
     buf_puts(b, "]");
@@ -133,11 +132,13 @@ static void put_choices(struct buf *b, const struct field *f)
 static const char *type_of(enum kind k)
 {
     static const char *const names[] = {
-        [K_ANY] = "anything", [K_VERSION] = "version", [K_PHASE] = "phase",
-        [K_BACKEND] = "string", [K_BOOL] = "boolean", [K_NOT] = "boolean",
-        [K_STR] = "string", [K_STRS] = "list of strings",
-        [K_ENUM] = "word", [K_U32] = "integer", [K_U64] = "integer",
-        [K_PORT] = "port", [K_OBJ] = "object", [K_OBJS] = "list of objects",
+        [K_ANY] = "anything", [K_VERSION] = "version",
+        [K_PHASE] = "phase",  [K_BACKEND] = "string",
+        [K_BOOL] = "boolean", [K_NOT] = "boolean",
+        [K_STR] = "string",   [K_STRS] = "list of strings",
+        [K_ENUM] = "word",    [K_U32] = "integer",
+        [K_U64] = "integer",  [K_PORT] = "port",
+        [K_OBJ] = "object",   [K_OBJS] = "list of objects",
     };
 
     return names[k];
@@ -148,8 +149,7 @@ struct place_in {
     const char *prefix;
 };
 
-static void put_field(struct buf *b, const struct field *f,
-                      const char *prefix)
+static void put_field(struct buf *b, const struct field *f, const char *prefix)
 {
     char path[160];
 

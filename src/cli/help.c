@@ -86,7 +86,8 @@ void help_main(FILE *to)
         "describes.\n"
         "What you do not grant, it does not have: no file, no network, no "
         "secret.\n\n"
-        "usage: mxc COMMAND [OPTION...]\n\n", to);
+        "usage: mxc COMMAND [OPTION...]\n\n",
+        to);
     for (const struct command *c = commands; c->name; c++)
         if (!(c->groups & OPT_HIDDEN))
             (void)fprintf(to, "  %-9s %s\n", c->name, c->summary);
@@ -103,7 +104,8 @@ void help_main(FILE *to)
         "  mxc doctor                           what this host can "
         "enforce\n"
         "\n`mxc COMMAND --help` tells more; `mxc --version` prints the "
-        "version.\n", to);
+        "version.\n",
+        to);
 }
 
 static void print_option(FILE *to, const struct option_row *o)
@@ -112,10 +114,9 @@ static void print_option(FILE *to, const struct option_row *o)
     size_t width = 30, at = 0;
     const char *doc = o->doc;
 
-    (void)snprintf(left, sizeof(left), "%c%c%s --%s%s%s",
-                   o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
-                   o->letter ? "," : " ", o->name, o->arg ? " " : "",
-                   o->arg ? o->arg : "");
+    (void)snprintf(left, sizeof(left), "%c%c%s --%s%s%s", o->letter ? '-' : ' ',
+                   o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
+                   o->arg ? " " : "", o->arg ? o->arg : "");
     (void)fprintf(to, "  %-28s", left);
     if (strlen(left) > 27)
         (void)fprintf(to, "\n%30s", "");

@@ -26,8 +26,8 @@ static int open_request(const char *name, struct err *e)
         err_sys(e, "open(2)", errno, "cannot read the request '%s'", name);
         e->code = ERR_MALFORMED_REQUEST;
         if (errno == ENOENT)
-            err_hint(e, "to run a command, write '--' before it: mxc run -- "
-                        "%s", name);
+            err_hint(e, "to run a command, write '--' before it: mxc run -- %s",
+                     name);
     }
     return fd;
 }
@@ -43,11 +43,10 @@ static int check_is_json(const char *name, const char *text, size_t len,
     if (at == len)
         return err_set(e, ERR_MALFORMED_REQUEST, "the request '%s' is empty",
                        name);
-    if (len < 2 || (memcmp(text, "#!", 2) != 0 &&
-                    memcmp(text, "\177E", 2) != 0))
+    if (len < 2 ||
+        (memcmp(text, "#!", 2) != 0 && memcmp(text, "\177E", 2) != 0))
         return 0;
-    err_set(e, ERR_MALFORMED_REQUEST, "'%s' is a program, not a request",
-            name);
+    err_set(e, ERR_MALFORMED_REQUEST, "'%s' is a program, not a request", name);
     if (name[0] == '/')
         return err_hint(e, "to run it: mxc run --ro %s -- %s", name, name);
     return err_hint(e, "to run it: mxc run --ro . -- ./%s", name);
@@ -125,8 +124,10 @@ static void write_json(int fd, const struct err *e, int code)
 {
     struct buf b = { .max = 64 * 1024 };
 
-    buf_printf(&b, "{\"outcome\":\"failed\",\"exitCode\":%d,"
-               "\"timedOut\":false,\"durationMs\":0,\"error\":", code);
+    buf_printf(&b,
+               "{\"outcome\":\"failed\",\"exitCode\":%d,"
+               "\"timedOut\":false,\"durationMs\":0,\"error\":",
+               code);
     report_json(&b, e);
     buf_puts(&b, "}\n");
     if (!b.failed)

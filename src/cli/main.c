@@ -26,17 +26,16 @@ const struct command commands[] = {
     { "explain", "[OPTION...] [FILE] [-- COMMAND [ARG...]]",
       "show the effective policy and what enforces each part of it",
       "Looks at the host as a run would, and runs nothing. Each line ends "
-      "with where\nit comes from: an option, a place in the request, the "
-      "base, a default.\nExit code: 0, or 1 if a run would be refused.\n",
+      "with where\nit comes from: an option, a place in the request, the base, "
+      "a default.\nExit code: 0, or 1 if a run would be refused.\n",
       OPT_POLICY | OPT_SHOW, cmd_explain },
     { "doctor", "[OPTION...]",
       "try what this host can enforce; say what is missing and why",
       "Every mechanism is tried in a short-lived child; nothing is changed.\n"
       "Exit code: 0 if a default run has all its walls, else 1.\n",
       OPT_JSON, cmd_doctor },
-    { "schema", "[OPTION...]",
-      "print the JSON Schema of a contract version", NULL, OPT_VERSION,
-      cmd_schema },
+    { "schema", "[OPTION...]", "print the JSON Schema of a contract version",
+      NULL, OPT_VERSION, cmd_schema },
     { "tables", "", "print the tables that documents are made from", NULL,
       OPT_HIDDEN, cmd_tables },
     { 0 }
@@ -67,14 +66,14 @@ static int no_such_command(const char *typed)
     struct cli none = { 0 };
 
     if (is_option) {
-        err_set(&e, ERR_MALFORMED_REQUEST, "option '%s' stands before a "
-                "command", typed);
+        err_set(&e, ERR_MALFORMED_REQUEST,
+                "option '%s' stands before a command", typed);
         err_hint(&e, "mxc run %s ..., or mxc --help", typed);
     } else {
         err_set(&e, ERR_MALFORMED_REQUEST, "no such command '%s'", typed);
         if (near)
-            err_hint(&e, "mxc %s; or, to run '%s' in a sandbox: mxc run -- "
-                         "%s", near, typed, typed);
+            err_hint(&e, "mxc %s; or, to run '%s' in a sandbox: mxc run -- %s",
+                     near, typed, typed);
         else
             err_hint(&e, "to run '%s' in a sandbox: mxc run -- %s", typed,
                      typed);

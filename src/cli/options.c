@@ -138,16 +138,20 @@ static int take(struct cli *c, const struct command *cmd, int id,
         return -1;
     case ID_RO:
         return add_path(c, ACCESS_READ, arg) < 0
-                   ? usage(c, cmd, "too many paths", NULL, NULL) : -1;
+                   ? usage(c, cmd, "too many paths", NULL, NULL)
+                   : -1;
     case ID_RW:
         return add_path(c, ACCESS_WRITE, arg) < 0
-                   ? usage(c, cmd, "too many paths", NULL, NULL) : -1;
+                   ? usage(c, cmd, "too many paths", NULL, NULL)
+                   : -1;
     case ID_DENY:
         return add_path(c, ACCESS_DENY, arg) < 0
-                   ? usage(c, cmd, "too many paths", NULL, NULL) : -1;
+                   ? usage(c, cmd, "too many paths", NULL, NULL)
+                   : -1;
     case ID_ENV:
         return add_env(c, arg) < 0
-                   ? usage(c, cmd, "too many variables", NULL, NULL) : -1;
+                   ? usage(c, cmd, "too many variables", NULL, NULL)
+                   : -1;
     case ID_TIMEOUT:
         if (num_duration_ms(arg, &c->flags.timeout_ms) < 0 ||
             c->flags.timeout_ms == 0)
@@ -158,8 +162,8 @@ static int take(struct cli *c, const struct command *cmd, int id,
     case ID_ACCEPT:
         if (wall_find(arg) == WALL_NONE)
             return usage(c, cmd, "no wall of that name:", arg,
-                         "landlock or pid-limit, if `mxc doctor` says that "
-                         "it is missing");
+                         "landlock or pid-limit, if `mxc doctor` says that it "
+                         "is missing");
         c->flags.accept_missing |= wall_find(arg);
         return -1;
     case ID_TOOLS:
@@ -209,8 +213,10 @@ static int missing_dashes(const struct cli *c, const struct command *cmd,
 {
     char hint[200];
 
-    (void)snprintf(hint, sizeof(hint), "to run '%.60s', write '--' before "
-                   "it: mxc %s ... -- %.60s ...", file, cmd->name, file);
+    (void)snprintf(hint, sizeof(hint),
+                   "to run '%.60s', write '--' before it: mxc %s ... -- %.60s "
+                   "...",
+                   file, cmd->name, file);
     return usage(c, cmd, "unexpected", word, hint);
 }
 
@@ -219,8 +225,8 @@ static int take_command(struct cli *c, const struct command *cmd, int argc,
 {
     if (at == argc)
         return usage(c, cmd, "no command after '--'", NULL, NULL);
-    c->flags.arg = arena_array(&c->arena, (size_t)(argc - at),
-                               sizeof(*c->flags.arg));
+    c->flags.arg =
+        arena_array(&c->arena, (size_t)(argc - at), sizeof(*c->flags.arg));
     if (!c->flags.arg)
         return usage(c, cmd, "out of memory", NULL, NULL);
     for (; at < argc; at++)
@@ -271,8 +277,8 @@ int cli_parse(struct cli *c, const struct command *cmd, int argc, char **argv)
             return r;
     }
     if (!(cmd->groups & OPT_POLICY))
-        return optind < argc
-                   ? usage(c, cmd, "unexpected", argv[optind], NULL) : -1;
+        return optind < argc ? usage(c, cmd, "unexpected", argv[optind], NULL)
+                             : -1;
     return take_operands(c, cmd, argc, argv, optind);
 }
 

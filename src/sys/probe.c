@@ -23,8 +23,8 @@ static const struct {
     const char *remedy;
 } switches[] = {
     { "/proc/sys/kernel/unprivileged_userns_clone", "0",
-      "kernel.unprivileged_userns_clone is 0: no user namespaces for "
-      "ordinary users",
+      "kernel.unprivileged_userns_clone is 0: no user namespaces for ordinary "
+      "users",
       "sysctl -w kernel.unprivileged_userns_clone=1 (as root; to keep it: a "
       "file in /etc/sysctl.d)" },
     { "/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1",
@@ -34,14 +34,11 @@ static const struct {
     { "/proc/sys/user/max_user_namespaces", "0",
       "user.max_user_namespaces is 0 (also so inside a sandbox of mxc)",
       "sysctl -w user.max_user_namespaces=15000 (as root, on the host)" },
-    { "/proc/sys/user/max_mnt_namespaces", "0",
-      "user.max_mnt_namespaces is 0",
+    { "/proc/sys/user/max_mnt_namespaces", "0", "user.max_mnt_namespaces is 0",
       "sysctl -w user.max_mnt_namespaces=15000 (as root)" },
-    { "/proc/sys/user/max_pid_namespaces", "0",
-      "user.max_pid_namespaces is 0",
+    { "/proc/sys/user/max_pid_namespaces", "0", "user.max_pid_namespaces is 0",
       "sysctl -w user.max_pid_namespaces=15000 (as root)" },
-    { "/proc/sys/user/max_net_namespaces", "0",
-      "user.max_net_namespaces is 0",
+    { "/proc/sys/user/max_net_namespaces", "0", "user.max_net_namespaces is 0",
       "sysctl -w user.max_net_namespaces=15000 (as root)" },
 };
 
@@ -85,8 +82,7 @@ void probe_surroundings(char *out, size_t size)
         put(out, size, "a seccomp filter on the caller");
     (void)probe_line("/proc/self/attr/current", line, sizeof(line));
     if (line[0] && strncmp(line, "unconfined", 10) != 0 &&
-        strstr(line, "unconfined_t") == NULL &&
-        strcmp(line, "kernel") != 0) {
+        strstr(line, "unconfined_t") == NULL && strcmp(line, "kernel") != 0) {
         (void)snprintf(word, sizeof(word), "a security profile (%s)", line);
         put(out, size, word);
     }
@@ -125,8 +121,7 @@ static bool blame_switch(struct probe_result *r)
         if (i < 2 && geteuid() == 0)
             continue;
         (void)snprintf(r->cause, sizeof(r->cause), "%s", switches[i].cause);
-        (void)snprintf(r->remedy, sizeof(r->remedy), "%s",
-                       switches[i].remedy);
+        (void)snprintf(r->remedy, sizeof(r->remedy), "%s", switches[i].remedy);
         return true;
     }
     return false;
@@ -144,21 +139,22 @@ static void blame(struct probe_result *r, int result)
     if (why)
         (void)snprintf(r->cause, sizeof(r->cause), "%s", why);
     else if (result <= -1000)
-        (void)snprintf(r->cause, sizeof(r->cause), "the attempt was killed "
-                       "by signal %d: a seccomp filter around this process",
+        (void)snprintf(r->cause, sizeof(r->cause),
+                       "the attempt was killed by signal %d: a seccomp filter "
+                       "around this process",
                        -1000 - result);
     else if (r->probe->in_userns && result != -ENOSYS && blame_switch(r))
         return;
     else if (result == -ENOSPC || result == -EUSERS)
-        (void)snprintf(r->cause, sizeof(r->cause), "a limit is reached "
-                       "(/proc/sys/user/max_*, fs.inotify)");
+        (void)snprintf(r->cause, sizeof(r->cause),
+                       "a limit is reached (/proc/sys/user/max_*, fs.inotify)");
     else if (result == -ENOSYS)
-        (void)snprintf(r->cause, sizeof(r->cause), "this kernel does not "
-                       "have it%s%s", around[0] ? ", or it is hidden by: "
-                                                : "", around);
+        (void)snprintf(r->cause, sizeof(r->cause),
+                       "this kernel does not have it%s%s",
+                       around[0] ? ", or it is hidden by: " : "", around);
     else if (around[0])
-        (void)snprintf(r->cause, sizeof(r->cause), "most likely forbidden "
-                       "by: %s", around);
+        (void)snprintf(r->cause, sizeof(r->cause),
+                       "most likely forbidden by: %s", around);
     else
         (void)snprintf(r->cause, sizeof(r->cause), "the kernel refused it");
 }
@@ -182,9 +178,9 @@ size_t probe_host(struct probe_result out[PROBE_MAX])
 
     for (const struct probe *p = probes; p->name && n < PROBE_MAX; p++) {
         if (n && p->in_userns && !out[0].is_there)
-            out[n] = (struct probe_result){
-                .probe = p, .is_untried = true,
-                .cause = "needs a user namespace" };
+            out[n] = (struct probe_result){ .probe = p,
+                                            .is_untried = true,
+                                            .cause = "needs a user namespace" };
         else
             probe_one(p, &out[n]);
         n++;
@@ -212,7 +208,7 @@ void probe_cgroup(char *out, size_t size)
         version = "versions 1 and 2";
     (void)snprintf(path, sizeof(path), "/sys/fs/cgroup%.*s/cgroup.procs",
                    (int)strcspn(at, "\n"), at);
-    (void)snprintf(out, size, "%s, %s", version, access(path, W_OK) == 0
-                   ? "delegated to the caller" : "not delegated to the "
-                   "caller");
+    (void)snprintf(out, size, "%s, %s", version,
+                   access(path, W_OK) == 0 ? "delegated to the caller"
+                                           : "not delegated to the caller");
 }

@@ -10,21 +10,21 @@
 #include <stddef.h>
 
 enum probe_kind {
-    PROBE_NEEDED = 0,           /* without it nothing runs */
-    PROBE_WALL,                 /* --accept-missing can do without */
-    PROBE_POLICY,               /* needed by some policies */
-    PROBE_EXTRA                 /* nicer where it is there */
+    PROBE_NEEDED = 0, /* without it nothing runs */
+    PROBE_WALL,       /* --accept-missing can do without */
+    PROBE_POLICY,     /* needed by some policies */
+    PROBE_EXTRA       /* nicer where it is there */
 };
 
 struct probe {
-    const char *name;           /* stable, for programs */
-    const char *what;           /* in words */
+    const char *name; /* stable, for programs */
+    const char *what; /* in words */
     enum probe_kind kind;
-    const char *without;        /* what its lack means */
-    const char *remedy;         /* when the errno tells nothing better */
-    int (*try)(void);           /* in a child; 0 or -errno */
-    bool in_userns;             /* of no use to try without one */
-    void (*describe)(char *out, size_t size);   /* may be NULL */
+    const char *without; /* what its lack means */
+    const char *remedy;  /* when the errno tells nothing better */
+    int (*try)(void);    /* in a child; 0 or -errno */
+    bool in_userns;      /* of no use to try without one */
+    void (*describe)(char *out, size_t size); /* may be NULL */
     /* A better word on the cause of that errno, or NULL. */
     const char *(*explain)(int sys);
 };
@@ -32,15 +32,15 @@ struct probe {
 struct probe_result {
     const struct probe *probe;
     bool is_there;
-    bool is_untried;            /* for lack of a user namespace */
-    char detail[160];           /* "ABI 7", "EPERM" */
-    char cause[256];            /* of a lack */
+    bool is_untried;  /* for lack of a user namespace */
+    char detail[160]; /* "ABI 7", "EPERM" */
+    char cause[256];  /* of a lack */
     char remedy[256];
 };
 
 enum { PROBE_MAX = 32 };
 
-extern const struct probe probes[];     /* ends with a NULL name */
+extern const struct probe probes[]; /* ends with a NULL name */
 
 /* Try all; returns how many results there are. */
 size_t probe_host(struct probe_result out[PROBE_MAX]);

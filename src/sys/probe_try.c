@@ -173,7 +173,7 @@ static int try_pidfd(void)
 
 static int try_close_range(void)
 {
-    enum { SET_CLOEXEC = 4 };           /* Linux 5.11 */
+    enum { SET_CLOEXEC = 4 }; /* Linux 5.11 */
 
     if (syscall(__NR_close_range, ~0u, ~0u, SET_CLOEXEC) < 0)
         return -errno;
@@ -184,8 +184,7 @@ static int try_close_range(void)
 static int try_seccomp(void)
 {
     const struct sock_filter refuse[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                 offsetof(struct seccomp_data, nr)),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_getppid, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOLINK),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
@@ -208,8 +207,8 @@ static int try_notify(void)
         uint64_t id;
         uint32_t flags, srcfd, newfd, newfd_flags;
     } add = { .flags = 2 /* SECCOMP_ADDFD_FLAG_SEND, Linux 5.14 */ };
-    const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K,
-                                              SECCOMP_RET_ALLOW);
+    const struct sock_filter allow =
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     int listener = -1, null, r;
 
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -238,8 +237,9 @@ static int try_landlock(void)
     r = ruleset < 0 ? ruleset : landlock_enforce(ruleset);
     if (r < 0)
         return r;
-    return open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC) < 0 &&
-           errno == EACCES ? 0 : -EINVAL;
+    return open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC) < 0 && errno == EACCES
+               ? 0
+               : -EINVAL;
 }
 
 static int open_pid_max(void)
@@ -248,8 +248,8 @@ static int open_pid_max(void)
 
     if (mnt < 0)
         return mnt;
-    return openat(mnt, "sys/kernel/pid_max", O_WRONLY | O_CLOEXEC) < 0
-               ? -errno : 0;
+    return openat(mnt, "sys/kernel/pid_max", O_WRONLY | O_CLOEXEC) < 0 ? -errno
+                                                                       : 0;
 }
 
 /* The next number of "6.14.2-arch1", and what follows it. */
@@ -311,8 +311,8 @@ static int open_other_ids(void)
         uint32_t uid = geteuid(), gid = getegid();
         const char *op;
         int r = unshare(CLONE_NEWUSER) < 0
-                    ? -errno : userns_map(uid ? 0 : 1, uid, gid ? 0 : 1, gid,
-                                          &op);
+                    ? -errno
+                    : userns_map(uid ? 0 : 1, uid, gid ? 0 : 1, gid, &op);
 
         word = (char)-r;
         (void)!write(ready[1], &word, 1);
@@ -347,8 +347,7 @@ static int try_idmap(void)
     if (ids < 0)
         return ids;
     m.userns_fd = (uint64_t)ids;
-    if (syscall(__NR_mount_setattr, copy, "", AT_EMPTY_PATH, &m,
-                sizeof(m)) < 0)
+    if (syscall(__NR_mount_setattr, copy, "", AT_EMPTY_PATH, &m, sizeof(m)) < 0)
         return -errno;
     return 0;
 }
@@ -383,7 +382,8 @@ static int try_device_ioctl(void)
 static const char *explain_notify(int sys)
 {
     return sys == EBUSY ? "a sandbox around this process decides its system "
-                          "calls already" : NULL;
+                          "calls already"
+                        : NULL;
 }
 
 /* Only who sees all of a /proc may have another (mount_too_revealing() in
@@ -391,7 +391,8 @@ static const char *explain_notify(int sys)
 static const char *explain_proc(int sys)
 {
     return sys == EPERM ? "parts of the /proc here are covered by other "
-                          "mounts, as in most containers" : NULL;
+                          "mounts, as in most containers"
+                        : NULL;
 }
 
 static void describe_landlock(char *out, size_t size)
@@ -411,8 +412,9 @@ static void describe_inotify(char *out, size_t size)
                    instances);
 }
 
-#define NS_REMEDY "run on the host itself, or give the container that mxc "  \
-                  "runs in the right to make namespaces"
+#define NS_REMEDY                                                              \
+    "run on the host itself, or give the container that mxc "                  \
+    "runs in the right to make namespaces"
 #define KERNEL(v) "boot Linux " v " or later"
 
 /* clang-format off */
