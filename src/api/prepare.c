@@ -180,9 +180,13 @@ static int sections_fit(const struct request *r, const struct backend *b,
 static int finish(struct arena *a, const char *caller_cwd,
                   bool want_receipt, struct prepared *p, struct err *e)
 {
+    /* After the look, which knows what a grant of "/" comes to; before the
+     * base, which is nobody's place to start in. */
+    if (paths_look(a, &p->policy, e) < 0)
+        return -1;
     p->cwd = policy_cwd(&p->policy, caller_cwd);
     if (policy_finish_env(&p->policy, a, p->cwd, e) < 0 ||
-        paths_look(a, &p->policy, e) < 0 ||
+        policy_check_size(&p->policy, e) < 0 ||
         paths_add_base(a, &p->policy, e) < 0 ||
         fs_decide(a, p->policy.rule, &p->policy.nrules, &p->places, e) < 0 ||
         p->backend->probe(&p->host, &p->policy, e) < 0 ||

@@ -74,3 +74,42 @@ int policy_finish_env(struct policy *p, struct arena *a, const char *cwd,
         return -1;
     return add_default(p, a, "PWD=", cwd, e);
 }
+
+/* execve(2), "Limits on size of arguments and environment": 128 KiB for one
+ * string, and for all with their pointers a quarter of the 8 MiB stack that
+ * the workload starts with. */
+enum { MAX_STRING = 128 * 1024, MAX_STRINGS = 2 * 1024 * 1024 - 4096 };
+
+static int check_list(const char *const *list, size_t n, const char *where,
+                      size_t *total, struct err *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(list[i]) + 1;
+
+        *total += len + sizeof(char *);
+        if (len <= MAX_STRING && *total <= MAX_STRINGS)
+            continue;
+        if (len > MAX_STRING)
+            err_set(e, ERR_POLICY_VALIDATION,
+                    "%s has a string of %zu bytes; a program can be given at "
+                    "most %d", where, len - 1, MAX_STRING - 1);
+        else
+            err_set(e, ERR_POLICY_VALIDATION,
+                    "command and environment take more than %d bytes",
+                    MAX_STRINGS);
+        err_hint(e, "put the text into a file and grant the file");
+        return err_where(e, "%s", where);
+    }
+    return 0;
+}
+
+int policy_check_size(const struct policy *p, struct err *e)
+{
+    const char *command = p->arg_origin ? p->arg_origin : "command";
+    const char *env = p->env_origin ? p->env_origin : "environment";
+    size_t total = 0;
+
+    if (check_list(p->arg, p->nargs, command, &total, e) < 0)
+        return -1;
+    return check_list(p->env, p->nenv, env, &total, e);
+}

@@ -109,6 +109,10 @@ int policy_add_env(struct policy *p, struct arena *a, const char *entry,
 int policy_finish_env(struct policy *p, struct arena *a, const char *cwd,
                       struct err *e);
 
+/* Refuses a command or an environment that execve(2) would not take
+ * (E2BIG), while it can still be said which part is too long. */
+int policy_check_size(const struct policy *p, struct err *e);
+
 /* Where the workload starts: what was asked for, else the caller's directory
  * when a policy path grants it, else "/" (or the private home). */
 const char *policy_cwd(const struct policy *p, const char *caller_cwd);
