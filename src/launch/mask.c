@@ -124,7 +124,7 @@ int view_mask(struct view *v, const struct step *s, struct err *e)
  * mounted over the kernel's, and its name removed. */
 int view_cover_file(struct view *v, const struct step *s, struct err *e)
 {
-    static const char temp[] = "/.file";
+    static const char temp[] = "/.cover";
     scoped(drop_fd) int target = view_open(v, s->path, O_PATH);
     scoped(drop_fd) int source = -1;
     scoped(drop_fd) int mnt = -1;

@@ -111,8 +111,11 @@ static int check_stream(int fd, struct err *e)
     if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
         return 0;
     own = open("/dev/null", (flags & O_ACCMODE) | O_CLOEXEC);
-    if (own < 0)
-        return err_sys(e, "open(2)", errno, "cannot open '/dev/null' inside");
+    if (own < 0) {
+        err_sys(e, "open(2)", errno, "cannot open '/dev/null' inside");
+        return err_hint(e, "policy denies it, and standard %s is it: give "
+                           "another stream", names[fd]);
+    }
     r = dup2(own, fd);
     (void)close(own);
     return r < 0 ? err_sys(e, "dup2(2)", errno, "cannot replace standard %s",

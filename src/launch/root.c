@@ -91,8 +91,6 @@ static int volunteer_for_oom(const struct view *v, struct err *e)
     scoped(drop_fd) int fd = openat(v->root, "proc/self/oom_score_adj",
                                     O_WRONLY | O_CLOEXEC);
 
-    if (fd < 0 && (errno == ENOENT || errno == EACCES))
-        return 0;                       /* policy denies /proc */
     if (fd < 0 || write(fd, "1000", 4) != 4)
         return err_sys(e, "write(2)", errno, "cannot set oom_score_adj");
     return 0;
@@ -110,6 +108,44 @@ static bool has_masks(const struct plan_view *plan)
     return false;
 }
 
+/* What policy denies of the sandbox's own /proc and /dev is covered when those
+ * are complete: a mask made earlier would be under their mounts, and under a
+ * covered /proc the settings could not be made. */
+static bool is_late(const struct step *s)
+{
+    return s->kind == STEP_MASK && !(s->flags & STEP_OPTIONAL) &&
+           (strcmp(s->path, "/proc") == 0 ||
+            strncmp(s->path, "/proc/", 6) == 0 ||
+            strncmp(s->path, "/dev/", 5) == 0);
+}
+
+static bool is_proc_file(const struct step *s)
+{
+    return s->kind == STEP_FILE && strncmp(s->path, "/proc/", 6) == 0;
+}
+
+/* After the settings: what may no longer be written, and what is covered. */
+static int finish_view(struct view *v, const struct plan_view *plan,
+                       struct err *e)
+{
+    for (size_t i = 1; i < plan->head.nsteps; i++) {
+        struct step s = plan_step(plan, i);
+
+        if (is_proc_file(&s) && view_apply(v, &s, e) < 0)
+            return -1;
+        if ((s.kind == STEP_PROC || s.kind == STEP_HOLLOW) &&
+            seal(v, &s, e) < 0)
+            return -1;
+    }
+    for (size_t i = 1; i < plan->head.nsteps; i++) {
+        struct step s = plan_step(plan, i);
+
+        if (is_late(&s) && view_apply(v, &s, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int launch_build_view(const struct plan_view *plan, struct err *e)
 {
     struct view v = { .root = -1, .void_dir = -1, .void_file = -1,
@@ -124,7 +160,7 @@ int launch_build_view(const struct plan_view *plan, struct err *e)
         return -1;
     for (size_t i = 1; i < plan->head.nsteps; i++) {
         s = plan_step(plan, i);
-        if (s.kind == STEP_FILE && strncmp(s.path, "/proc/", 6) == 0)
+        if (is_proc_file(&s) || is_late(&s))
             continue;
         if (view_apply(&v, &s, e) < 0)
             return -1;
@@ -133,17 +169,9 @@ int launch_build_view(const struct plan_view *plan, struct err *e)
     if (r < 0)
         return err_sys(e, "move_mount(2)", -r,
                        "cannot attach the private root");
-    if (remove_voids(&v, e) < 0 || volunteer_for_oom(&v, e) < 0)
+    if (volunteer_for_oom(&v, e) < 0 || finish_view(&v, plan, e) < 0 ||
+        remove_voids(&v, e) < 0)
         return -1;
-    for (size_t i = 1; i < plan->head.nsteps; i++) {
-        s = plan_step(plan, i);
-        if (s.kind == STEP_FILE && strncmp(s.path, "/proc/", 6) == 0 &&
-            view_apply(&v, &s, e) < 0)
-            return -1;
-        if ((s.kind == STEP_PROC || s.kind == STEP_HOLLOW) &&
-            seal(&v, &s, e) < 0)
-            return -1;
-    }
     r = mount_pivot(v.root);
     (void)close(v.root);
     if (r < 0)

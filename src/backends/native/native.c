@@ -21,6 +21,11 @@
 #define MAX_FILES 65536ull
 #define MAX_LOCKED (8ull << 20)
 #define MAX_MQUEUE 819200ull
+
+/* Of what the kernel counts per user of the host (128 instances by default):
+ * used up inside, they would be missing outside (inotify(7)). */
+#define MAX_INOTIFY "64"
+#define MAX_WATCHES "65536"
 #define USUAL_STACK (8ull << 20)
 
 #define MAKE_RIGHTS                                                       \
@@ -242,11 +247,15 @@ static int add_proc(struct builder *b, struct err *e)
 {
     bool is_root = b->h->uid == 0;
 
-    if (is_taken(b, "/proc", false))
-        return 0;
+    /* Also where policy denies /proc, which is covered last: the ceilings are
+     * set through it. */
     if (add(b, STEP_PROC, 0, 0, 0, "/proc", NULL, e) < 0 ||
         add(b, STEP_SYSCTL, 0, 0, 0, "/proc/sys/user/max_user_namespaces",
-            "0", e) < 0)
+            "0", e) < 0 ||
+        add(b, STEP_SYSCTL, 0, 0, 0, "/proc/sys/user/max_inotify_instances",
+            MAX_INOTIFY, e) < 0 ||
+        add(b, STEP_SYSCTL, 0, 0, 0, "/proc/sys/user/max_inotify_watches",
+            MAX_WATCHES, e) < 0)
         return -1;
     if (b->h->has_pid_limit &&
         add(b, STEP_SYSCTL, 0, 0, 0, "/proc/sys/kernel/pid_max",
