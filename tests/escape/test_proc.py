@@ -350,6 +350,25 @@ def d7_nothing_in_proc_can_be_written():
     eq(r.ok().out.splitlines()[0], '[]')
 
 
+@cases({'/proc': ('/proc', 'os.listdir("/proc")'),
+        '/proc/sys': ('/proc/sys', 'os.listdir("/proc/sys")'),
+        '/proc/version': ('/proc/version', 'open("/proc/version").read()'),
+        '/dev/pts': ('/dev/pts', 'os.listdir("/dev/pts")'),
+        '/dev/urandom': ('/dev/urandom', 'open("/dev/urandom", "rb").read(1)'),
+        '/dev/shm': ('/dev/shm', 'open("/dev/shm/x", "w")')})
+def d7_what_is_denied_of_the_sandboxs_own(path, code):
+    """Its /proc and /dev are made by mxc, above what else is at that path."""
+    check(inside(code).done, 'control: there without the denial')
+    eq(inside(code, deny=path).refused, 'EACCES')
+
+
+@test
+def d7_a_denial_that_would_do_nothing_is_refused():
+    """Entries of processes are other ones inside."""
+    r = inside(['true'], deny='/proc/self/environ')
+    r.failed(125, 'cannot set up mask', "/environ'")
+
+
 def crash(how):
     """WCOREDUMP and the limits of a child that dies of SIGSEGV."""
     return f'''

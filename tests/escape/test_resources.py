@@ -68,6 +68,13 @@ def h1_processes_are_bounded():
 
 
 @test
+def h1_no_policy_lifts_the_bound():
+    """It is set through /proc, which policy may deny."""
+    r = inside(BOMB.replace('LIMIT', str(PROCESSES + 200)), deny='/proc')
+    eq(r.refused, 'EAGAIN', str(r))
+
+
+@test
 def h1_threads_are_bounded():
     bounded(THREADS)
 
