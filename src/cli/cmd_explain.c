@@ -112,10 +112,9 @@ static void explain_files(struct buf *b, const struct policy *p, bool all)
             row(b, names[p->rule[i].access], p->rule[i].path, "base");
     if (!all)
         row(b, "read-only", "the programs and libraries of /usr", "base");
-    row(b, "private",
-        p->private_home ? "/, /tmp, /dev, /proc, " POLICY_HOME
-                        : "/, /tmp, /dev, /proc",
-        "base");
+    row(b, "private", "/, /tmp, /dev, /proc", "base");
+    if (p->private_home)
+        row(b, "private", policy_home(p), "base");
     buf_puts(b, "  Nothing else is there. What is private begins empty and "
                 "is gone afterwards.\n");
 }

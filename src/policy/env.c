@@ -66,7 +66,7 @@ int policy_finish_env(struct policy *p, struct arena *a, const char *cwd,
                       struct err *e)
 {
     if (p->private_home &&
-        (add_default(p, a, "HOME=", POLICY_HOME, e) < 0 ||
+        (add_default(p, a, "HOME=", policy_home(p), e) < 0 ||
          add_default(p, a, "USER=", POLICY_USER, e) < 0 ||
          add_default(p, a, "LOGNAME=", POLICY_USER, e) < 0 ||
          add_default(p, a, "LANG=", "C.UTF-8", e) < 0 ||

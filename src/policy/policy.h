@@ -109,6 +109,9 @@ int policy_add_env(struct policy *p, struct arena *a, const char *entry,
 int policy_finish_env(struct policy *p, struct arena *a, const char *cwd,
                       struct err *e);
 
+/* The private home: POLICY_HOME, or a place that no grant covers. */
+const char *policy_home(const struct policy *p);
+
 /* Refuses a command or an environment that execve(2) would not take
  * (E2BIG), while it can still be said which part is too long. */
 int policy_check_size(const struct policy *p, struct err *e);

@@ -224,11 +224,28 @@ void policy_default(struct policy *out)
     policy_need(out, FEAT_UI_DENY, "ui", "no user interface");
 }
 
+const char *policy_home(const struct policy *p)
+{
+    static const char *const places[] = { POLICY_HOME, "/tmp/home",
+                                          "/run/home" };
+
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        bool is_covered = false;
+
+        for (size_t r = 0; r < p->nrules && !is_covered; r++)
+            is_covered = path_is_within(places[i], p->rule[r].path) ||
+                         path_is_within(p->rule[r].path, places[i]);
+        if (!is_covered)
+            return places[i];
+    }
+    return "/";
+}
+
 const char *policy_cwd(const struct policy *p, const char *caller_cwd)
 {
     if (p->cwd)
         return p->cwd;
     if (caller_cwd && fs_access(p->rule, p->nrules, caller_cwd) != ACCESS_DENY)
         return caller_cwd;
-    return p->private_home ? POLICY_HOME : "/";
+    return p->private_home ? policy_home(p) : "/";
 }

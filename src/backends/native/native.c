@@ -99,8 +99,8 @@ static int add_root(struct builder *b, struct err *e)
     for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
         if (add_dir(b, dirs[i].path, dirs[i].mode, e) < 0)
             return -1;
-    if (b->p->private_home && !is_taken(b, "/home", false) &&
-        add_dir(b, POLICY_HOME, 0700, e) < 0)
+    if (b->p->private_home && policy_home(b->p)[1] &&
+        add_dir(b, policy_home(b->p), 0700, e) < 0)
         return -1;
     if (!is_taken(b, "/var/run", true) && !is_taken(b, "/var", false) &&
         add(b, STEP_SYMLINK, 0, 0, 0, "/var/run", "/run", e) < 0)
@@ -111,7 +111,7 @@ static int add_root(struct builder *b, struct err *e)
 /* Who the workload seems to be: one user, no host names. */
 static int add_identity(struct builder *b, struct err *e)
 {
-    const char *home = b->p->private_home ? POLICY_HOME : "/";
+    const char *home = b->p->private_home ? policy_home(b->p) : "/";
     const char *name = b->h->hostname ? b->h->hostname : "sandbox";
     const char *user = b->h->uid == 0 ? "root" : POLICY_USER;
 
