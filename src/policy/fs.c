@@ -1,22 +1,51 @@
-/* fs.c - tightening the rules and placing what they grant.
+/* fs.c - tightening the rules.
  *
- * Order of thought: (1) equal paths, (2) equal objects, (3) grants that reach
- * a denied object through a symlink, (4) grants placed shallow to deep,
- * (5) everything stricter placed wherever the grants make it visible
- * (fs_deny.c). */
+ * Order of thought: (1) equal paths, (2) further names of restricted objects
+ * become rules, (3) equal objects, (4) grants that reach a denied object
+ * through a symlink, (5) grants placed shallow to deep (fs_grant.c), (6) all
+ * that is stricter placed wherever the grants make it visible (fs_deny.c),
+ * (7) pins and watches (fs_guard.c). */
 #include <stdlib.h>
 #include <string.h>
 
 #include "policy/fs_place.h"
 
-const char *fs_moved(struct arena *a, const char *path, const char *from,
-                     const char *to)
+/* What is left of a path below one of its ancestors: "" or "/x/y". */
+static const char *rest_of(const char *path, const char *from)
 {
     const char *rest = path + (from[1] ? strlen(from) : 0);
 
-    if (rest[0] == '\0' || (rest[0] == '/' && rest[1] == '\0'))
-        return to;
-    return arena_printf(a, "%s%s", to[1] ? to : "", rest);
+    return rest[0] == '/' && rest[1] == '\0' ? rest + 1 : rest;
+}
+
+const char *fs_moved(struct arena *a, const char *path, const char *from,
+                     const char *to)
+{
+    const char *rest = rest_of(path, from);
+
+    return *rest ? arena_printf(a, "%s%s", to[1] ? to : "", rest) : to;
+}
+
+bool fs_is_moved(const char *path, const char *from, const char *to,
+                 const char *want)
+{
+    return path_is_within(want, to) &&
+           strcmp(rest_of(path, from), rest_of(want, to)) == 0;
+}
+
+int fs_path_order(const char *x, const char *y)
+{
+    size_t i = 0;
+
+    while (x[i] && x[i] == y[i])
+        i++;
+    if (x[i] == y[i])
+        return 0;
+    if (!x[i] || !y[i])
+        return x[i] ? 1 : -1;
+    if (x[i] == '/' || y[i] == '/')
+        return x[i] == '/' ? -1 : 1;
+    return (unsigned char)x[i] < (unsigned char)y[i] ? -1 : 1;
 }
 
 static int by_path(const void *x, const void *y)
@@ -33,6 +62,8 @@ static int by_path(const void *x, const void *y)
     /* The policy's own word on a path replaces the base's. */
     if (a->base != b->base)
         return a->base ? 1 : -1;
+    if (a->derived != b->derived)
+        return a->derived ? 1 : -1;
     return (int)a->access - (int)b->access;
 }
 
@@ -99,23 +130,74 @@ static int tighten_objects(struct arena *a, struct fs_rule *rule, size_t n,
     return 0;
 }
 
+/* No symlink between the denied path and the grant inside: it was meant. */
+static bool is_meant(const struct fs_rule *deny, const struct fs_rule *grant)
+{
+    return path_is_within(grant->path, deny->path) &&
+           fs_is_moved(grant->path, deny->path, deny->at.real,
+                       grant->at.real);
+}
+
+static bool is_link(const struct fs_rule *r)
+{
+    return r->access != ACCESS_DENY && strcmp(r->path, r->at.real) != 0;
+}
+
+static int by_real(const void *x, const void *y)
+{
+    const struct fs_rule *a = *(struct fs_rule *const *)x;
+    const struct fs_rule *b = *(struct fs_rule *const *)y;
+    int c = fs_path_order(a->at.real, b->at.real);
+
+    return c ? c : (int)is_link(a) - (int)is_link(b);
+}
+
+/* Do all rules on the nearest object leave the grant what it says? */
+static bool is_open(struct fs_rule *const *around, size_t depth,
+                    const struct fs_rule *grant)
+{
+    for (size_t i = depth; i-- > 0;) {
+        if (strcmp(around[i]->at.real, around[depth - 1]->at.real) != 0)
+            break;
+        if (around[i]->access == ACCESS_DENY && !is_meant(around[i], grant))
+            return false;
+    }
+    return true;
+}
+
 /* A grant whose name leads through a symlink to something below a denied
  * path: the caller named the link, not the secret, and the link may have been
  * planted by an earlier run.  Named directly, it would be a deliberate grant
- * inside a denied directory. */
-static void tighten_links(struct fs_rule *rule, size_t n)
+ * inside a denied directory.
+ *
+ * In the order of canonical paths the rules around a place are a stack. */
+static int tighten_links(struct arena *a, struct fs_rule *rule, size_t n,
+                         struct err *e)
 {
-    for (size_t i = 0; i < n; i++) {
-        struct fs_rule *g = &rule[i];
+    struct fs_rule **order = arena_array(a, n + 1, sizeof(struct fs_rule *));
+    struct fs_rule **around = arena_array(a, n + 1, sizeof(struct fs_rule *));
+    size_t count = 0, depth = 0;
 
-        if (g->access == ACCESS_DENY || !g->at.exists ||
-            strcmp(g->path, g->at.real) == 0)
-            continue;
-        for (size_t j = 0; j < n; j++)
-            if (rule[j].access == ACCESS_DENY && rule[j].at.exists &&
-                path_is_within(g->at.real, rule[j].at.real))
-                g->access = ACCESS_DENY;
+    if (!order || !around)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory for paths");
+    for (size_t i = 0; i < n; i++)
+        if (rule[i].at.exists)
+            order[count++] = &rule[i];
+    qsort(order, count, sizeof(struct fs_rule *), by_real);
+    for (size_t i = 0; i < count; i++) {
+        struct fs_rule *r = order[i];
+
+        while (depth && !path_is_within(r->at.real,
+                                        around[depth - 1]->at.real))
+            depth--;
+        if (r->derived && r->access != ACCESS_DENY)
+            continue;                   /* of a link, perhaps */
+        if (!is_link(r))
+            around[depth++] = r;
+        else if (!is_open(around, depth, r))
+            r->access = ACCESS_DENY;
     }
+    return 0;
 }
 
 static int check_rule(const struct fs_rule *r, struct err *e)
@@ -136,98 +218,6 @@ static int check_rule(const struct fs_rule *r, struct err *e)
         return err_where(e, "%s", r->origin);
     }
     return 0;
-}
-
-/* Where in the view a rule's object stands.  Its own name, unless a symlink
- * on the way leads elsewhere: then where that leads. */
-static const char *target_of(const struct places *ps, const struct fs_rule *r,
-                             struct arena *a)
-{
-    const struct place *c = fs_cover(ps, r->path);
-    const char *plain;
-
-    if (!r->at.exists || strcmp(r->path, r->at.real) == 0)
-        return r->path;
-    if (!c) {
-        /* "/lib/x" on a merged-usr host: /lib is a link in the view too. */
-        c = fs_cover(ps, r->at.real);
-        return c && c->base ? r->at.real : r->path;
-    }
-    if (!c->source || strcmp(r->path, c->target) == 0)
-        return r->path;
-    plain = fs_moved(a, r->path, c->target, c->source);
-    return plain && strcmp(plain, r->at.real) == 0 ? r->path : r->at.real;
-}
-
-static bool is_shown(const struct place *c, const struct fs_rule *r,
-                     const char *target, struct arena *a)
-{
-    const char *spot;
-
-    if (!c || c->kind != PLACE_GRANT || c->access != r->access ||
-        !path_is_within(r->at.real, c->source))
-        return false;
-    spot = fs_moved(a, r->at.real, c->source, c->target);
-    return spot && strcmp(spot, target) == 0;
-}
-
-static int place_rule(struct places *ps, struct arena *a, enum place_kind kind,
-                      const struct fs_rule *r, struct err *e)
-{
-    const char *target = target_of(ps, r, a);
-    const struct place *c = fs_cover(ps, target);
-    struct place cover = { 0 };
-
-    /* Already visible there, with the same access: nothing to mount. */
-    if (kind == PLACE_GRANT && is_shown(c, r, target, a))
-        return 0;
-    if (c)
-        cover = *c;
-    if (fs_place_add(ps, a, (struct place){
-            .kind = kind, .access = r->access, .target = target,
-            .source = kind == PLACE_GRANT ? r->at.real : NULL,
-            .is_dir = r->at.is_dir || kind == PLACE_HOLLOW,
-            .own_space = !c || cover.kind == PLACE_HOLLOW, .base = r->base,
-            .dev = r->at.dev, .ino = r->at.ino, .origin = r->origin }, e) < 0)
-        return -1;
-    if (!c || cover.kind != PLACE_GRANT || cover.access <= r->access ||
-        strcmp(target, cover.target) == 0)
-        return 0;
-    return fs_guard(ps, a, cover, target, r->at.real, r, e);
-}
-
-/* Does a denied directory hold a grant, to which it must let the path? */
-static bool has_grant_inside(const struct fs_rule *rule, size_t n, size_t i)
-{
-    for (size_t j = i + 1; j < n; j++)
-        if (rule[j].access != ACCESS_DENY &&
-            path_is_within(rule[j].path, rule[i].path))
-            return true;
-    return false;
-}
-
-static int place_one(struct places *ps, struct arena *a,
-                     const struct fs_rule *rule, size_t n, size_t i,
-                     struct err *e)
-{
-    if (rule[i].access != ACCESS_DENY)
-        return place_rule(ps, a, PLACE_GRANT, &rule[i], e);
-    if (rule[i].at.exists && rule[i].at.is_dir && has_grant_inside(rule, n, i))
-        return place_rule(ps, a, PLACE_HOLLOW, &rule[i], e);
-    return 0;
-}
-
-static int by_target_depth(const void *x, const void *y)
-{
-    const struct place *a = x, *b = y;
-    size_t da = a->target ? path_depth(a->target) : SIZE_MAX;
-    size_t db = b->target ? path_depth(b->target) : SIZE_MAX;
-
-    if (da != db)
-        return da < db ? -1 : 1;
-    if (a->kind != b->kind)
-        return (int)a->kind - (int)b->kind;
-    return a->target && b->target ? strcmp(a->target, b->target) : 0;
 }
 
 enum access fs_access(const struct fs_rule *rule, size_t nrules,
@@ -251,29 +241,95 @@ enum access fs_access(const struct fs_rule *rule, size_t nrules,
     return got;
 }
 
+/* The path that rule r has under another canonical name. */
+static const char *renamed(struct arena *a, const struct fs_rule *r,
+                           const char *real)
+{
+    if (!r->at.rest)
+        return real;
+    return arena_printf(a, "%s/%s", real[1] ? real : "", r->at.rest);
+}
+
+static int add_name(struct arena *a, struct fs_rule *all, size_t *n,
+                    const struct fs_rule *r, const char *real, struct err *e)
+{
+    struct fs_rule *new = &all[*n];
+
+    *new = *r;
+    new->path = renamed(a, r, real);
+    new->at.real = real;
+    new->derived = true;
+    if (!new->path)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory for paths");
+    *n += strcmp(new->path, r->path) != 0;
+    return 0;
+}
+
+/* Further names by mounts, or the one that a symlink leads to. */
+enum names { BY_MOUNT, BY_LINK };
+
+/* Each further name of a restricted object, as a rule of its own: a grant may
+ * show it there, and deeper rules may speak of what is below it. */
+static int add_names(struct arena *a, enum names which, struct fs_rule **rule,
+                     size_t *n, struct err *e)
+{
+    const struct fs_rule *old = *rule;
+    struct fs_rule *all;
+    size_t total = *n, w = *n;
+
+    for (size_t i = 0; i < *n; i++)
+        total += which == BY_LINK ? 1 : old[i].at.naliases;
+    all = arena_array(a, total + 1, sizeof(*all));
+    if (!all)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory for paths");
+    if (*n)
+        memcpy(all, old, *n * sizeof(*all));
+    for (size_t i = 0; i < *n; i++) {
+        size_t count = which == BY_LINK ? 1 : old[i].at.naliases;
+
+        if (old[i].access == ACCESS_WRITE || old[i].base)
+            continue;
+        for (size_t k = 0; k < count; k++)
+            if (add_name(a, all, &w, &old[i], which == BY_LINK
+                         ? old[i].at.real : old[i].at.alias[k], e) < 0)
+                return -1;
+    }
+    qsort(all, w, sizeof(*all), by_path);
+    *n = drop_equal_paths(all, w);
+    *rule = all;
+    return 0;
+}
+
 int fs_decide(struct arena *a, struct fs_rule *rule, size_t *nrules,
               struct places *out, struct err *e)
 {
-    size_t n = *nrules;
+    struct fs_rule *all = rule;
     struct places ps = { 0 };
+    size_t n, kept = 0;
 
-    qsort(rule, n, sizeof(*rule), by_path);
-    n = drop_equal_paths(rule, n);
+    qsort(rule, *nrules, sizeof(*rule), by_path);
+    n = drop_equal_paths(rule, *nrules);
     for (size_t i = 0; i < n; i++)
         if (check_rule(&rule[i], e) < 0)
             return -1;
-    if (tighten_objects(a, rule, n, e) < 0)
-        return -1;
-    tighten_links(rule, n);
-    for (size_t i = 0; i < n; i++)
-        if (place_one(&ps, a, rule, n, i, e) < 0)
-            return -1;
-    if (fs_place_stricter(&ps, a, rule, n, e) < 0)
+    if (add_names(a, BY_MOUNT, &all, &n, e) < 0 ||
+        tighten_objects(a, all, n, e) < 0 ||
+        tighten_links(a, all, n, e) < 0 ||
+        add_names(a, BY_LINK, &all, &n, e) < 0 ||
+        fs_place_grants(&ps, a, all, n, e) < 0 ||
+        fs_place_stricter(&ps, a, all, n, e) < 0 ||
+        fs_guard(&ps, a, &ps, e) < 0 ||
+        fs_place_names(&ps, a, all, n, e) < 0)
         return -1;
     /* Mounting goes shallow to deep; the index is of no use from here on. */
-    qsort(ps.item, ps.n, sizeof(*ps.item), by_target_depth);
+    if (ps.n)
+        qsort(ps.item, ps.n, sizeof(*ps.item), fs_by_target);
     ps.bucket = NULL;
-    *nrules = n;
+    /* The caller keeps its own rules, as tightened. */
+    for (size_t i = 0; i < n; i++)
+        if (!all[i].derived)
+            rule[kept++] = all[i];
+    *nrules = kept;
     *out = ps;
     return 0;
 }

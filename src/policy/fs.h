@@ -39,6 +39,8 @@ struct fs_rule {
     enum access access;
     const char *origin;         /* "filesystem.deniedPaths[0]", "--rw" */
     bool base;                  /* of the sandbox's own base, not policy's */
+    bool derived;               /* another name of what a rule restricts: holds
+                                 * where a grant shows it, shows nothing */
     struct fs_object at;
 };
 
@@ -55,7 +57,8 @@ struct place {
     enum place_kind kind;
     enum access access;
     const char *target;         /* in the sandbox's view */
-    const char *source;         /* canonical host path; NULL for own space */
+    const char *source;         /* canonical host path; NULL for a pin and for
+                                 * a mask of which nothing is shown */
     const char *rest;           /* PLACE_ABSENT, PLACE_WATCH */
     bool is_dir;
     bool own_space;             /* mount point must be made */
@@ -63,14 +66,16 @@ struct place {
     uint64_t dev;
     uint64_t ino;
     const char *origin;
-    uint32_t next;              /* index chain, see fs_index.c */
+    uint32_t next;              /* index chains, see fs_index.c */
+    uint32_t next_source;
 };
 
 struct places {
     struct place *item;
     size_t n;
     size_t cap;
-    uint32_t *bucket;           /* by target; 1-based, 0 ends a chain */
+    uint32_t *bucket;           /* by target, then grants by source; 1-based,
+                                 * 0 ends a chain */
 };
 
 /* A clean form of an absolute path: no "//", "/./", trailing "/".  ".." is

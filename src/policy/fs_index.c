@@ -21,7 +21,7 @@ static int grow(struct places *ps, struct arena *a)
     struct place *grown = arena_array(a, cap, sizeof(*grown));
 
     if (!ps->bucket)
-        ps->bucket = arena_array(a, BUCKETS, sizeof(*ps->bucket));
+        ps->bucket = arena_array(a, 2 * (size_t)BUCKETS, sizeof(*ps->bucket));
     if (!grown || !ps->bucket)
         return -1;
     if (ps->n)
@@ -31,20 +31,39 @@ static int grow(struct places *ps, struct arena *a)
     return 0;
 }
 
+static uint32_t *bucket_of(const struct places *ps, const char *path,
+                           bool by_source)
+{
+    return &ps->bucket[fnv(FNV_START, path, strlen(path)) % BUCKETS +
+                       (by_source ? BUCKETS : 0)];
+}
+
 int fs_place_add(struct places *ps, struct arena *a, struct place p,
                  struct err *e)
 {
+    uint32_t number = (uint32_t)ps->n + 1;
+
     if ((ps->n == ps->cap || !ps->bucket) && grow(ps, a) < 0)
         return err_set(e, ERR_BACKEND_ERROR, "out of memory for paths");
     if (p.target) {
-        uint32_t *b = &ps->bucket[fnv(FNV_START, p.target, strlen(p.target)) %
-                                  BUCKETS];
+        uint32_t *b = bucket_of(ps, p.target, false);
 
         p.next = *b;
-        *b = (uint32_t)ps->n + 1;
+        *b = number;
+    }
+    if (p.kind == PLACE_GRANT) {
+        uint32_t *b = bucket_of(ps, p.source, true);
+
+        p.next_source = *b;
+        *b = number;
     }
     ps->item[ps->n++] = p;
     return 0;
+}
+
+static bool is_text(const char *s, const char *path, size_t len)
+{
+    return strncmp(s, path, len) == 0 && s[len] == '\0';
 }
 
 static const struct place *find(const struct places *ps, uint32_t hash,
@@ -54,26 +73,25 @@ static const struct place *find(const struct places *ps, uint32_t hash,
          i = ps->item[i - 1].next) {
         const struct place *p = &ps->item[i - 1];
 
-        if (kinds & 1u << p->kind && strncmp(p->target, path, len) == 0 &&
-            p->target[len] == '\0')
+        if (kinds & 1u << p->kind && is_text(p->target, path, len))
             return p;
     }
     return NULL;
 }
 
-const struct place *fs_place_at(const struct places *ps, enum place_kind kind,
+const struct place *fs_place_at(const struct places *ps, unsigned kinds,
                                 const char *target)
 {
     size_t len = strlen(target);
 
     if (!ps->bucket)
         return NULL;
-    return find(ps, fnv(FNV_START, target, len), target, len, 1u << kind);
+    return find(ps, fnv(FNV_START, target, len), target, len, kinds);
 }
 
-const struct place *fs_cover(const struct places *ps, const char *path)
+const struct place *fs_above(const struct places *ps, unsigned kinds,
+                             const char *path)
 {
-    const unsigned kinds = 1u << PLACE_GRANT | 1u << PLACE_HOLLOW;
     const struct place *best = NULL, *p;
     uint32_t h = FNV_START;
     size_t at = 0;
@@ -90,4 +108,24 @@ const struct place *fs_cover(const struct places *ps, const char *path)
             best = p;
     }
     return best;
+}
+
+const struct place *fs_next_over(const struct places *ps, const char *path,
+                                 struct fs_walk *w)
+{
+    if (!ps->bucket)
+        return NULL;
+    for (;;) {
+        while (w->next) {
+            const struct place *p = &ps->item[w->next - 1];
+
+            w->next = p->next_source;
+            if (is_text(p->source, path, w->len))
+                return p;
+        }
+        if (path[w->len] == '\0')
+            return NULL;
+        w->len += 1 + strcspn(path + w->len + 1, "/");
+        w->next = ps->bucket[BUCKETS + fnv(FNV_START, path, w->len) % BUCKETS];
+    }
 }
