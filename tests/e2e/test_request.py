@@ -95,7 +95,8 @@ CLAUSES = {
     'network.egress.default':
         {'network': {'egress': {'default': 'allow'}}},
     'network.egress.allow':
-        {'network': {'egress': {'allow': [{'to': [{'cidr': '192.0.2.0/24'}]}]}}},
+        {'network': {'egress': {'allow': [
+            {'to': [{'cidr': '192.0.2.0/24'}]}]}}},
     'network.ingress.default':
         {'network': {'ingress': {'default': 'allow'}}},
     'network.ingress.hostLoopback':

@@ -4,11 +4,9 @@
 Each is real, and each sees what it was granted and nothing else.
 """
 
-import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
 from tap import *  # noqa: E402,F403
@@ -171,7 +169,8 @@ if (!isMainThread) { parentPort.postMessage(6 * 7); return; }
   const data = Buffer.alloc(1 << 20, 'x');
   await fs.promises.writeFile('out/deep/data.gz', zlib.gzipSync(data));
   const back = zlib.gunzipSync(await fs.promises.readFile('out/deep/data.gz'));
-  const child = require('child_process').spawnSync('sh', ['-c', 'echo $((1+1))']);
+  const { spawnSync } = require('child_process');
+  const child = spawnSync('sh', ['-c', 'echo $((1+1))']);
   const answer = await new Promise((ok) =>
     new Worker(__filename).on('message', ok));
   let refused = '';

@@ -20,8 +20,10 @@ static uint64_t next(uint64_t *state)
 static uint64_t argument(uint64_t *state, void *room)
 {
     static const uint64_t fixed[] = {
-        0, 1, 2, 3, 4, 7, 8, 16, 64, 4096, 0xffffffff, ~0ull, 1ull << 32,
-        1ull << 63, (uint64_t)-100, 0x10000000, 0x7e020000, 0x5412,
+        0,          1,          2,          3,          4,
+        7,          8,          16,         64,         4096,
+        0xffffffff, ~0ull,      1ull << 32, 1ull << 63, (uint64_t)-100,
+        0x10000000, 0x7e020000, 0x5412,
     };
     uint64_t r = next(state);
 

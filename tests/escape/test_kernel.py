@@ -138,7 +138,8 @@ def e4_perf_event_open():
 def e5_keys():
     refuse('EPERM', [sc('keyctl', n, -3, 0, 0, 0) for n in range(0, 33)
                      if n not in (2, 3, 18)] +
-           [sc('add_key', BAD, BAD, 0, 0, 0), sc('request_key', BAD, BAD, 0, 0)])
+           [sc('add_key', BAD, BAD, 0, 0, 0),
+            sc('request_key', BAD, BAD, 0, 0)])
 
 
 @test
@@ -396,7 +397,6 @@ def e15_nothing_behind_a_user_namespace():
 
 
 TERMINAL = '''
-import pty, termios
 master, slave = os.openpty()
 '''
 

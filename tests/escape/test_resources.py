@@ -6,7 +6,6 @@ tap: seconds=900
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
