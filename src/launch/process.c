@@ -90,6 +90,62 @@ int launch_set_up_process(const struct plan_view *plan, struct err *e)
     return 0;
 }
 
+/* Device nodes of the host that the view has too, by minor number of the
+ * memory devices (Documentation/admin-guide/devices.txt). */
+static const char *own_device(const struct stat *st)
+{
+    if (!S_ISCHR(st->st_mode) || major(st->st_rdev) != 1)
+        return NULL;
+    switch (minor(st->st_rdev)) {
+    case 3:
+        return "/dev/null";
+    case 5:
+        return "/dev/zero";
+    case 7:
+        return "/dev/full";
+    case 8:
+        return "/dev/random";
+    case 9:
+        return "/dev/urandom";
+    default:
+        return NULL;
+    }
+}
+
+static int replace_device(int fd, int flags, const char *path,
+                          const char *stream, struct err *e)
+{
+    int own = open(path, (flags & O_ACCMODE) | O_CLOEXEC), r;
+
+    if (own < 0) {
+        err_sys(e, "open(2)", errno, "cannot open '%s' inside", path);
+        return err_hint(e, "policy denies it, and standard %s is it: give "
+                           "another stream", stream);
+    }
+    r = dup2(own, fd);
+    (void)close(own);
+    return r < 0 ? err_sys(e, "dup2(2)", errno, "cannot replace standard %s",
+                           stream)
+                 : 0;
+}
+
+/* A socket made outside belongs to the host's network: one of TCP can be
+ * disconnected and connected again to anybody (connect(2), AF_UNSPEC), one for
+ * datagrams sends to anybody.  What has one peer for good is a connected unix
+ * socket that is not for datagrams (unix(7)). */
+static bool leads_elsewhere(int fd)
+{
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof(peer), size = sizeof(int);
+    int type = 0;
+
+    if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
+        return true;
+    return peer.ss_family != AF_UNIX ||
+           (type != SOCK_STREAM && type != SOCK_SEQPACKET);
+}
+
 /* The descriptors lead past the view to the host's objects, of which the
  * caller, and so the workload, may be the owner.  From a directory it could
  * go on by fchdir(2) and change modes and times, which Landlock does not
@@ -98,7 +154,8 @@ int launch_set_up_process(const struct plan_view *plan, struct err *e)
 static int check_stream(int fd, struct err *e)
 {
     static const char *const names[] = { "input", "output", "error" };
-    int flags = fcntl(fd, F_GETFL), own, r;
+    int flags = fcntl(fd, F_GETFL);
+    const char *device;
     struct stat st;
 
     if (flags < 0 || fstat(fd, &st) < 0)
@@ -108,19 +165,14 @@ static int check_stream(int fd, struct err *e)
                 names[fd]);
         return err_hint(e, "grant it with --ro or --rw instead");
     }
-    if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
-        return 0;
-    own = open("/dev/null", (flags & O_ACCMODE) | O_CLOEXEC);
-    if (own < 0) {
-        err_sys(e, "open(2)", errno, "cannot open '/dev/null' inside");
-        return err_hint(e, "policy denies it, and standard %s is it: give "
-                           "another stream", names[fd]);
+    if (S_ISSOCK(st.st_mode) && leads_elsewhere(fd)) {
+        err_set(e, ERR_POLICY_VALIDATION, "standard %s is a socket that can "
+                "reach more than its peer", names[fd]);
+        return err_hint(e, "give a pipe, a file or a connected unix socket "
+                           "(cat and socat can stand between)");
     }
-    r = dup2(own, fd);
-    (void)close(own);
-    return r < 0 ? err_sys(e, "dup2(2)", errno, "cannot replace standard %s",
-                           names[fd])
-                 : 0;
+    device = own_device(&st);
+    return device ? replace_device(fd, flags, device, names[fd], e) : 0;
 }
 
 int launch_check_stdio(struct err *e)
@@ -150,26 +202,36 @@ static int add_rules(const struct plan_view *plan, int ruleset, struct err *e)
     return 0;
 }
 
-/* The workload holds its streams already; "> /dev/stdout" opens one again by
- * its descriptor, which for a file of the host is outside of every rule.  It
- * gets what the descriptor itself gives, and no writing before the end of a
+/* What a stream may be opened for once more.  No writing before the end of a
  * log that was opened to append. */
+static uint64_t stream_rights(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    uint64_t rights = 0;
+    struct stat st;
+
+    if (flags < 0 || fstat(fd, &st) < 0 ||
+        (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode) &&
+         !S_ISFIFO(st.st_mode)))
+        return 0;
+    if ((flags & O_ACCMODE) != O_WRONLY)
+        rights |= MXC_LL_READ_FILE;
+    if ((flags & O_ACCMODE) != O_RDONLY && !(flags & O_APPEND))
+        rights |= MXC_LL_WRITE_FILE | MXC_LL_TRUNCATE;
+    return rights && S_ISCHR(st.st_mode) ? rights | MXC_LL_IOCTL_DEV : rights;
+}
+
+/* The workload holds its streams already; "> /dev/stdout" opens one again by
+ * its descriptor, which for a file or a terminal of the host is outside of
+ * every rule.  It gets what the descriptor itself gives. */
 static int add_stream_rules(int ruleset, unsigned abi, struct err *e)
 {
     for (int fd = 0; fd < 3; fd++) {
-        int flags = fcntl(fd, F_GETFL);
-        uint64_t rights = 0;
-        struct stat st;
-        int r;
+        uint64_t rights = stream_rights(fd);
+        int r = rights ? landlock_allow(ruleset, abi, fd, rights) : 0;
 
-        if (flags < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-            continue;
-        if ((flags & O_ACCMODE) != O_WRONLY)
-            rights |= MXC_LL_READ_FILE;
-        if ((flags & O_ACCMODE) != O_RDONLY && !(flags & O_APPEND))
-            rights |= MXC_LL_WRITE_FILE | MXC_LL_TRUNCATE;
-        r = rights ? landlock_allow(ruleset, abi, fd, rights) : 0;
-        if (r < 0)
+        /* A pipe without a name needs no rule (landlock_add_rule(2)). */
+        if (r < 0 && r != -EBADFD)
             return err_sys(e, "landlock_add_rule(2)", -r,
                            "cannot allow stream %d", fd);
     }
