@@ -73,8 +73,13 @@ static ssize_t receive(const struct loop *l, struct launch_record *rec,
                         .msg_control = control.room,
                         .msg_controllen = sizeof(control.room) };
     ssize_t n = recvmsg(l->sandbox->status, &m, MSG_CMSG_CLOEXEC);
-    const struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+    const struct cmsghdr *c;
 
+    /* It ended with a word of ours unheard, which is told once, before the
+     * last word of its own that lies in the queue (unix(7), ECONNRESET). */
+    if (n < 0 && errno == ECONNRESET)
+        n = recvmsg(l->sandbox->status, &m, MSG_CMSG_CLOEXEC);
+    c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
     *fd = -1;
     if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
         c->cmsg_len == CMSG_LEN(sizeof(int)))
