@@ -59,12 +59,22 @@ bench: all dev         ## start-up times, next to sh and bubblewrap
 soak: all              ## many runs, and nothing left behind (long)
 	@MXC_SOAK=long $(RUN_TESTS) soak
 
+# The programs leave their memory to the end of the process, so only the unit
+# tests look for leaks.
+ASAN_SUITES ?= contract e2e
+ASAN_ENV = UBSAN_OPTIONS=print_stacktrace=1 \
+    MXC="$(abspath $(ASAN))/tree/bin/mxc" \
+    ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
 .PHONY: asan
-asan: $(ASAN)/build.ninja   ## unit tests under ASan and UBSan
+asan: $(ASAN)/build.ninja   ## tests and programs under ASan and UBSan
 	@$(NINJA) $(ASAN)
-	@ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 \
-	    UBSAN_OPTIONS=print_stacktrace=1 \
-	    tools/run-tests --build $(BUILD) --dev asan unit
+	@meson install -C $(ASAN) --no-rebuild --only-changed --quiet \
+	    --destdir "$(abspath $(ASAN))/tree"
+	@failed=0; \
+	$(ASAN_ENV) tools/run-tests --build $(BUILD) --dev asan unit || failed=1; \
+	$(ASAN_ENV):detect_leaks=0 tools/run-tests --build $(BUILD) --dev asan \
+	    $(ASAN_SUITES) || failed=1; \
+	exit $$failed
 
 $(ASAN)/build.ninja:
 	$(call quiet,asan,$(SETUP) $(ASAN) -Db_sanitize=address$(,)undefined \
