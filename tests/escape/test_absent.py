@@ -52,7 +52,7 @@ CREATING = {
     'link': 'os.link(F, H)',
     'link of a nameless file': (
         'd = os.open(W, os.O_TMPFILE | os.O_RDWR)\n'
-        'os.link(f"/proc/self/fd/{d}", H, follow_symlinks=True)'),
+        'call("linkat", A, f"/proc/self/fd/{d}".encode(), A, h, 0x400)'),
     'rename': 'os.rename(F, H)',
     'rename of a directory': 'os.rename(W + "/dir", H)',
     'renameat2, no replacing': 'call("renameat2", A, f, A, h, 1)',

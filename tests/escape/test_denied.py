@@ -65,7 +65,8 @@ CALLS = {
     'link': ('os.link(F, W + "/new")', 'EXDEV'),
     'link by descriptor': (
         'fd = os.open(F, os.O_PATH)\n'
-        'os.link(f"/proc/self/fd/{fd}", W + "/new")', 'EXDEV'),
+        'call("linkat", A, f"/proc/self/fd/{fd}".encode(), A, w + b"/new", '
+        '0x400)', 'EXDEV'),
     'chmod': ('os.chmod(F, 0o777)', 'EOVERFLOW'),
     'chown': ('os.chown(F, os.getuid(), -1)', 'EOVERFLOW'),
     'times': ('os.utime(F, (1, 1))', 'EOVERFLOW'),
@@ -234,8 +235,8 @@ def make_regions():
     'link from denied': ('os.link("no/file", "rw/new")', 'EACCES'),
     'link by descriptor': (
         'fd = os.open("ro/file", os.O_RDONLY)\n'
-        'os.link(f"/proc/self/fd/{fd}", "rw/new", follow_symlinks=True)',
-        'EXDEV'),
+        'call("linkat", -100, f"/proc/self/fd/{fd}".encode(), -100, '
+        'b"rw/new", 0x400)', 'EXDEV'),
     'link into read-only': ('os.link("rw/file", "ro/new")',
                             ('EXDEV', 'EROFS')),
     'rename from read-only': ('os.rename("ro/file", "rw/new")', 'EXDEV'),
