@@ -353,7 +353,8 @@ def signals_that_are_ignored_inside_do_not_end_it():
 @test
 def stopping_stops_both():
     """As a shell's Ctrl-Z does, and fg after it."""
-    p = spawn([MXC, *mxc_args(['sh', '-c', 'echo up; sleep 0.3; exit 4'])])
+    p = spawn([MXC, *mxc_args(['sh', '-c', 'echo up; read x; exit 4'])],
+              stdin=subprocess.PIPE)
     eq(p.stdout.readline(), b'up\n')
     p.send_signal(signal.SIGTSTP)
 
@@ -361,7 +362,8 @@ def stopping_stops_both():
         return read(f'/proc/{p.pid}/stat').rsplit(')', 1)[1].split()[0]
     eventually(lambda: state() == 'T', what='stopped')
     p.send_signal(signal.SIGCONT)
-    eq(p.wait(timeout=10), 4)
+    p.communicate(b'\n', timeout=10)
+    eq(p.returncode, 4)
 
 
 @test
