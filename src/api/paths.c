@@ -25,16 +25,24 @@ static int check_special(const struct fs_rule *r, struct err *e)
 {
     static const char *const own[] = { "/proc", "/dev" };
 
+    bool is_root = r->at.exists && strcmp(r->at.real, "/") == 0;
+
     if (r->access == ACCESS_DENY)
-        return strcmp(r->path, "/") == 0
-                   ? refuse(e, r, "cannot be denied: nothing could run",
-                            "deny the directories that matter")
-                   : 0;
+        return is_root ? refuse(e, r, "cannot be denied: nothing could run",
+                                "deny the directories that matter")
+                       : 0;
+    /* By its own name it was expanded; behind a link it would bring the
+     * host's /proc and /dev along. */
+    if (is_root)
+        return refuse(e, r, "leads to the root of the host",
+                      "write '/', or the directories that matter");
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         if (path_is_within(r->path, own[i]) ||
             (r->at.real && path_is_within(r->at.real, own[i])))
-            return refuse(e, r, "belongs to the sandbox itself and cannot "
-                          "be granted from the host", "leave it out; the "
+            return refuse(e, r,
+                          "belongs to the sandbox itself and cannot "
+                          "be granted from the host",
+                          "leave it out; the "
                           "sandbox has a /dev and a /proc of its own");
     if (r->access == ACCESS_WRITE && r->at.real &&
         path_is_within(r->at.real, "/sys"))
@@ -52,7 +60,8 @@ static int check_delegation(const struct fs_rule *r, struct err *e)
         return 0;
     err_set(e, ERR_POLICY_VALIDATION,
             "path '%s' cannot be granted: the invoking user does not have "
-            "%s access to it", r->path, write ? "read and write" : "read");
+            "%s access to it",
+            r->path, write ? "read and write" : "read");
     err_hint(e, "a sandbox never gets more than its caller has");
     return err_where(e, "%s", r->origin);
 }
@@ -66,10 +75,16 @@ static int look(struct arena *a, struct policy *p, size_t i, unsigned depth,
     if (hostpath_look(a, r->path, &h, e) < 0)
         return -1;
     r->at = (struct fs_object){
-        .exists = h.exists, .is_dir = h.is_dir, .is_file = h.is_file,
-        .dev = h.exists ? h.dev : 0, .ino = h.exists ? h.ino : 0,
-        .nlink = h.nlink, .is_readable = h.is_readable,
-        .is_writable = h.is_writable, .real = h.real, .rest = h.rest,
+        .exists = h.exists,
+        .is_dir = h.is_dir,
+        .is_file = h.is_file,
+        .dev = h.exists ? h.dev : 0,
+        .ino = h.exists ? h.ino : 0,
+        .nlink = h.nlink,
+        .is_readable = h.is_readable,
+        .is_writable = h.is_writable,
+        .real = h.real,
+        .rest = h.rest,
     };
     if (path_has_dotdot(r->path)) {
         /* What ".." means depends on the symlinks before it: only the kernel
@@ -95,8 +110,8 @@ static int look(struct arena *a, struct policy *p, size_t i, unsigned depth,
 static int expand_root(struct arena *a, struct policy *p, size_t i,
                        struct err *e)
 {
-    static const char *const own[] = { ".", "..", "proc", "dev", "sys", "tmp",
-                                       "run", "lost+found" };
+    static const char *const own[] = { ".",   "..",  "proc", "dev",
+                                       "sys", "tmp", "run",  "lost+found" };
     const struct fs_rule root = p->rule[i];
     const struct dirent *d;
     DIR *dir = opendir("/");
@@ -113,8 +128,7 @@ static int expand_root(struct arena *a, struct policy *p, size_t i,
         if (!skip) {
             const char *path = arena_printf(a, "/%s", d->d_name);
 
-            r = path ? policy_add_path(p, a, root.access, path, root.origin,
-                                       e)
+            r = path ? policy_add_path(p, a, root.access, path, root.origin, e)
                      : err_set(e, ERR_BACKEND_ERROR, "out of memory");
             /* What the caller may not see is not part of "everything". */
             if (r == 0 && faccessat(AT_FDCWD, path, R_OK, 0) < 0)
@@ -125,9 +139,111 @@ static int expand_root(struct arena *a, struct policy *p, size_t i,
     return r;
 }
 
+/* How much of the name is the rule's object, by any of its names; 0: none. */
+static size_t held_by(const struct fs_rule *r, const char *name)
+{
+    size_t best = 0;
+
+    if (!r->at.exists || r->base)
+        return 0;
+    if (path_is_within(name, r->at.real))
+        best = strlen(r->at.real);
+    for (size_t i = 0; i < r->at.naliases; i++)
+        if (path_is_within(name, r->at.alias[i]) &&
+            strlen(r->at.alias[i]) > best)
+            best = strlen(r->at.alias[i]);
+    return best;
+}
+
+/* The rule on the nearest object above a host name, or at it; of equals the
+ * strictest.  Grants through symlinks beyond `links` do not count: what they
+ * lead to is not theirs to decide. */
+static const struct fs_rule *nearest(const struct policy *p, size_t nrules,
+                                     const char *name, enum access links,
+                                     size_t *len)
+{
+    const struct fs_rule *best = NULL;
+
+    *len = 0;
+    for (size_t i = 0; i < nrules; i++) {
+        const struct fs_rule *r = &p->rule[i];
+        size_t n = held_by(r, name);
+
+        if (n == 0 || n < *len ||
+            (r->access > links && strcmp(r->path, r->at.real) != 0) ||
+            (best && n == *len && r->access >= best->access))
+            continue;
+        *len = n;
+        best = r;
+    }
+    return best;
+}
+
+/* A mount shows a part of a restricted tree elsewhere: restricted there too,
+ * unless a rule speaks of that very part. */
+static int add_part(struct arena *a, struct policy *p, size_t i, size_t asked,
+                    const struct hostpart *part, struct err *e)
+{
+    const struct fs_rule r = p->rule[i];
+    size_t nin, nout;
+    const struct fs_rule *in = nearest(p, asked, part->inside, r.access, &nin);
+    const struct fs_rule *out =
+        nearest(p, asked, part->outside, ACCESS_WRITE, &nout);
+
+    if (!in || in->access != r.access || !out || out->access <= r.access ||
+        nin == strlen(part->inside) || nout == strlen(part->outside))
+        return 0;
+    if (policy_add_path(p, a, r.access, part->outside, r.origin, e) < 0)
+        return -1;
+    p->rule[p->nrules - 1].derived = true;
+    return look(a, p, p->nrules - 1, 0, e);
+}
+
+static int add_parts(struct arena *a, struct policy *p, size_t i, size_t asked,
+                     const struct mountinfo *m, const char *name, struct err *e)
+{
+    struct hostpart *part;
+    size_t n;
+
+    if (mountinfo_parts(a, m, name, &part, &n, e) < 0)
+        return -1;
+    for (size_t k = 0; k < n; k++)
+        if (add_part(a, p, i, asked, &part[k], e) < 0)
+            return -1;
+    return 0;
+}
+
+static bool is_restricted(const struct fs_rule *r)
+{
+    return r->access != ACCESS_WRITE && !r->base;
+}
+
+static int look_for_names(struct arena *a, struct fs_rule *r,
+                          const struct mountinfo *m, struct err *e)
+{
+    return is_restricted(r) ? mountinfo_aliases(a, m, r->at.real, &r->at.alias,
+                                                &r->at.naliases, e)
+                            : 0;
+}
+
+static int look_for_parts(struct arena *a, struct policy *p, size_t i,
+                          size_t asked, const struct mountinfo *m,
+                          struct err *e)
+{
+    const struct fs_object at = p->rule[i].at;
+
+    if (!is_restricted(&p->rule[i]) || !at.exists || !at.is_dir)
+        return 0;
+    for (size_t k = 0; k < at.naliases; k++)
+        if (add_parts(a, p, i, asked, m, at.alias[k], e) < 0)
+            return -1;
+    return add_parts(a, p, i, asked, m, at.real, e);
+}
+
 static int look_for_aliases(struct arena *a, struct policy *p, struct err *e)
 {
     bool has[ACCESS_WRITE + 1] = { false };
+    size_t asked = p->nrules;
     struct mountinfo *m;
 
     for (size_t i = 0; i < p->nrules; i++)
@@ -137,14 +253,15 @@ static int look_for_aliases(struct arena *a, struct policy *p, struct err *e)
         return 0;
     if (mountinfo_read(a, &m, e) < 0)
         return -1;
-    for (size_t i = 0; i < p->nrules; i++) {
-        struct fs_object *at = &p->rule[i].at;
-
-        if (p->rule[i].access != ACCESS_WRITE && !p->rule[i].base &&
-            mountinfo_aliases(a, m, at->real, &at->alias, &at->naliases,
-                              e) < 0)
+    for (size_t i = 0; i < asked; i++)
+        if (look_for_names(a, &p->rule[i], m, e) < 0)
             return -1;
-    }
+    for (size_t i = 0; i < asked; i++)
+        if (look_for_parts(a, p, i, asked, m, e) < 0)
+            return -1;
+    for (size_t i = asked; i < p->nrules; i++)
+        if (look_for_names(a, &p->rule[i], m, e) < 0)
+            return -1;
     return 0;
 }
 
@@ -188,8 +305,7 @@ int paths_look(struct arena *a, struct policy *p, struct err *e)
             i--;
         }
     for (size_t i = 0, n = p->nrules; i < n; i++) {
-        if (look(a, p, i, 0, e) < 0 ||
-            check_special(&p->rule[i], e) < 0 ||
+        if (look(a, p, i, 0, e) < 0 || check_special(&p->rule[i], e) < 0 ||
             check_delegation(&p->rule[i], e) < 0)
             return -1;
     }
@@ -212,9 +328,12 @@ int paths_add_base(struct arena *a, struct policy *p, struct err *e)
         r = &p->rule[p->nrules - 1];
         r->base = true;
         r->at = (struct fs_object){
-            .exists = true, .is_dir = S_ISDIR(st.st_mode),
-            .is_file = S_ISREG(st.st_mode), .dev = (uint64_t)st.st_dev,
-            .ino = (uint64_t)st.st_ino, .nlink = (uint64_t)st.st_nlink,
+            .exists = true,
+            .is_dir = S_ISDIR(st.st_mode),
+            .is_file = S_ISREG(st.st_mode),
+            .dev = (uint64_t)st.st_dev,
+            .ino = (uint64_t)st.st_ino,
+            .nlink = (uint64_t)st.st_nlink,
             .real = r->path,
         };
     }

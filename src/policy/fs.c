@@ -104,7 +104,7 @@ static void tighten_group(struct fs_rule **group, size_t n)
 
     for (size_t i = 0; i < n && !strictest; i++)
         if (!group[i]->base)
-            strictest = group[i];       /* sorted by access */
+            strictest = group[i]; /* sorted by access */
     for (size_t i = 0; strictest && i < n; i++)
         group[i]->access = strictest->access;
 }
@@ -134,8 +134,7 @@ static int tighten_objects(struct arena *a, struct fs_rule *rule, size_t n,
 static bool is_meant(const struct fs_rule *deny, const struct fs_rule *grant)
 {
     return path_is_within(grant->path, deny->path) &&
-           fs_is_moved(grant->path, deny->path, deny->at.real,
-                       grant->at.real);
+           fs_is_moved(grant->path, deny->path, deny->at.real, grant->at.real);
 }
 
 static bool is_link(const struct fs_rule *r)
@@ -187,11 +186,10 @@ static int tighten_links(struct arena *a, struct fs_rule *rule, size_t n,
     for (size_t i = 0; i < count; i++) {
         struct fs_rule *r = order[i];
 
-        while (depth && !path_is_within(r->at.real,
-                                        around[depth - 1]->at.real))
+        while (depth && !path_is_within(r->at.real, around[depth - 1]->at.real))
             depth--;
         if (r->derived && r->access != ACCESS_DENY)
-            continue;                   /* of a link, perhaps */
+            continue; /* of a link, perhaps */
         if (!is_link(r))
             around[depth++] = r;
         else if (!is_open(around, depth, r))
@@ -211,8 +209,8 @@ static int check_rule(const struct fs_rule *r, struct err *e)
         r->at.nlink > 1) {
         err_set(e, ERR_POLICY_VALIDATION,
                 "denied file '%s' has %llu hard links: its other names "
-                "cannot be known", r->path,
-                (unsigned long long)r->at.nlink);
+                "cannot be known",
+                r->path, (unsigned long long)r->at.nlink);
         err_hint(e, "break the links (copy the file over itself), or deny "
                     "the directories that hold them");
         return err_where(e, "%s", r->origin);
@@ -290,8 +288,9 @@ static int add_names(struct arena *a, enum names which, struct fs_rule **rule,
         if (old[i].access == ACCESS_WRITE || old[i].base)
             continue;
         for (size_t k = 0; k < count; k++)
-            if (add_name(a, all, &w, &old[i], which == BY_LINK
-                         ? old[i].at.real : old[i].at.alias[k], e) < 0)
+            if (add_name(a, all, &w, &old[i],
+                         which == BY_LINK ? old[i].at.real : old[i].at.alias[k],
+                         e) < 0)
                 return -1;
     }
     qsort(all, w, sizeof(*all), by_path);
@@ -313,13 +312,11 @@ int fs_decide(struct arena *a, struct fs_rule *rule, size_t *nrules,
         if (check_rule(&rule[i], e) < 0)
             return -1;
     if (add_names(a, BY_MOUNT, &all, &n, e) < 0 ||
-        tighten_objects(a, all, n, e) < 0 ||
-        tighten_links(a, all, n, e) < 0 ||
+        tighten_objects(a, all, n, e) < 0 || tighten_links(a, all, n, e) < 0 ||
         add_names(a, BY_LINK, &all, &n, e) < 0 ||
         fs_place_grants(&ps, a, all, n, e) < 0 ||
         fs_place_stricter(&ps, a, all, n, e) < 0 ||
-        fs_guard(&ps, a, &ps, e) < 0 ||
-        fs_place_names(&ps, a, all, n, e) < 0)
+        fs_guard(&ps, a, &ps, e) < 0 || fs_place_names(&ps, a, all, n, e) < 0)
         return -1;
     /* Mounting goes shallow to deep; the index is of no use from here on. */
     if (ps.n)

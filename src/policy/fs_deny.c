@@ -11,9 +11,13 @@ static int cover_spot(struct places *ps, struct arena *a, size_t grant,
 {
     const struct place *g = &ps->item[grant];
     const char *spot = fs_moved(a, r->at.real, g->source, g->target);
-    struct place p = { .access = r->access, .target = spot,
-                       .source = r->at.real, .is_dir = r->at.is_dir, .dev = r->at.dev,
-                       .ino = r->at.ino, .origin = r->origin };
+    struct place p = { .access = r->access,
+                       .target = spot,
+                       .source = r->at.real,
+                       .is_dir = r->at.is_dir,
+                       .dev = r->at.dev,
+                       .ino = r->at.ino,
+                       .origin = r->origin };
 
     if (!spot)
         return err_set(e, ERR_BACKEND_ERROR, "out of memory for paths");
@@ -119,8 +123,9 @@ int fs_place_names(struct places *ps, struct arena *a,
         return err_set(e, ERR_BACKEND_ERROR, "out of memory for paths");
     for (size_t i = 0; i < n; i++)
         if (rule[i].access == ACCESS_DENY && !rule[i].derived)
-            name[count++] = (struct name){
-                rule[i].at.exists ? rule[i].at.real : rule[i].path, &rule[i] };
+            name[count++] = (struct name){ rule[i].at.exists ? rule[i].at.real
+                                                             : rule[i].path,
+                                           &rule[i] };
     qsort(name, count, sizeof(*name), by_name);
     for (size_t i = 0; i < count; i++) {
         const struct fs_rule *r = name[i].rule;
@@ -130,10 +135,14 @@ int fs_place_names(struct places *ps, struct arena *a,
             fs_above(ps, FS_COVERS, r->path) ||
             has_below(target, ntargets, path))
             continue;
-        if (fs_place_add(ps, a, (struct place){
-                .kind = PLACE_MASK, .target = path, .own_space = true,
-                .is_dir = !r->at.exists || r->at.is_dir,
-                .origin = r->origin }, e) < 0)
+        if (fs_place_add(
+                ps, a,
+                (struct place){ .kind = PLACE_MASK,
+                                .target = path,
+                                .own_space = true,
+                                .is_dir = !r->at.exists || r->at.is_dir,
+                                .origin = r->origin },
+                e) < 0)
             return -1;
     }
     return 0;

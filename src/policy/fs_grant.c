@@ -44,10 +44,18 @@ static int place_rule(struct places *ps, struct arena *a, enum place_kind kind,
     /* A further name of something is no reason to show it. */
     if (r->derived && (!c || c->kind != PLACE_GRANT || c->access <= r->access))
         return 0;
-    return fs_place_add(ps, a, (struct place){
-        .kind = kind, .access = r->access, .target = target,
-        .source = r->at.real, .is_dir = r->at.is_dir || kind == PLACE_HOLLOW, .base = r->base,
-        .dev = r->at.dev, .ino = r->at.ino, .origin = r->origin }, e);
+    return fs_place_add(
+        ps, a,
+        (struct place){ .kind = kind,
+                        .access = r->access,
+                        .target = target,
+                        .source = r->at.real,
+                        .is_dir = r->at.is_dir || kind == PLACE_HOLLOW,
+                        .base = r->base,
+                        .dev = r->at.dev,
+                        .ino = r->at.ino,
+                        .origin = r->origin },
+        e);
 }
 
 static int by_path_order(const void *x, const void *y)
@@ -74,8 +82,8 @@ static int find_hollows(struct arena *a, const struct fs_rule *rule, size_t n,
         if (order[i]->access != ACCESS_DENY)
             grant = order[i];
         else
-            is_hollow[order[i] - rule] = grant && order[i]->at.exists &&
-                order[i]->at.is_dir &&
+            is_hollow[order[i] - rule] =
+                grant && order[i]->at.exists && order[i]->at.is_dir &&
                 path_is_within(grant->path, order[i]->path);
     }
     return 0;

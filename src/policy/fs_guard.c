@@ -30,9 +30,12 @@ static int add_pins(struct places *ps, struct arena *a, const char *root,
         if (!dir)
             return err_set(e, ERR_BACKEND_ERROR, "out of memory for paths");
         if (!fs_place_at(ps, 1u << PLACE_PIN, dir) &&
-            fs_place_add(ps, a, (struct place){
-                .kind = PLACE_PIN, .target = dir, .is_dir = true,
-                .origin = origin }, e) < 0)
+            fs_place_add(ps, a,
+                         (struct place){ .kind = PLACE_PIN,
+                                         .target = dir,
+                                         .is_dir = true,
+                                         .origin = origin },
+                         e) < 0)
             return -1;
         at = next;
     }
@@ -47,9 +50,14 @@ static int guard_name(struct places *ps, struct arena *a, struct place grant,
     if (grant.access == ACCESS_WRITE &&
         add_pins(ps, a, grant.target, name, p->origin, e) < 0)
         return -1;
-    return fs_place_add(ps, a, (struct place){
-        .kind = PLACE_WATCH, .source = grant.source, .rest = rest + 1,
-        .dev = p->dev, .ino = p->ino, .origin = p->origin }, e);
+    return fs_place_add(ps, a,
+                        (struct place){ .kind = PLACE_WATCH,
+                                        .source = grant.source,
+                                        .rest = rest + 1,
+                                        .dev = p->dev,
+                                        .ino = p->ino,
+                                        .origin = p->origin },
+                        e);
 }
 
 /* Does the grant show at that name what the place is about?  If not, the name
@@ -121,8 +129,7 @@ int fs_by_target(const void *x, const void *y)
         return da < db ? -1 : 1;
     if (a->kind != b->kind)
         return (int)a->kind - (int)b->kind;
-    c = a->target ? strcmp(a->target, b->target)
-                  : strcmp(a->source, b->source);
+    c = a->target ? strcmp(a->target, b->target) : strcmp(a->source, b->source);
     if (c == 0 && a->rest)
         c = strcmp(a->rest, b->rest);
     return c;

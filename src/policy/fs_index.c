@@ -69,8 +69,7 @@ static bool is_text(const char *s, const char *path, size_t len)
 static const struct place *find(const struct places *ps, uint32_t hash,
                                 const char *path, size_t len, unsigned kinds)
 {
-    for (uint32_t i = ps->bucket[hash % BUCKETS]; i;
-         i = ps->item[i - 1].next) {
+    for (uint32_t i = ps->bucket[hash % BUCKETS]; i; i = ps->item[i - 1].next) {
         const struct place *p = &ps->item[i - 1];
 
         if (kinds & 1u << p->kind && is_text(p->target, path, len))

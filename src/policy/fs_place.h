@@ -34,7 +34,7 @@ const struct place *fs_place_at(const struct places *ps, unsigned kinds,
 /* Grants whose source holds the host path: starts with *at == 0, ends with
  * NULL; *at is 1 more than the index of what was returned. */
 struct fs_walk {
-    size_t len;                 /* of the prefix of the path that is looked up */
+    size_t len; /* of the prefix of the path that is looked up */
     uint32_t next;
 };
 const struct place *fs_next_over(const struct places *ps, const char *path,

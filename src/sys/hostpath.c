@@ -40,9 +40,8 @@ static bool may(int fd, const char *path, int mode)
 /* Without a symlink on the way, the path is its own canonical name. */
 static int open_plain(const char *path, bool *is_plain)
 {
-    const struct mxc_open_how how = {
-        .flags = O_PATH | O_CLOEXEC, .resolve = MXC_RESOLVE_NO_SYMLINKS
-    };
+    const struct mxc_open_how how = { .flags = O_PATH | O_CLOEXEC,
+                                      .resolve = MXC_RESOLVE_NO_SYMLINKS };
     int fd = (int)syscall(__NR_openat2, AT_FDCWD, path, &how, sizeof(how));
 
     *is_plain = fd >= 0 && !strstr(path, "/..");
@@ -58,11 +57,13 @@ static int look_at(struct arena *a, int fd, const char *path, bool is_plain,
 
     if (fstat(fd, &st) < 0)
         return err_sys(e, "fstat(2)", errno, "cannot inspect '%s'", path);
+    errno = ENOMEM; /* unless readlink(2) says why */
     out->real = is_plain ? arena_strdup(a, path) : name_of(a, fd);
     if (!out->real)
         return err_sys(e, "readlink(2)", errno,
                        "cannot find the canonical name of '%s' (is /proc "
-                       "mounted?)", path);
+                       "mounted?)",
+                       path);
     out->is_dir = S_ISDIR(st.st_mode);
     out->is_file = S_ISREG(st.st_mode);
     out->dev = (uint64_t)st.st_dev;
@@ -73,26 +74,34 @@ static int look_at(struct arena *a, int fd, const char *path, bool is_plain,
     return 0;
 }
 
-/* Where the dangling symlink at `path` points, as an absolute path.  `dir` is
- * canonical, so that a leading ".." is simply the directory above. */
-static const char *dangling_target(struct arena *a, const char *path,
-                                   const char *dir)
+/* `rest` is missing below the directory `dir`.  When its first component is
+ * there, it is a symlink that leads nowhere: the path is then also another
+ * one. */
+static int look_dangling(struct arena *a, const char *dir, const char *rest,
+                         struct hostpath *out, struct err *e)
 {
-    const char *text = link_text(a, AT_FDCWD, path);
-    size_t up = strlen(dir);
+    size_t n = strcspn(rest, "/");
+    const char *base = dir[1] ? dir : "";
+    const char *name = arena_printf(a, "%s/%.*s", base, (int)n, rest);
+    const char *text;
+    struct stat st;
 
-    if (!text || text[0] == '/')
-        return text;
-    while (strncmp(text, "../", 3) == 0) {
-        text += 3;
-        text += strspn(text, "/");
-        while (up > 0 && dir[--up] != '/')
-            continue;
-    }
-    return arena_printf(a, "%.*s/%s", up > 1 ? (int)up : 0, dir, text);
+    if (!name)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    if (fstatat(AT_FDCWD, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+        !S_ISLNK(st.st_mode))
+        return 0;
+    text = link_text(a, AT_FDCWD, name);
+    if (text && text[0] != '/')
+        text = arena_printf(a, "%s/%s", base, text);
+    out->dangling = text ? arena_printf(a, "%s%s", text, rest + n) : NULL;
+    return out->dangling ? 0
+                         : err_sys(e, "readlink(2)", ENAMETOOLONG,
+                                   "cannot follow '%s'", name);
 }
 
-/* The path is not there: look at the deepest ancestor that is. */
+/* The path is not there: look at the deepest directory above it that is.  A
+ * file on the way could become a directory, so it is taken to be missing. */
 static int look_above(struct arena *a, const char *path, int why,
                       struct hostpath *out, struct err *e)
 {
@@ -105,24 +114,26 @@ static int look_above(struct arena *a, const char *path, int why,
             n--;
         up[n] = '\0';
         fd = openat(AT_FDCWD, n ? up : "/", O_PATH | O_CLOEXEC);
-        if (fd < 0 && (errno == ENOENT || errno == EACCES ||
-                       errno == ENOTDIR))
+        if (fd < 0 && (errno == ENOENT || errno == EACCES || errno == ENOTDIR))
             continue;
         if (fd < 0)
             return err_sys(e, "open(2)", errno, "cannot open '%s'", up);
-        if (look_at(a, fd, up, false, out, e) < 0)
+        if (look_at(a, fd, n ? up : "/", false, out, e) < 0)
             return -1;
         if (why == EACCES) {
             /* Nobody of this uid gets past it, so it is the thing itself. */
             out->exists = true;
             return 0;
         }
+        if (!out->is_dir && n > 0)
+            continue;
         out->rest = arena_strdup(a, path + n + 1);
-        if (strchr(path + n + 1, '/') == NULL)
-            out->dangling = dangling_target(a, path, out->real);
-        return out->rest ? 0 : err_set(e, ERR_BACKEND_ERROR, "out of memory");
+        return out->rest ? look_dangling(a, out->real, out->rest, out, e)
+                         : err_set(e, ERR_BACKEND_ERROR, "out of memory");
     }
-    return err_set(e, ERR_BACKEND_ERROR, "cannot find '%s' or above", path);
+    return err_set(e, ERR_BACKEND_ERROR,
+                   up ? "cannot find '%s' or above" : "out of memory for '%s'",
+                   path);
 }
 
 int hostpath_look(struct arena *a, const char *path, struct hostpath *out,

@@ -15,16 +15,17 @@
 struct hostpath {
     bool exists;
     bool is_dir;
-    bool is_file;               /* regular */
+    bool is_file; /* regular */
     uint64_t dev;
     uint64_t ino;
     uint64_t nlink;
-    bool is_readable;           /* by the caller's real user ... */
-    bool is_writable;           /* ... asked only of what exists */
-    const char *real;           /* canonical; of the deepest reachable
-                                 * ancestor when the path does not exist */
-    const char *rest;           /* missing components below real, or NULL */
-    /* A dangling symlink was met: where it points, to be looked at too. */
+    bool is_readable; /* by the caller's real user ... */
+    bool is_writable; /* ... asked only of what exists */
+    const char *real; /* canonical; of the deepest reachable
+                       * ancestor when the path does not exist */
+    const char *rest; /* missing components below real, or NULL */
+    /* A dangling symlink was met: what the path is when the link is followed,
+     * to be looked at too. */
     const char *dangling;
 };
 
@@ -51,6 +52,16 @@ struct link_search {
     const char **excluded;
     size_t nexcluded;
 };
+
+/* Names outside at which a mount shows a part of the tree at `real` (with the
+ * mounts in it), each with the part's own name inside that tree. */
+struct hostpart {
+    const char *inside;
+    const char *outside;
+};
+int mountinfo_parts(struct arena *a, const struct mountinfo *m,
+                    const char *real, struct hostpart **out, size_t *n,
+                    struct err *e);
 
 /* The first regular file in the directories (same filesystem) that has hard
  * links elsewhere; NULL when there is none. */

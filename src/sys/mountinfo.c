@@ -11,8 +11,8 @@
 enum { MAX_MOUNTINFO = 8 << 20, MAX_ALIASES = 64 };
 
 struct mount_row {
-    const char *dev;            /* "major:minor" */
-    const char *root;           /* of the filesystem, as seen at the mount */
+    const char *dev;  /* "major:minor" */
+    const char *root; /* of the filesystem, as seen at the mount */
     const char *point;
 };
 
@@ -42,8 +42,8 @@ static int read_all(struct arena *a, const char *path, char **out,
             break;
         len += (size_t)n;
         if (len == cap) {
-            char *grown = cap < MAX_MOUNTINFO ? arena_alloc(a, cap * 2 + 1)
-                                              : NULL;
+            char *grown =
+                cap < MAX_MOUNTINFO ? arena_alloc(a, cap * 2 + 1) : NULL;
 
             if (grown)
                 memcpy(grown, text, len);
@@ -65,8 +65,7 @@ static void unescape(char *s)
 
     while (*s) {
         if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] && s[3]) {
-            *w++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 |
-                          (s[3] - '0'));
+            *w++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
             s += 4;
         } else {
             *w++ = *s++;
@@ -136,8 +135,8 @@ static bool within(const char *path, const char *dir)
 {
     size_t n = strlen(dir);
 
-    return n == 1 || (strncmp(path, dir, n) == 0 &&
-                      (path[n] == '\0' || path[n] == '/'));
+    return n == 1 ||
+           (strncmp(path, dir, n) == 0 && (path[n] == '\0' || path[n] == '/'));
 }
 
 /* The mount that shows the path: the last of the longest mount points. */
@@ -160,6 +159,21 @@ static const char *joined(struct arena *a, const char *dir, const char *rest)
     return arena_printf(a, "%s%s", dir[1] ? dir : "", rest);
 }
 
+/* The place of `path` inside the filesystem of the mount that shows it. */
+static const char *inner_of(struct arena *a, const struct mount_row *own,
+                            const char *path)
+{
+    return joined(a, own->root,
+                  path + (own->point[1] ? strlen(own->point) : 0));
+}
+
+/* The name that a place of the filesystem has through that mount. */
+static const char *name_through(struct arena *a, const struct mount_row *r,
+                                const char *inner)
+{
+    return joined(a, r->point, inner + (r->root[1] ? strlen(r->root) : 0));
+}
+
 int mountinfo_aliases(struct arena *a, const struct mountinfo *m,
                       const char *real, const char ***out, size_t *n,
                       struct err *e)
@@ -173,8 +187,7 @@ int mountinfo_aliases(struct arena *a, const struct mountinfo *m,
     if (!own)
         return 0;
     /* Its place inside the filesystem, whatever mount shows it. */
-    inner = joined(a, own->root, real + (own->point[1] ? strlen(own->point)
-                                                       : 0));
+    inner = inner_of(a, own, real);
     if (!inner)
         return err_set(e, ERR_BACKEND_ERROR, "out of memory for mounts");
     for (size_t i = 0; i < m->n; i++) {
@@ -184,10 +197,12 @@ int mountinfo_aliases(struct arena *a, const struct mountinfo *m,
         if (r == own || strcmp(r->dev, own->dev) != 0 ||
             !within(inner, r->root))
             continue;
-        name = joined(a, r->point, inner + (r->root[1] ? strlen(r->root) : 0));
+        name = name_through(a, r, inner);
         if (!list)
             list = arena_array(a, MAX_ALIASES, sizeof(*list));
-        if (!name || !list || count == MAX_ALIASES)
+        if (!name || !list)
+            return err_set(e, ERR_BACKEND_ERROR, "out of memory for mounts");
+        if (count == MAX_ALIASES)
             return err_set(e, ERR_POLICY_VALIDATION,
                            "'%s' shows through more than %d mounts", real,
                            MAX_ALIASES);
@@ -196,5 +211,77 @@ int mountinfo_aliases(struct arena *a, const struct mountinfo *m,
     }
     *out = list;
     *n = count;
+    return 0;
+}
+
+struct part_list {
+    struct hostpart *item;
+    size_t n;
+};
+
+static int add_part(struct arena *a, struct part_list *l, const char *inside,
+                    const char *outside, const char *real, struct err *e)
+{
+    if (!l->item)
+        l->item = arena_array(a, MAX_ALIASES, sizeof(*l->item));
+    if (!l->item || !inside || !outside)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory for mounts");
+    if (l->n == MAX_ALIASES)
+        return err_set(e, ERR_POLICY_VALIDATION,
+                       "parts of '%s' show through more than %d mounts", real,
+                       MAX_ALIASES);
+    l->item[l->n++] = (struct hostpart){ inside, outside };
+    return 0;
+}
+
+/* The mount `t` shows the tree at `top` (its place in the filesystem) below
+ * `real`; where else does `r` show some of it? */
+static int find_part(struct arena *a, const struct mountinfo *m,
+                     const struct mount_row *t, const char *top,
+                     const struct mount_row *r, const char *real,
+                     struct part_list *l, struct err *e)
+{
+    const char *inside, *outside;
+
+    if (r == t || strcmp(r->dev, t->dev) != 0)
+        return 0;
+    if (within(r->root, top)) {
+        inside = name_through(a, t, r->root);
+        outside = r->point;
+    } else if (within(top, r->root)) {
+        inside = name_through(a, t, top);
+        outside = name_through(a, r, top);
+    } else {
+        return 0;
+    }
+    /* Hidden under another mount, or the tree itself: an alias, not a part. */
+    if (inside && outside &&
+        (owner(m, inside) != t || owner(m, outside) != r ||
+         strcmp(inside, real) == 0))
+        return 0;
+    return add_part(a, l, inside, outside, real, e);
+}
+
+int mountinfo_parts(struct arena *a, const struct mountinfo *m,
+                    const char *real, struct hostpart **out, size_t *n,
+                    struct err *e)
+{
+    const struct mount_row *own = owner(m, real);
+    struct part_list l = { 0 };
+
+    for (size_t i = 0; own && i < m->n; i++) {
+        const struct mount_row *t = &m->row[i];
+        const char *top = t == own ? inner_of(a, own, real) : t->root;
+
+        if (t != own && !within(t->point, real))
+            continue;
+        if (!top)
+            return err_set(e, ERR_BACKEND_ERROR, "out of memory for mounts");
+        for (size_t k = 0; k < m->n; k++)
+            if (find_part(a, m, t, top, &m->row[k], real, &l, e) < 0)
+                return -1;
+    }
+    *out = l.item;
+    *n = l.n;
     return 0;
 }

@@ -34,10 +34,10 @@ struct m_host {
 
 struct m_where {
     bool exists;
-    int node;                   /* of the deepest that exists */
+    int node; /* of the deepest that exists */
     char real[M_PATH];
     char rest[M_PATH];
-    bool linked;                /* a symlink was followed */
+    bool linked; /* a symlink was followed */
 };
 
 struct m_random {
@@ -80,8 +80,7 @@ static inline bool m_up(char *path)
     return true;
 }
 
-static inline struct m_where m_resolve(const struct m_host *h,
-                                       const char *path)
+static inline struct m_where m_resolve(const struct m_host *h, const char *path)
 {
     struct m_where w = { .exists = true, .real = "/" };
     char todo[M_PATH], text[M_PATH];
@@ -107,8 +106,7 @@ static inline struct m_where m_resolve(const struct m_host *h,
             m_join(text, h->node[c].to, at + len);
             memcpy(todo, text, sizeof(todo));
             at = todo;
-            w = (struct m_where){ .exists = true, .real = "/",
-                                  .linked = true };
+            w = (struct m_where){ .exists = true, .real = "/", .linked = true };
             continue;
         }
         (void)snprintf(text, sizeof(text), "%.*s", (int)len, at);
@@ -230,17 +228,21 @@ static inline void m_invent_host(struct m_host *h, struct m_random *r)
 }
 
 /* What looking at the path on this host would say. */
-static inline struct fs_object m_facts(const struct m_host *h,
-                                       struct arena *a, const char *path)
+static inline struct fs_object m_facts(const struct m_host *h, struct arena *a,
+                                       const char *path)
 {
     struct m_where w = m_resolve(h, path);
     char names[M_NAMES][M_PATH];
     int n = m_names(h, w.node, names);
     struct fs_object o = {
-        .exists = w.exists, .is_dir = h->node[w.node].kind == M_DIR,
-        .is_file = h->node[w.node].kind == M_FILE, .dev = w.exists,
-        .ino = w.exists ? (uint64_t)w.node + 1 : 0, .nlink = 1,
-        .is_readable = true, .is_writable = true,
+        .exists = w.exists,
+        .is_dir = h->node[w.node].kind == M_DIR,
+        .is_file = h->node[w.node].kind == M_FILE,
+        .dev = w.exists,
+        .ino = w.exists ? (uint64_t)w.node + 1 : 0,
+        .nlink = 1,
+        .is_readable = true,
+        .is_writable = true,
         .real = arena_strdup(a, w.real),
         .rest = w.exists ? NULL : arena_strdup(a, w.rest),
     };
@@ -268,14 +270,14 @@ static inline void m_invent_path(const struct m_host *h, struct m_random *r,
 struct m_policy {
     struct fs_rule rule[M_RULES + M_RULES * M_BINDS];
     size_t n;
-    size_t asked;               /* without what m_add_parts added */
+    size_t asked; /* without what m_add_parts added */
 };
 
 static inline void m_invent_rules(const struct m_host *h, struct m_random *r,
                                   struct arena *a, struct m_policy *p)
 {
-    static const enum access kinds[] = { ACCESS_DENY, ACCESS_DENY,
-        ACCESS_READ, ACCESS_WRITE, ACCESS_WRITE };
+    static const enum access kinds[] = { ACCESS_DENY, ACCESS_DENY, ACCESS_READ,
+                                         ACCESS_WRITE, ACCESS_WRITE };
     int want = 1 + m_pick(r, M_RULES - 1);
     char path[M_PATH];
 
@@ -285,8 +287,9 @@ static inline void m_invent_rules(const struct m_host *h, struct m_random *r,
 
         m_invent_path(h, r, path);
         *rule = (struct fs_rule){ .path = arena_strdup(a, path),
-            .access = kinds[m_pick(r, 5)], .origin = "test",
-            .at = m_facts(h, a, path) };
+                                  .access = kinds[m_pick(r, 5)],
+                                  .origin = "test",
+                                  .at = m_facts(h, a, path) };
         if (!rule->at.exists)
             rule->access = ACCESS_DENY;
         /* The root itself is never a rule (see api/paths.c). */
@@ -321,8 +324,7 @@ static inline int m_nearest(const struct m_host *h, const struct m_policy *p,
             const struct fs_rule *r = &p->rule[i];
 
             if (!m_is(r, node) || (int)r->access >= got ||
-                ((int)r->access > links &&
-                 strcmp(r->path, r->at.real) != 0))
+                ((int)r->access > links && strcmp(r->path, r->at.real) != 0))
                 continue;
             got = (int)r->access;
             if (who)
@@ -381,7 +383,8 @@ static inline void m_tighten(const struct m_host *h, struct m_policy *p)
         for (int k = 0; k < n; k++) {
             const struct fs_rule *d = NULL;
 
-            if (m_nearest(h, &before, names[k], ACCESS_DENY, &d) == ACCESS_DENY &&
+            if (m_nearest(h, &before, names[k], ACCESS_DENY, &d) ==
+                    ACCESS_DENY &&
                 !m_is_meant_by_all(&before, d, r))
                 r->access = ACCESS_DENY;
         }
@@ -447,8 +450,10 @@ static inline void m_add_part(const struct m_host *h, struct arena *a,
         m_is(who, in.node))
         return;
     p->rule[p->n++] = (struct fs_rule){ .path = arena_strdup(a, outside),
-        .access = r->access, .origin = r->origin, .derived = true,
-        .at = m_facts(h, a, outside) };
+                                        .access = r->access,
+                                        .origin = r->origin,
+                                        .derived = true,
+                                        .at = m_facts(h, a, outside) };
 }
 
 /* Is the path below one of the object's names? */

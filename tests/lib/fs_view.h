@@ -8,8 +8,8 @@
 #include "fs_model.h"
 
 struct v_spot {
-    const struct place *by;     /* the mount that shows it; NULL: own root */
-    bool shown;                 /* something of the host */
+    const struct place *by; /* the mount that shows it; NULL: own root */
+    bool shown;             /* something of the host */
     struct m_where at;
 };
 
@@ -69,8 +69,8 @@ static inline const char *v_can_mount(const struct m_host *h,
         return NULL;
     s = v_look(h, ps, i, p->target);
     if (p->own_space)
-        return s.by && s.by->kind != PLACE_HOLLOW
-                   ? "own space inside a mount" : NULL;
+        return s.by && s.by->kind != PLACE_HOLLOW ? "own space inside a mount"
+                                                  : NULL;
     if (!s.shown)
         return "the target is not there, or behind a symlink";
     if ((p->kind == PLACE_PIN || p->kind == PLACE_ABSENT) &&
@@ -100,8 +100,8 @@ static inline bool v_is_watched(const struct places *ps, const char *host,
 }
 
 /* No directory above may be renamed away from over what is covered. */
-static inline bool v_is_pinned(const struct m_host *h,
-                               const struct places *ps, const char *target)
+static inline bool v_is_pinned(const struct m_host *h, const struct places *ps,
+                               const char *target)
 {
     char up[M_PATH];
 
@@ -110,8 +110,8 @@ static inline bool v_is_pinned(const struct m_host *h,
     while (m_up(up)) {
         struct v_spot s = v_look(h, ps, ps->n, up);
 
-        if (s.by && s.by->kind == PLACE_GRANT &&
-            s.by->access == ACCESS_WRITE && !v_at(ps, up))
+        if (s.by && s.by->kind == PLACE_GRANT && s.by->access == ACCESS_WRITE &&
+            !v_at(ps, up))
             return false;
     }
     return true;

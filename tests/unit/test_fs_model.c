@@ -17,8 +17,8 @@ static uint32_t xorshift(void *state)
 }
 
 static const char *const accesses[] = { "deny", "ro", "rw" };
-static const char *const kinds[] = { "grant", "mask", "hollow", "pin",
-                                     "absent", "watch" };
+static const char *const kinds[] = { "grant", "mask",   "hollow",
+                                     "pin",   "absent", "watch" };
 
 static int by_text(const void *x, const void *y)
 {
@@ -34,8 +34,9 @@ static char *render(struct arena *a, const struct places *ps)
     for (size_t i = 0; i < ps->n; i++) {
         const struct place *p = &ps->item[i];
 
-        line[i] = arena_printf(a, "#   %s %s %s <- %s %s%s %llu\n",
-            kinds[p->kind], accesses[p->access], p->target ? p->target : "-",
+        line[i] = arena_printf(
+            a, "#   %s %s %s <- %s %s%s %llu\n", kinds[p->kind],
+            accesses[p->access], p->target ? p->target : "-",
             p->source ? p->source : "-", p->rest ? p->rest : "",
             p->own_space ? " own" : "", (unsigned long long)p->ino);
     }
@@ -102,8 +103,7 @@ static void one_host(uint64_t seed)
 
     for (int i = 0; i < 8; i++)
         (void)xorshift(&state);
-    (void)snprintf(note, sizeof(note), "host %llu",
-                   (unsigned long long)seed);
+    (void)snprintf(note, sizeof(note), "host %llu", (unsigned long long)seed);
     NOTE(note);
     m_invent_host(&h, &r);
     m_invent_rules(&h, &r, &a, &p);
