@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -121,8 +122,13 @@ int cmd_run(int argc, char **argv)
     const pid_t caller = getppid();
     struct cli c = { 0 };
     struct err e = { 0 };
-    int r = cli_parse(&c, command_find("run"), argc, argv);
+    int r;
 
+    /* A reader that is gone, or a limit on file sizes, is an error: as an end
+     * by a signal it would look like the workload's own. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    r = cli_parse(&c, command_find("run"), argc, argv);
     if (r < 0) {
         c.flags.term = getenv("TERM");
         c.flags.home = getenv("HOME");

@@ -3,7 +3,8 @@
  *
  * The caller's terminal is put into raw mode and given back as it was.  The
  * caller's descriptors stay blocking (their flags are shared with the
- * caller): a write happens only after poll(2) said so, in small pieces. */
+ * caller): a write happens only after poll(2) said so, in small pieces, and
+ * to a terminal, where that is no promise, by a descriptor of our own. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -42,6 +43,16 @@ static void make_raw(struct tty *t)
     t->is_raw = tcsetattr(0, TCSANOW, &raw) == 0;
 }
 
+/* poll(2) says that a terminal takes some bytes, not how many: a blocking
+ * write to one that nobody reads would stop the timeout too. */
+static int open_output(void)
+{
+    int fd = isatty(1) ? open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK |
+                              O_NOCTTY | O_CLOEXEC) : -1;
+
+    return fd < 0 ? 1 : fd;
+}
+
 int tty_create(int master, struct tty **out, struct err *e)
 {
     struct tty *t = calloc(1, sizeof(*t));
@@ -56,7 +67,7 @@ int tty_create(int master, struct tty **out, struct err *e)
     t->in.from = 0;
     t->in.to = master;
     t->out.from = master;
-    t->out.to = 1;
+    t->out.to = open_output();
     tty_resize(t);
     make_raw(t);
     *out = t;
@@ -100,17 +111,29 @@ static void fill(struct lane *l)
         l->from = -1;                   /* EIO: the last slave was closed */
 }
 
-static void empty(struct lane *l)
+/* -1: nobody will read it any more. */
+static int empty(struct lane *l)
 {
     size_t want = l->end - l->start;
     ssize_t n = write(l->to, l->room + l->start, want < PIECE ? want : PIECE);
 
+    if (n < 0 && errno != EAGAIN && errno != EINTR)
+        return -1;
     if (n > 0)
         l->start += (size_t)n;
-    else if (n < 0 && errno != EAGAIN && errno != EINTR)
-        l->start = l->end;              /* nobody reads: drop, do not stall */
     if (l->start == l->end)
         l->start = l->end = 0;
+    return 0;
+}
+
+/* As when a terminal's window is closed: SIGHUP to the workload's session,
+ * and no terminal to read or write (pty(7)). */
+static void hang_up(struct tty *t)
+{
+    (void)close(t->master);
+    t->master = t->in.from = t->out.from = -1;
+    t->in.start = t->in.end = t->out.start = t->out.end = 0;
+    t->said_eof = true;
 }
 
 /* The end of a piped input is what ^D at a line's start is to a terminal. */
@@ -132,8 +155,11 @@ void tty_serve(struct tty *t, const void *pollfds, size_t n)
     for (size_t i = 0; i < ARRAY_LEN(lanes) && 2 * i + 1 < n; i++) {
         if (p[2 * i].fd >= 0 && p[2 * i].revents)
             fill(lanes[i]);
-        if (p[2 * i + 1].fd >= 0 && p[2 * i + 1].revents)
-            empty(lanes[i]);
+        if (p[2 * i + 1].fd >= 0 && p[2 * i + 1].revents &&
+            empty(lanes[i]) < 0) {
+            hang_up(t);
+            return;
+        }
     }
     say_eof(t);
 }
@@ -144,7 +170,7 @@ void tty_drain(struct tty *t)
     enum { PATIENCE_MS = 2000 };
 
     for (;;) {
-        struct pollfd p = { .fd = 1, .events = POLLOUT };
+        struct pollfd p = { .fd = t->out.to, .events = POLLOUT };
 
         if (t->out.from >= 0 && t->out.end < ROOM) {
             size_t before = t->out.end;
@@ -159,9 +185,8 @@ void tty_drain(struct tty *t)
             continue;
         }
         /* A reader that stopped reading must not keep us for ever. */
-        if (poll(&p, 1, PATIENCE_MS) <= 0)
+        if (poll(&p, 1, PATIENCE_MS) <= 0 || empty(&t->out) < 0)
             return;
-        empty(&t->out);
     }
 }
 
@@ -173,6 +198,9 @@ void tty_destroy(struct tty *t)
      * not reach the caller's shell as if typed. */
     if (t->is_raw)
         (void)tcsetattr(0, TCSAFLUSH, &t->saved);
-    (void)close(t->master);
+    if (t->master >= 0)
+        (void)close(t->master);
+    if (t->out.to != 1)
+        (void)close(t->out.to);
     free(t);
 }
