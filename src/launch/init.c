@@ -66,7 +66,8 @@ static bool hear_go(void)
 }
 
 /* Signals of the caller go to the workload's process group, as a terminal
- * would send them. */
+ * would send them.  Being stopped is for all: who went off into a session of
+ * its own could go on and read the terminal that is the shell's again. */
 static bool hear_supervisor(const struct init *in)
 {
     struct launch_record rec;
@@ -77,7 +78,8 @@ static bool hear_supervisor(const struct init *in)
     if (n != (ssize_t)sizeof(rec))
         return false;
     if (rec.msg == MSG_SIGNAL && rec.status > 0 && rec.status < NSIG)
-        (void)kill(-in->workload, rec.status);
+        (void)kill(rec.status == SIGSTOP || rec.status == SIGCONT
+                       ? -1 : -in->workload, rec.status);
     return true;
 }
 
