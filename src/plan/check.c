@@ -11,7 +11,7 @@
 static const struct {
     char path;
     char text;
-    uint32_t flags;             /* that may be set */
+    uint32_t flags; /* that may be set */
 } shape[STEP_END] = {
 #define X(num, id, name, p, t) [STEP_##id] = { (p), (t), 0 },
     STEP_KINDS(X)
@@ -42,28 +42,29 @@ static uint32_t allowed_flags(uint32_t kind)
 
 static int bad(struct err *e, size_t i, const char *what)
 {
-    return err_set(e, ERR_BACKEND_ERROR, "plan refused: step %zu: %s", i,
-                   what);
+    return err_set(e, ERR_BACKEND_ERROR, "plan refused: step %zu: %s", i, what);
 }
 
-/* Absolute, without empty, "." or ".." components; "/" itself is fine. */
+/* Components that are neither empty nor "." nor "..". */
+static bool is_clean(const char *p)
+{
+    for (;;) {
+        size_t n = strcspn(p, "/");
+
+        if (n == 0 || (n == 1 && p[0] == '.') ||
+            (n == 2 && p[0] == '.' && p[1] == '.'))
+            return false;
+        if (p[n] == '\0')
+            return true;
+        p += n + 1;
+    }
+}
+
 static bool is_clean_path(const char *p)
 {
-    size_t len = strlen(p);
-
-    if (p[0] != '/' || len >= 4096)
+    if (p[0] != '/' || strlen(p) >= 4096)
         return false;
-    if (len == 1)
-        return true;
-    while (*p) {
-        size_t n = strcspn(p + 1, "/");
-
-        if (n == 0 || (n == 1 && p[1] == '.') ||
-            (n == 2 && p[1] == '.' && p[2] == '.'))
-            return false;
-        p += 1 + n;
-    }
-    return true;
+    return p[1] == '\0' || is_clean(p + 1);
 }
 
 struct pool_view {
@@ -71,14 +72,15 @@ struct pool_view {
     size_t len;
 };
 
-static int check_string(const struct pool_view *pool, uint32_t at,
-                        char want, uint32_t len, size_t i, struct err *e)
+static int check_string(const struct pool_view *pool, uint32_t at, char want,
+                        uint32_t len, size_t i, struct err *e)
 {
     const char *s;
 
     if (want == '-')
         return at == PACKED_NONE && len == 0
-                   ? 0 : bad(e, i, "a string where none belongs");
+                   ? 0
+                   : bad(e, i, "a string where none belongs");
     if (at >= pool->len)
         return bad(e, i, "string outside the pool");
     s = pool->data + at;
@@ -88,6 +90,8 @@ static int check_string(const struct pool_view *pool, uint32_t at,
         return bad(e, i, "string holds a NUL");
     if ((want == 'a' || want == 'h') && !is_clean_path(s))
         return bad(e, i, "path is not absolute and clean");
+    if (want == 'r' && (len >= 4096 || !is_clean(s)))
+        return bad(e, i, "path is not relative and clean");
     return 0;
 }
 
@@ -105,14 +109,13 @@ static int check_step(const struct packed_step *s, size_t i,
     if (shape[s->kind].path != '-') {
         left = s->path < pool->len ? pool->len - s->path : 0;
         left = left ? strnlen(pool->data + s->path, left) : 0;
-        if (check_string(pool, s->path, shape[s->kind].path, (uint32_t)left,
-                         i, e) < 0)
+        if (check_string(pool, s->path, shape[s->kind].path, (uint32_t)left, i,
+                         e) < 0)
             return -1;
     } else if (s->path != PACKED_NONE) {
         return bad(e, i, "a path where none belongs");
     }
-    if (check_string(pool, s->text, shape[s->kind].text, s->text_len, i,
-                     e) < 0)
+    if (check_string(pool, s->text, shape[s->kind].text, s->text_len, i, e) < 0)
         return -1;
     if ((s->kind == STEP_DIR || s->kind == STEP_FILE) && s->num[0] & ~01777ull)
         return bad(e, i, "mode has setuid or setgid bits");
@@ -135,8 +138,7 @@ static int check_whole(const struct plan_view *v, struct err *e)
     if (!plan_count(v, STEP_LANDLOCK) != !!(v->head.flags & PLAN_NO_LANDLOCK))
         return err_set(e, ERR_BACKEND_ERROR,
                        "plan refused: Landlock rules and flag disagree");
-    if (!!plan_count(v, STEP_ABSENT) !=
-        !!(v->head.flags & PLAN_BROKER_CREATES))
+    if (!!plan_count(v, STEP_ABSENT) != !!(v->head.flags & PLAN_BROKER_CREATES))
         return err_set(e, ERR_BACKEND_ERROR,
                        "plan refused: absent paths and broker flag disagree");
     return 0;
@@ -170,7 +172,8 @@ int plan_check(const void *bytes, size_t len, struct plan_view *out,
     struct plan_view v = { .bytes = bytes, .len = len };
 
     if (len < sizeof(*h) || (uintptr_t)bytes % 8)
-        return err_set(e, ERR_BACKEND_ERROR, "plan refused: too short");
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: too short, or not aligned");
     if (check_head(h, len, e) < 0)
         return -1;
     steps = (const struct packed_step *)(h + 1);
@@ -182,9 +185,13 @@ int plan_check(const void *bytes, size_t len, struct plan_view *out,
         if (check_step(&steps[i], i, &pool, e) < 0)
             return -1;
     v.head = (struct plan){
-        .flags = h->flags, .landlock_abi = h->landlock_abi,
-        .uid = h->uid, .gid = h->gid, .timeout_ms = h->timeout_ms,
-        .receipt = pool.data + h->receipt, .nsteps = h->nsteps,
+        .flags = h->flags,
+        .landlock_abi = h->landlock_abi,
+        .uid = h->uid,
+        .gid = h->gid,
+        .timeout_ms = h->timeout_ms,
+        .receipt = pool.data + h->receipt,
+        .nsteps = h->nsteps,
     };
     if (check_whole(&v, e) < 0)
         return -1;

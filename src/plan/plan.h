@@ -16,8 +16,8 @@
 #include "base/err.h"
 
 /* X(number, id, name, path, text): path and text say whether the step has
- * them: 'a' an absolute path inside the sandbox, 'h' a host path, 's' text,
- * 'b' bytes, '-' none. */
+ * them: 'a' an absolute path inside the sandbox, 'h' a host path, 'r' what
+ * follows one, 's' text, 'b' bytes, '-' none. */
 #define STEP_KINDS(X)                                                     \
     X(1, ROOT, "root", '-', '-')          /* num: bytes, inodes */        \
     X(2, DIR, "dir", 'a', '-')            /* num: mode */                 \
@@ -34,8 +34,8 @@
     X(13, HOSTNAME, "hostname", '-', 's')                                 \
     X(14, SYSCTL, "sysctl", 'a', 's')     /* flags: STEP_OPTIONAL */      \
     X(15, RLIMIT, "rlimit", '-', '-')     /* num: resource, value */      \
-    X(16, ABSENT, "absent", 'a', 's')     /* directory, missing rest */   \
-    X(17, WATCH, "watch", 'h', 's')       /* num: dev, ino (0: absent) */ \
+    X(16, ABSENT, "absent", 'a', 'r')     /* directory, missing rest */   \
+    X(17, WATCH, "watch", 'h', 'r')       /* num: dev, ino (0: absent) */ \
     X(18, FILTER, "filter", '-', 'b')     /* seccomp program */           \
     X(19, CWD, "cwd", 'a', '-')                                           \
     X(20, ENV, "env", '-', 's')                                           \

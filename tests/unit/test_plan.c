@@ -1,0 +1,480 @@
+/* test_plan.c - building, printing, packing, and refusing what is no plan. */
+#include "t.h"
+
+#include "plan/pack.h"
+#include "plan/plan.h"
+
+static const char filter[16];
+
+static void add(struct plan *p, struct arena *a, struct step s)
+{
+    struct err e;
+
+    CHECK_INT(plan_add(p, a, s, &e), 0);
+}
+
+/* One step of each kind, roughly as a backend would. */
+static void make_plan(struct plan *p, struct arena *a)
+{
+    *p = (struct plan){ .landlock_abi = 7,
+                        .uid = 1000,
+                        .gid = 1001,
+                        .timeout_ms = 5000,
+                        .receipt = "[]",
+                        .flags = PLAN_BROKER_CREATES | PLAN_TTY };
+    add(p, a, (struct step){ STEP_ROOT, 0, { 4096, 16 }, NULL, NULL, 0 });
+    add(p, a, (struct step){ STEP_DIR, 0, { 01777 }, "/tmp", NULL, 0 });
+    add(p, a, (struct step){ STEP_FILE, 0, { 0444 }, "/etc/hosts", "x\n", 0 });
+    add(p, a, (struct step){ STEP_SYMLINK, 0, { 0 }, "/bin", "usr/bin", 0 });
+    add(p, a,
+        (struct step){ STEP_BIND,
+                       STEP_READONLY | STEP_IS_DIR,
+                       { 0x801, 7 },
+                       "/w",
+                       "/host/w",
+                       0 });
+    add(p, a,
+        (struct step){
+            STEP_DEVICE, STEP_OPTIONAL, { 0 }, "/dev/null", "/dev/null", 0 });
+    add(p, a, (struct step){ STEP_DEVPTS, 0, { 0 }, "/dev/pts", NULL, 0 });
+    add(p, a, (struct step){ STEP_PROC, 0, { 0 }, "/proc", NULL, 0 });
+    add(p, a, (struct step){ STEP_MASK, STEP_IS_DIR, { 0 }, "/w/m", NULL, 0 });
+    add(p, a, (struct step){ STEP_HOLLOW, STEP_CREATE, { 0 }, "/h", NULL, 0 });
+    add(p, a, (struct step){ STEP_PIN, 0, { 0 }, "/w/p", NULL, 0 });
+    add(p, a, (struct step){ STEP_LANDLOCK, 0, { 0xff }, "/", NULL, 0 });
+    add(p, a, (struct step){ STEP_HOSTNAME, 0, { 0 }, NULL, "box", 0 });
+    add(p, a, (struct step){ STEP_SYSCTL, 0, { 0 }, "/proc/sys/a", "1", 0 });
+    add(p, a, (struct step){ STEP_RLIMIT, STEP_SOFT, { 3, 9 }, NULL, NULL, 0 });
+    add(p, a, (struct step){ STEP_ABSENT, 0, { 0 }, "/w", ".git/hooks", 0 });
+    add(p, a, (struct step){ STEP_WATCH, 0, { 0x801, 9 }, "/host/w", "m", 0 });
+    add(p, a,
+        (struct step){ STEP_FILTER, 0, { 0 }, NULL, filter, sizeof(filter) });
+    add(p, a, (struct step){ STEP_CWD, 0, { 0 }, "/w", NULL, 0 });
+    add(p, a, (struct step){ STEP_ENV, 0, { 0 }, NULL, "A=\x1b[1m", 0 });
+    add(p, a, (struct step){ STEP_ARG, 0, { 0 }, NULL, "true", 0 });
+}
+
+static const char printed[] = "root bytes=4096 inodes=16\n"
+                              "dir /tmp mode=1777\n"
+                              "file /etc/hosts (2 bytes) mode=0444\n"
+                              "symlink /bin usr/bin\n"
+                              "bind /w <- /host/w object=801:7 ro dir\n"
+                              "device /dev/null <- /dev/null optional\n"
+                              "devpts /dev/pts\n"
+                              "proc /proc\n"
+                              "mask /w/m dir\n"
+                              "hollow /h create\n"
+                              "pin /w/p\n"
+                              "landlock / rights=0xff\n"
+                              "hostname box\n"
+                              "sysctl /proc/sys/a 1\n"
+                              "rlimit resource=3 value=9 soft\n"
+                              "absent /w .git/hooks\n"
+                              "watch /host/w m object=801:9\n"
+                              "filter (16 bytes)\n"
+                              "cwd /w\n"
+                              "env A=\\x1b[1m\n"
+                              "arg true\n";
+
+static struct plan_view pack(struct plan *p, struct arena *a)
+{
+    struct plan_view v;
+    struct err e = { 0 };
+    void *bytes;
+    size_t len;
+
+    if (plan_pack(p, a, &bytes, &len, &e) < 0 ||
+        plan_check(bytes, len, &v, &e) < 0)
+        T_FAIL("%s", e.msg);
+    CHECK_INT(v.len, len);
+    return v;
+}
+
+TEST(printing)
+{
+    struct arena a = { .limit = 1 << 20 };
+    struct buf out = { .max = 4096 };
+    struct plan p;
+
+    make_plan(&p, &a);
+    CHECK_INT(p.nsteps, STEP_END - 1);
+    plan_print(&p, &out);
+    CHECK_STR(out.data, printed);
+    CHECK_STR(step_name(STEP_NONE), "?");
+    CHECK_STR(step_name(STEP_END), "?");
+    buf_drop(&out);
+    arena_drop(&a);
+}
+
+static bool is_same(const char *x, const char *y)
+{
+    return x == y || (x && y && strcmp(x, y) == 0);
+}
+
+TEST(what_is_packed_comes_back)
+{
+    struct arena a = { .limit = 1 << 20 };
+    struct plan_view v;
+    struct plan p;
+
+    make_plan(&p, &a);
+    v = pack(&p, &a);
+    CHECK_INT(v.head.flags, p.flags);
+    CHECK_INT(v.head.landlock_abi, 7);
+    CHECK_INT(v.head.uid, 1000);
+    CHECK_INT(v.head.gid, 1001);
+    CHECK_INT(v.head.timeout_ms, 5000);
+    CHECK_STR(v.head.receipt, "[]");
+    CHECK_INT(v.head.nsteps, p.nsteps);
+    CHECK(v.head.step == NULL);
+    for (size_t i = 0; i < p.nsteps; i++) {
+        struct step s = plan_step(&v, i);
+
+        NOTE(step_name(s.kind));
+        CHECK_INT(s.kind, p.step[i].kind);
+        CHECK_INT(s.flags, p.step[i].flags);
+        CHECK_INT(s.num[0], p.step[i].num[0]);
+        CHECK_INT(s.num[1], p.step[i].num[1]);
+        CHECK(is_same(s.path, p.step[i].path));
+        CHECK_INT(s.text_len, p.step[i].text_len);
+        CHECK(s.kind == STEP_FILTER || is_same(s.text, p.step[i].text));
+        CHECK_INT(plan_count(&v, s.kind), 1);
+    }
+    CHECK(memcmp(plan_step(&v, STEP_FILTER - 1).text, filter, sizeof(filter)) ==
+          0);
+    arena_drop(&a);
+}
+
+/* A plan that is wrong in one thing, and the words for it. */
+static const struct {
+    enum step_kind kind;
+    struct step with; /* in place of the good one */
+    const char *want;
+} wrong[] = {
+    { STEP_DIR,
+      { STEP_DIR, STEP_READONLY, { 0 }, "/tmp", NULL, 0 },
+      "unknown flag" },
+    { STEP_RLIMIT,
+      { STEP_RLIMIT, STEP_SOFT << 1, { 0 }, NULL, NULL, 0 },
+      "unknown flag" },
+    { STEP_DIR,
+      { STEP_DIR, 0, { 04755 }, "/tmp", NULL, 0 },
+      "mode has setuid or setgid bits" },
+    { STEP_FILE,
+      { STEP_FILE, 0, { 02644 }, "/f", "x", 1 },
+      "mode has setuid or setgid bits" },
+    { STEP_DIR,
+      { STEP_ROOT, 0, { 0 }, NULL, NULL, 0 },
+      "the private root must come first, once" },
+    { STEP_ROOT,
+      { STEP_DIR, 0, { 0 }, "/x", NULL, 0 },
+      "the private root must come first, once" },
+    { STEP_DIR, { STEP_NONE, 0, { 0 }, "/x", NULL, 0 }, "unknown kind" },
+    { STEP_DIR, { STEP_END, 0, { 0 }, "/x", NULL, 0 }, "unknown kind" },
+    { STEP_DIR,
+      { STEP_DIR, 0, { 0 }, NULL, NULL, 0 },
+      "string outside the pool" },
+    { STEP_DIR,
+      { STEP_DIR, 0, { 0 }, "/x", "text", 4 },
+      "a string where none belongs" },
+    { STEP_HOSTNAME,
+      { STEP_HOSTNAME, 0, { 0 }, "/x", "box", 3 },
+      "a path where none belongs" },
+    { STEP_HOSTNAME,
+      { STEP_HOSTNAME, 0, { 0 }, NULL, "b\0x", 3 },
+      "string holds a NUL" },
+    { STEP_BIND,
+      { STEP_BIND, 0, { 0 }, "/w", "host/w", 6 },
+      "path is not absolute and clean" },
+    { STEP_BIND,
+      { STEP_BIND, 0, { 0 }, "/w/../x", "/w", 2 },
+      "path is not absolute and clean" },
+    { STEP_BIND,
+      { STEP_BIND, 0, { 0 }, "/w//x", "/w", 2 },
+      "path is not absolute and clean" },
+    { STEP_BIND,
+      { STEP_BIND, 0, { 0 }, "/w/", "/w", 2 },
+      "path is not absolute and clean" },
+    { STEP_BIND,
+      { STEP_BIND, 0, { 0 }, "/w/.", "/w", 2 },
+      "path is not absolute and clean" },
+    { STEP_ABSENT,
+      { STEP_ABSENT, 0, { 0 }, "/w", "../x", 4 },
+      "path is not relative and clean" },
+    { STEP_WATCH,
+      { STEP_WATCH, 0, { 0 }, "/w", "/etc", 4 },
+      "path is not relative and clean" },
+    { STEP_WATCH,
+      { STEP_WATCH, 0, { 0 }, "/w", "a/", 2 },
+      "path is not relative and clean" },
+    { STEP_FILTER,
+      { STEP_FILTER, 0, { 0 }, NULL, filter, 12 },
+      "filter is not a list of instructions" },
+    { STEP_SYSCTL,
+      { STEP_SYSCTL, 0, { 0 }, "/proc/1/x", "1", 1 },
+      "not a sysctl" },
+    { STEP_FILTER,
+      { STEP_HOSTNAME, 0, { 0 }, NULL, "x", 1 },
+      "plan refused: it must have one filter" },
+    { STEP_ARG,
+      { STEP_FILTER, 0, { 0 }, NULL, filter, 8 },
+      "plan refused: it must have one filter" },
+    { STEP_ARG,
+      { STEP_ENV, 0, { 0 }, NULL, "x", 1 },
+      "plan refused: nothing to run, or nowhere" },
+    { STEP_CWD,
+      { STEP_PIN, 0, { 0 }, "/x", NULL, 0 },
+      "plan refused: nothing to run, or nowhere" },
+    { STEP_LANDLOCK,
+      { STEP_PIN, 0, { 0 }, "/x", NULL, 0 },
+      "plan refused: Landlock rules and flag disagree" },
+    { STEP_ABSENT,
+      { STEP_PIN, 0, { 0 }, "/x", NULL, 0 },
+      "plan refused: absent paths and broker flag disagree" },
+};
+
+TEST(wrong_steps_are_refused)
+{
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        struct arena a = { .limit = 1 << 20 };
+        struct plan_view v = { .len = 77 };
+        struct err e = { 0 };
+        struct plan p;
+        void *bytes;
+        size_t len;
+
+        NOTE(wrong[i].want);
+        make_plan(&p, &a);
+        p.step[wrong[i].kind - 1] = wrong[i].with;
+        CHECK_INT(plan_pack(&p, &a, &bytes, &len, &e), 0);
+        CHECK_INT(plan_check(bytes, len, &v, &e), -1);
+        CHECK_INT(e.code, ERR_BACKEND_ERROR);
+        CHECK_HAS(e.msg, "plan refused: ");
+        CHECK_HAS(e.msg, wrong[i].want);
+        CHECK_INT(v.len, 77);
+        arena_drop(&a);
+    }
+}
+
+static struct packed_plan *head;
+static struct packed_step *first;
+
+static void mend_nothing(void)
+{
+}
+static void break_magic(void)
+{
+    head->magic[0] = 'm';
+}
+static void break_version(void)
+{
+    head->version++;
+}
+static void break_total(void)
+{
+    head->total--;
+}
+static void no_steps(void)
+{
+    head->nsteps = 0;
+}
+static void many_steps(void)
+{
+    head->nsteps = PLAN_MAX_STEPS + 1;
+}
+static void all_steps(void)
+{
+    head->nsteps = 100;
+}
+static void odd_flag(void)
+{
+    head->flags |= PLAN_ALL_FLAGS + 1u;
+}
+static void receipt_out(void)
+{
+    head->receipt = head->total;
+}
+static void receipt_none(void)
+{
+    head->receipt = PACKED_NONE;
+}
+static void open_pool(void)
+{
+    ((char *)head)[head->total - 1] = 'x';
+}
+static void path_out(void)
+{
+    first[1].path = head->total;
+}
+static void text_long(void)
+{
+    first[2].text_len = UINT32_MAX;
+}
+static void text_past(void)
+{
+    first[20].text_len++;
+}
+static void padding(void)
+{
+    first[3].zero = 1;
+}
+static void no_landlock(void)
+{
+    head->flags |= PLAN_NO_LANDLOCK;
+}
+
+TEST(wrong_bytes_are_refused)
+{
+    static const struct {
+        void (*damage)(void);
+        const char *want;
+    } rows[] = {
+        { mend_nothing, NULL },
+        { break_magic, "plan refused: not a plan of this version" },
+        { break_version, "plan refused: not a plan of this version" },
+        { break_total, "plan refused: wrong size" },
+        { no_steps, "plan refused: wrong size" },
+        { many_steps, "plan refused: wrong size" },
+        { all_steps, "plan refused: wrong size" },
+        { odd_flag, "plan refused: unknown flag" },
+        { receipt_out, "plan refused: broken pool" },
+        { receipt_none, "plan refused: broken pool" },
+        { open_pool, "plan refused: broken pool" },
+        { path_out, "plan refused: step 1: string outside the pool" },
+        { text_long, "plan refused: step 2: string is not terminated" },
+        { text_past, "plan refused: step 20: string is not terminated" },
+        { padding, "plan refused: step 3: unknown kind" },
+        { no_landlock, "plan refused: Landlock rules and flag disagree" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena a = { .limit = 1 << 20 };
+        struct err e = { 0 };
+        struct plan_view v;
+        struct plan p;
+        void *bytes;
+        size_t len;
+
+        make_plan(&p, &a);
+        CHECK_INT(plan_pack(&p, &a, &bytes, &len, &e), 0);
+        head = bytes;
+        first = (struct packed_step *)(head + 1);
+        rows[i].damage();
+        CHECK_INT(plan_check(bytes, len, &v, &e), rows[i].want ? -1 : 0);
+        CHECK_STR(e.msg, rows[i].want ? rows[i].want : "");
+        arena_drop(&a);
+    }
+}
+
+TEST(every_length_but_its_own_is_refused)
+{
+    struct arena a = { .limit = 1 << 20 };
+    struct plan_view good, v;
+    struct plan p;
+
+    make_plan(&p, &a);
+    good = pack(&p, &a);
+    for (size_t len = 0; len < good.len; len++) {
+        /* Its own block, so that the sanitizer sees a byte too far. */
+        unsigned char *copy = malloc(len + !len);
+        struct err e = { 0 };
+
+        CHECK(copy != NULL);
+        memcpy(copy, good.bytes, len);
+        CHECK_INT(plan_check(copy, len, &v, &e), -1);
+        CHECK_HAS(e.msg, "plan refused: ");
+        free(copy);
+    }
+    arena_drop(&a);
+}
+
+/* Whatever a changed byte does: refused with words, or every step readable. */
+TEST(every_changed_byte_is_safe)
+{
+    struct arena a = { .limit = 1 << 20 };
+    struct plan_view good, v;
+    struct plan p;
+    unsigned char *copy;
+
+    make_plan(&p, &a);
+    good = pack(&p, &a);
+    copy = malloc(good.len);
+    CHECK(copy != NULL);
+    for (size_t i = 0; i < good.len * 4; i++) {
+        static const unsigned char with[] = { 0, 1, 0x80, 0xff };
+        struct err e = { 0 };
+        size_t sum = 0;
+
+        memcpy(copy, good.bytes, good.len);
+        copy[i / 4] ^= with[i % 4];
+        if (plan_check(copy, good.len, &v, &e) < 0) {
+            CHECK_HAS(e.msg, "plan refused: ");
+            continue;
+        }
+        for (size_t k = 0; k < v.head.nsteps; k++) {
+            struct step s = plan_step(&v, k);
+
+            sum += s.path ? strlen(s.path) : 0;
+            sum += s.text ? (unsigned char)s.text[s.text_len] : 0;
+        }
+        CHECK(sum < good.len && strlen(v.head.receipt) < good.len);
+    }
+    free(copy);
+    arena_drop(&a);
+}
+
+TEST(too_large_is_said)
+{
+    struct arena a = { .limit = 64 << 20 };
+    struct plan p = { 0 };
+    struct err e = { 0 };
+    char *big = malloc((16 << 20) + 1);
+    void *bytes = &a;
+    size_t len = 77;
+
+    CHECK(big != NULL);
+    memset(big, 'x', 16 << 20);
+    big[16 << 20] = '\0';
+    add(&p, &a, (struct step){ .kind = STEP_ARG, .text = big });
+    CHECK_INT(plan_pack(&p, &a, &bytes, &len, &e), -1);
+    CHECK_INT(e.code, ERR_POLICY_VALIDATION);
+    CHECK_HAS(e.msg, "the plan would take 16777");
+    CHECK_HAS(e.msg, "bytes, the limit is 16777216");
+    CHECK(bytes == &a && len == 77);
+    free(big);
+    while (p.nsteps < PLAN_MAX_STEPS)
+        add(&p, &a, (struct step){ .kind = STEP_ARG, .text = "x" });
+    CHECK_INT(plan_add(&p, &a, (struct step){ .kind = STEP_ARG }, &e), -1);
+    CHECK_INT(e.code, ERR_POLICY_VALIDATION);
+    CHECK_STR(e.msg, "the policy needs more than 65536 set-up steps");
+    arena_drop(&a);
+}
+
+TEST(out_of_memory_is_an_error)
+{
+    struct arena room = { .limit = 1 << 20 };
+    struct plan p;
+    int failures = 0;
+
+    make_plan(&p, &room);
+    for (size_t limit = 0; limit < 4096; limit += 16) {
+        struct arena a = { .limit = limit };
+        struct plan empty = { 0 };
+        struct err e = { 0 };
+        void *bytes;
+        size_t len;
+
+        if (plan_pack(&p, &a, &bytes, &len, &e) < 0) {
+            CHECK_STR(e.msg, "out of memory for the plan");
+            failures++;
+        }
+        arena_drop(&a);
+        if (plan_add(&empty, &a, p.step[0], &e) < 0)
+            CHECK_STR(e.msg, "out of memory for the plan");
+        arena_drop(&a);
+    }
+    CHECK(failures > 50);
+    arena_drop(&room);
+}
+
+T_MAIN()
