@@ -12,8 +12,7 @@ static bool is_dir_or_file(const char *path)
 {
     struct stat st;
 
-    return stat(path, &st) == 0 &&
-           (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode));
+    return stat(path, &st) == 0 && (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode));
 }
 
 static bool is_dir(const char *path)
@@ -51,10 +50,10 @@ static const char *prefix_of(struct arena *a, const char *path)
 static int grant_beside(struct arena *a, struct policy *p, const char *dir,
                         struct err *e)
 {
-    static const char *const beside[] = {
-        "lib", "lib64", "libexec", "share", "include", "versions", "pyenv.d",
-        "plugins", "toolchains", "pkg", "src", "version"
-    };
+    static const char *const beside[] = { "lib",     "lib64",   "libexec",
+                                          "share",   "include", "versions",
+                                          "pyenv.d", "plugins", "toolchains",
+                                          "pkg",     "src",     "version" };
     const char *prefix = prefix_of(a, dir);
 
     if (!prefix || strcmp(prefix, "/usr") == 0)
@@ -67,23 +66,27 @@ static int grant_beside(struct arena *a, struct policy *p, const char *dir,
 
 /* Version managers look for themselves under HOME, which is another one in
  * the sandbox: tell them where they are. */
-static int point_managers(struct arena *a, struct policy *p,
-                          const char *prefix, struct err *e)
+static int point_managers(struct arena *a, struct policy *p, const char *prefix,
+                          struct err *e)
 {
     size_t len = strlen(prefix);
     const char *rustup, *entry;
 
     if (len > 7 && strcmp(prefix + len - 7, "/.pyenv") == 0) {
         entry = arena_printf(a, "PYENV_ROOT=%s", prefix);
-        return entry ? policy_add_env(p, a, entry, "--tools", e) : -1;
+        return entry ? policy_add_env(p, a, entry, "--tools", e)
+                     : err_set(e, ERR_BACKEND_ERROR, "out of memory");
     }
     if (len > 7 && strcmp(prefix + len - 7, "/.cargo") == 0) {
         rustup = arena_printf(a, "%.*s/.rustup", (int)(len - 7), prefix);
         entry = rustup ? arena_printf(a, "RUSTUP_HOME=%s", rustup) : NULL;
-        if (!entry || !is_dir(rustup))
+        if (!entry)
+            return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+        if (!is_dir(rustup))
             return 0;
         return grant(a, p, rustup, e) < 0
-                   ? -1 : policy_add_env(p, a, entry, "--tools", e);
+                   ? -1
+                   : policy_add_env(p, a, entry, "--tools", e);
     }
     return 0;
 }
@@ -96,7 +99,9 @@ int tools_add(struct arena *a, struct policy *p, const struct run_flags *f,
 
     if (!*at)
         return 0;
-    if (!entry || policy_add_env(p, a, entry, "--tools", e) < 0)
+    if (!entry)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    if (policy_add_env(p, a, entry, "--tools", e) < 0)
         return -1;
     while (*at) {
         size_t n = strcspn(at, ":");

@@ -31,7 +31,9 @@ int policy_add_env(struct policy *p, struct arena *a, const char *entry,
     }
     if (!p->env)
         p->env = arena_array(a, MAX_ENV, sizeof(*p->env));
-    if (!p->env || p->nenv == MAX_ENV)
+    if (!p->env)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    if (p->nenv == MAX_ENV)
         return err_set(e, ERR_POLICY_VALIDATION,
                        "more than %d environment variables", MAX_ENV);
     p->env[p->nenv++] = entry;
@@ -65,12 +67,11 @@ static int add_default(struct policy *p, struct arena *a, const char *name,
 int policy_finish_env(struct policy *p, struct arena *a, const char *cwd,
                       struct err *e)
 {
-    if (p->private_home &&
-        (add_default(p, a, "HOME=", policy_home(p), e) < 0 ||
-         add_default(p, a, "USER=", POLICY_USER, e) < 0 ||
-         add_default(p, a, "LOGNAME=", POLICY_USER, e) < 0 ||
-         add_default(p, a, "LANG=", "C.UTF-8", e) < 0 ||
-         add_default(p, a, "TMPDIR=", "/tmp", e) < 0))
+    if (p->private_home && (add_default(p, a, "HOME=", policy_home(p), e) < 0 ||
+                            add_default(p, a, "USER=", POLICY_USER, e) < 0 ||
+                            add_default(p, a, "LOGNAME=", POLICY_USER, e) < 0 ||
+                            add_default(p, a, "LANG=", "C.UTF-8", e) < 0 ||
+                            add_default(p, a, "TMPDIR=", "/tmp", e) < 0))
         return -1;
     return add_default(p, a, "PWD=", cwd, e);
 }
@@ -92,7 +93,8 @@ static int check_list(const char *const *list, size_t n, const char *where,
         if (len > MAX_STRING)
             err_set(e, ERR_POLICY_VALIDATION,
                     "%s has a string of %zu bytes; a program can be given at "
-                    "most %d", where, len - 1, MAX_STRING - 1);
+                    "most %d",
+                    where, len - 1, MAX_STRING - 1);
         else
             err_set(e, ERR_POLICY_VALIDATION,
                     "command and environment take more than %d bytes",

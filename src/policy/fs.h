@@ -78,6 +78,8 @@ struct places {
                                  * 0 ends a chain */
 };
 
+enum { PATH_LONGEST = 4095 };   /* path_resolution(7) */
+
 /* A clean form of an absolute path: no "//", "/./", trailing "/".  ".." is
  * kept (its meaning depends on symlinks); path_has_dotdot tells.  NULL when
  * the path is not absolute, too long or out of memory. */

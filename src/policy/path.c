@@ -3,14 +3,12 @@
 
 #include "policy/fs.h"
 
-enum { LONGEST_PATH = 4095 };
-
 const char *path_clean(struct arena *a, const char *path)
 {
     size_t len = strlen(path);
     char *out, *w;
 
-    if (path[0] != '/' || len > LONGEST_PATH)
+    if (path[0] != '/' || len > PATH_LONGEST)
         return NULL;
     out = arena_alloc(a, len + 2);
     if (!out)

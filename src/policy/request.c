@@ -20,8 +20,8 @@ static void warn(struct policy *p, const char *text)
 
 enum wall wall_find(const char *name)
 {
-#define X(bit, id, str, doc)   \
-    if (strcmp(name, str) == 0) \
+#define X(bit, id, str, doc)                                                   \
+    if (strcmp(name, str) == 0)                                                \
         return WALL_##id;
     WALLS(X)
 #undef X
@@ -39,11 +39,13 @@ int policy_add_path(struct policy *p, struct arena *a, enum access access,
                     "expanded in a request");
         return err_where(e, "%s", origin);
     }
-    clean = path_clean(a, path);
-    if (!clean) {
+    if (strlen(path) > PATH_LONGEST) {
         err_set(e, ERR_POLICY_VALIDATION, "path is longer than 4095 bytes");
         return err_where(e, "%s", origin);
     }
+    clean = path_clean(a, path);
+    if (!clean)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory for paths");
     if (p->nrules == p->rule_cap) {
         size_t cap = p->rule_cap ? p->rule_cap * 2 : 64;
         struct fs_rule *grown = arena_array(a, cap, sizeof(*grown));
@@ -55,14 +57,13 @@ int policy_add_path(struct policy *p, struct arena *a, enum access access,
         p->rule = grown;
         p->rule_cap = cap;
     }
-    p->rule[p->nrules++] = (struct fs_rule){ .path = clean, .access = access,
-                                             .origin = origin };
+    p->rule[p->nrules++] =
+        (struct fs_rule){ .path = clean, .access = access, .origin = origin };
     return 0;
 }
 
 static int add_list(struct policy *p, struct arena *a, enum access access,
-                    const struct strings *list, const char *name,
-                    struct err *e)
+                    const struct strings *list, const char *name, struct err *e)
 {
     for (size_t i = 0; i < list->n; i++) {
         const char *origin = arena_printf(a, "filesystem.%s[%zu]", name, i);
@@ -78,33 +79,35 @@ static int add_list(struct policy *p, struct arena *a, enum access access,
 static int take_filesystem(struct policy *p, struct arena *a,
                            const struct request *r, struct err *e)
 {
-    if (add_list(p, a, ACCESS_WRITE, &r->filesystem.readwrite,
-                 "readwritePaths", e) < 0 ||
-        add_list(p, a, ACCESS_READ, &r->filesystem.readonly,
-                 "readonlyPaths", e) < 0 ||
-        add_list(p, a, ACCESS_DENY, &r->filesystem.denied,
-                 "deniedPaths", e) < 0)
+    if (add_list(p, a, ACCESS_WRITE, &r->filesystem.readwrite, "readwritePaths",
+                 e) < 0 ||
+        add_list(p, a, ACCESS_READ, &r->filesystem.readonly, "readonlyPaths",
+                 e) < 0 ||
+        add_list(p, a, ACCESS_DENY, &r->filesystem.denied, "deniedPaths", e) <
+            0)
         return -1;
     p->hard_links = r->filesystem.hard_links;
     return 0;
 }
 
-static int take_env(struct policy *p, struct arena *a,
-                    const struct request *r, struct err *e)
+static int take_env(struct policy *p, struct arena *a, const struct request *r,
+                    struct err *e)
 {
     const struct strings *env = &r->process.env;
 
     p->env_origin = env->present ? "process.env" : "contract default";
     if (!env->present || r->process.inherit_default_env) {
-        if (policy_add_env(p, a, "PATH=" POLICY_DEFAULT_PATH, "default",
-                           e) < 0 ||
+        if (policy_add_env(p, a, "PATH=" POLICY_DEFAULT_PATH, "default", e) <
+                0 ||
             policy_add_env(p, a, "TERM=xterm-256color", "default", e) < 0)
             return -1;
     }
     for (size_t i = 0; i < env->n; i++) {
         const char *where = arena_printf(a, "process.env[%zu]", i);
 
-        if (!where || policy_add_env(p, a, env->item[i], where, e) < 0)
+        if (!where)
+            return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+        if (policy_add_env(p, a, env->item[i], where, e) < 0)
             return -1;
     }
     return 0;
@@ -129,13 +132,16 @@ static int take_process(struct policy *p, struct arena *a,
         return err_where(e, "process.cwd");
     }
     if (r->process.cwd) {
-        p->cwd = path_clean(a, r->process.cwd);
-        p->cwd_origin = "process.cwd";
-        if (!p->cwd || path_has_dotdot(p->cwd)) {
+        if (strlen(r->process.cwd) > PATH_LONGEST ||
+            path_has_dotdot(r->process.cwd)) {
             err_set(e, ERR_POLICY_VALIDATION,
                     "cwd must be at most 4095 bytes, without '..'");
             return err_where(e, "process.cwd");
         }
+        p->cwd_origin = "process.cwd";
+        p->cwd = path_clean(a, r->process.cwd);
+        if (!p->cwd)
+            return err_set(e, ERR_BACKEND_ERROR, "out of memory");
     }
     p->timeout_ms = r->process.timeout_ms;
     p->timeout_origin = "process.timeout";
@@ -160,8 +166,7 @@ static void take_network(struct policy *p, const struct request *r)
         policy_need(p, FEAT_NET_LOOPBACK, "network.ingress.hostLoopback",
                     "the host's loopback");
     if (r->network_proxy)
-        policy_need(p, FEAT_NET_PROXY, "runtimeConfig.networkProxy",
-                    "a proxy");
+        policy_need(p, FEAT_NET_PROXY, "runtimeConfig.networkProxy", "a proxy");
     /* egress.deny under a default of deny takes nothing away: full deny. */
 }
 
