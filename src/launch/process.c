@@ -135,7 +135,7 @@ static int replace_device(int fd, int flags, const char *path,
  * socket that is not for datagrams (unix(7)). */
 static bool leads_elsewhere(int fd)
 {
-    struct sockaddr_storage peer;
+    struct sockaddr_storage peer = { 0 };
     socklen_t len = sizeof(peer), size = sizeof(int);
     int type = 0;
 
