@@ -16,8 +16,8 @@ static int containment_of(const char *name, enum containment *out,
             *out = (enum containment)c;
             return 0;
         }
-    return err_set(e, ERR_UNSUPPORTED_CONTAINMENT,
-                   "backend '%s' is not known", name);
+    return err_set(e, ERR_UNSUPPORTED_CONTAINMENT, "backend '%s' is not known",
+                   name);
 }
 
 static int start_policy(struct arena *a, const char *text, size_t len,
@@ -28,7 +28,8 @@ static int start_policy(struct arena *a, const char *text, size_t len,
 
     if (text)
         return request_parse(a, text, len, r, e) < 0
-                   ? -1 : policy_from_request(a, *r, p, e);
+                   ? -1
+                   : policy_from_request(a, *r, p, e);
     policy_default(p);
     entry = arena_printf(a, "TERM=%s", f->term ? f->term : "dumb");
     if (!entry)
@@ -58,9 +59,8 @@ static int add_path_flag(struct arena *a, struct policy *p, const char *cwd,
 static int set_cwd(struct arena *a, struct policy *p, const char *cwd,
                    const char *wanted, struct err *e)
 {
-    const char *path = wanted[0] == '/' ? wanted
-                                        : arena_printf(a, "%s/%s", cwd,
-                                                       wanted);
+    const char *path =
+        wanted[0] == '/' ? wanted : arena_printf(a, "%s/%s", cwd, wanted);
 
     p->cwd = path ? path_clean(a, path) : NULL;
     p->cwd_origin = "--cwd";
@@ -125,8 +125,10 @@ static int add_links(struct arena *a, struct prepared *out, struct err *e)
         if (!target)
             return err_set(e, ERR_BACKEND_ERROR, "out of memory");
         /* Anywhere among the steps: no other step goes through a link. */
-        if (plan_add(&out->plan, a, (struct step){ .kind = STEP_SYMLINK,
-                     .path = *l, .text = target }, e) < 0)
+        if (plan_add(&out->plan, a,
+                     (struct step){
+                         .kind = STEP_SYMLINK, .path = *l, .text = target },
+                     e) < 0)
             return -1;
     }
     return 0;
@@ -177,8 +179,8 @@ static int sections_fit(const struct request *r, const struct backend *b,
     return request_check_sections(r, c, e);
 }
 
-static int finish(struct arena *a, const char *caller_cwd,
-                  bool want_receipt, struct prepared *p, struct err *e)
+static int finish(struct arena *a, const char *caller_cwd, bool want_receipt,
+                  struct prepared *p, struct err *e)
 {
     /* After the look, which knows what a grant of "/" comes to; before the
      * base, which is nobody's place to start in. */
@@ -190,8 +192,8 @@ static int finish(struct arena *a, const char *caller_cwd,
         paths_add_base(a, &p->policy, e) < 0 ||
         fs_decide(a, p->policy.rule, &p->policy.nrules, &p->places, e) < 0 ||
         p->backend->probe(&p->host, &p->policy, e) < 0 ||
-        p->backend->plan(&p->policy, &p->host, &p->places, p->cwd, a,
-                         &p->plan, e) < 0 ||
+        p->backend->plan(&p->policy, &p->host, &p->places, p->cwd, a, &p->plan,
+                         e) < 0 ||
         add_links(a, p, e) < 0)
         return -1;
     if (!want_receipt)
@@ -219,7 +221,7 @@ int prepare(struct arena *a, const char *text, size_t len,
     char cwd[PATH_MAX];
 
     if (!getcwd(cwd, sizeof(cwd)) || cwd[0] != '/')
-        memcpy(cwd, "/", 2);            /* a deleted or unreachable one */
+        memcpy(cwd, "/", 2); /* a deleted or unreachable one */
     if (start_policy(a, text, len, f, &r, &p.policy, e) < 0 ||
         apply_flags(a, &p.policy, cwd, f, e) < 0 ||
         host_look(a, &p.host, e) < 0) {
@@ -240,8 +242,8 @@ int prepare(struct arena *a, const char *text, size_t len,
     if (backend_find(p.policy.containment, &p.backend, e) < 0 ||
         sections_fit(r, p.backend, e) < 0 ||
         backend_check(p.backend, &p.policy, e) < 0 ||
-        finish(a, arena_strdup(a, cwd), plan_only || f->want_receipt, &p,
-               e) < 0) {
+        finish(a, arena_strdup(a, cwd), plan_only || f->want_receipt, &p, e) <
+            0) {
         locate(text, len, e);
         return -1;
     }

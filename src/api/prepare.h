@@ -9,28 +9,28 @@
 
 struct path_flag {
     enum access access;
-    const char *path;           /* absolute or relative to the caller */
+    const char *path; /* absolute or relative to the caller */
 };
 
 /* What the caller says besides the request.  All-zero adds nothing. */
 struct run_flags {
     struct path_flag *path;
     size_t npaths;
-    const char **env;           /* KEY=VALUE */
+    const char **env; /* KEY=VALUE */
     size_t nenv;
-    const char **arg;           /* replaces the request's command */
+    const char **arg; /* replaces the request's command */
     size_t nargs;
     const char *cwd;
-    const char *backend;        /* containment name */
+    const char *backend; /* containment name */
     uint64_t timeout_ms;
     bool has_timeout;
     bool tools;
     bool tty;
     bool die_with_parent;
-    bool want_receipt;          /* a plan that carries its receipt as JSON */
+    bool want_receipt; /* a plan that carries its receipt as JSON */
     uint32_t accept_missing;
-    const char *home;           /* the caller's HOME, TERM and PATH, */
-    const char *term;           /* for --tools and a terminal */
+    const char *home; /* the caller's HOME, TERM and PATH, */
+    const char *term; /* for --tools and a terminal */
     const char *search_path;
 };
 

@@ -8,16 +8,16 @@
 /* What planning may know of this machine and of the caller.  Plain data, so
  * that tests can invent any host. */
 struct host {
-    unsigned landlock_abi;      /* 0: none */
-    bool has_pid_limit;         /* pid_max is per pid namespace (6.14) */
-    bool has_merged_links;      /* base[] was filled in */
+    unsigned landlock_abi; /* 0: none */
+    bool has_pid_limit;    /* pid_max is per pid namespace (6.14) */
+    bool has_merged_links; /* base[] was filled in */
     uint32_t uid;
     uint32_t gid;
-    const char *hostname;       /* for the workload; NULL: the default */
-    const char *machine_id;     /* synthetic, 32 hex digits */
-    const char *boot_id;        /* synthetic, a UUID */
-    const char *path;           /* PATH of the caller, for --tools */
-    uint64_t nofile_hard;       /* caller's own ceilings, see rlimit(2) */
+    const char *hostname;   /* for the workload; NULL: the default */
+    const char *machine_id; /* synthetic, 32 hex digits */
+    const char *boot_id;    /* synthetic, a UUID */
+    const char *path;       /* PATH of the caller, for --tools */
+    uint64_t nofile_hard;   /* caller's own ceilings, see rlimit(2) */
     uint64_t nproc_hard;
     uint64_t stack_soft;
     uint64_t stack_hard;
@@ -26,18 +26,17 @@ struct host {
 /* Rows of explain and receipt: which mechanism enforces which clause. */
 struct receipt_row {
     const char *clause;
-    const char *by;             /* mechanisms, in words */
-    const char *state;          /* "enforced", "not enforced: ..." */
+    const char *by;    /* mechanisms, in words */
+    const char *state; /* "enforced", "not enforced: ..." */
 };
 
 struct backend {
-    const char *name;           /* wire value of `containment` */
+    const char *name; /* wire value of `containment` */
     const char *summary;
-    uint32_t features;          /* OR of enum feature */
+    uint32_t features; /* OR of enum feature */
 
     /* Usable here?  Reads *h only.  On failure *e names cause and remedy. */
-    int (*probe)(const struct host *h, const struct policy *p,
-                 struct err *e);
+    int (*probe)(const struct host *h, const struct policy *p, struct err *e);
 
     /* Policy to steps.  Pure.  The policy's rules are complete with facts;
      * cwd is where the workload starts. */
@@ -58,8 +57,7 @@ extern const struct backend backend_native;
 extern const struct backend *const backends[];
 
 /* The backend that a containment resolves to on this kind of host. */
-int backend_find(enum containment c, const struct backend **out,
-                 struct err *e);
+int backend_find(enum containment c, const struct backend **out, struct err *e);
 
 /* Refuse every clause that the backend cannot enforce. */
 int backend_check(const struct backend *b, const struct policy *p,

@@ -3,8 +3,7 @@
 
 const struct backend *const backends[] = { &backend_native, NULL };
 
-int backend_find(enum containment c, const struct backend **out,
-                 struct err *e)
+int backend_find(enum containment c, const struct backend **out, struct err *e)
 {
     if (c == CONTAIN_PROCESS || c == CONTAIN_NATIVE) {
         *out = &backend_native;
@@ -26,9 +25,8 @@ int backend_check(const struct backend *b, const struct policy *p,
 
         if (b->features & n->feature)
             continue;
-        err_set(e, ERR_POLICY_VALIDATION,
-                "backend '%s' cannot enforce %s (%s)", b->name, n->what,
-                n->where);
+        err_set(e, ERR_POLICY_VALIDATION, "backend '%s' cannot enforce %s (%s)",
+                b->name, n->what, n->where);
         err_hint(e, "remove the clause, or choose a backend that has it; "
                     "nothing was run");
         return err_where(e, "%s", n->where);

@@ -11,7 +11,7 @@
 struct arena_block;
 
 struct arena {
-    size_t limit;               /* bytes, all blocks together */
+    size_t limit; /* bytes, all blocks together */
     size_t used;
     struct arena_block *head;
 };

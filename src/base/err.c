@@ -73,8 +73,8 @@ int err_hint(struct err *e, const char *fmt, ...)
 const char *err_code_name(enum err_code code)
 {
     switch (code) {
-#define X(num, id, str) \
-    case ERR_##id:      \
+#define X(num, id, str)                                                        \
+    case ERR_##id:                                                             \
         return str;
         ERR_CODES(X)
 #undef X
@@ -88,22 +88,39 @@ const char *err_code_name(enum err_code code)
  * an errno (strerrorname_np is glibc's alone). */
 const char *err_errno_name(int sys)
 {
-#define ROW(n) { n, #n }
+#define ROW(n)                                                                 \
+    {                                                                          \
+        n, #n                                                                  \
+    }
     static const struct {
         int num;
         const char *name;
     } rows[] = {
-        ROW(EPERM), ROW(ENOENT), ROW(EINTR), ROW(EIO), ROW(ENXIO), ROW(E2BIG),
-        ROW(ENOEXEC), ROW(EBADF), ROW(ECHILD), ROW(EAGAIN), ROW(ENOMEM),
-        ROW(EACCES), ROW(EFAULT), ROW(EBUSY), ROW(EEXIST), ROW(EXDEV),
-        ROW(ENODEV), ROW(ENOTDIR), ROW(EISDIR), ROW(EINVAL), ROW(ENFILE),
-        ROW(EMFILE), ROW(ENOTTY), ROW(ETXTBSY), ROW(EFBIG), ROW(ENOSPC),
-        ROW(ESPIPE), ROW(EROFS), ROW(EMLINK), ROW(EPIPE), ROW(ERANGE),
-        ROW(ENAMETOOLONG), ROW(ENOSYS), ROW(ENOTEMPTY), ROW(ELOOP),
-        ROW(EOVERFLOW), ROW(EUSERS), ROW(ENOTSOCK), ROW(EOPNOTSUPP),
-        ROW(EAFNOSUPPORT), ROW(EADDRINUSE), ROW(ENETUNREACH), ROW(ECONNRESET),
-        ROW(ECONNREFUSED), ROW(ETIMEDOUT), ROW(EHOSTUNREACH), ROW(EDQUOT),
-        ROW(ESOCKTNOSUPPORT), ROW(EPROTONOSUPPORT), ROW(ENOPROTOOPT),
+        ROW(EPERM),           ROW(ENOENT),
+        ROW(EINTR),           ROW(EIO),
+        ROW(ENXIO),           ROW(E2BIG),
+        ROW(ENOEXEC),         ROW(EBADF),
+        ROW(ECHILD),          ROW(EAGAIN),
+        ROW(ENOMEM),          ROW(EACCES),
+        ROW(EFAULT),          ROW(EBUSY),
+        ROW(EEXIST),          ROW(EXDEV),
+        ROW(ENODEV),          ROW(ENOTDIR),
+        ROW(EISDIR),          ROW(EINVAL),
+        ROW(ENFILE),          ROW(EMFILE),
+        ROW(ENOTTY),          ROW(ETXTBSY),
+        ROW(EFBIG),           ROW(ENOSPC),
+        ROW(ESPIPE),          ROW(EROFS),
+        ROW(EMLINK),          ROW(EPIPE),
+        ROW(ERANGE),          ROW(ENAMETOOLONG),
+        ROW(ENOSYS),          ROW(ENOTEMPTY),
+        ROW(ELOOP),           ROW(EOVERFLOW),
+        ROW(EUSERS),          ROW(ENOTSOCK),
+        ROW(EOPNOTSUPP),      ROW(EAFNOSUPPORT),
+        ROW(EADDRINUSE),      ROW(ENETUNREACH),
+        ROW(ECONNRESET),      ROW(ECONNREFUSED),
+        ROW(ETIMEDOUT),       ROW(EHOSTUNREACH),
+        ROW(EDQUOT),          ROW(ESOCKTNOSUPPORT),
+        ROW(EPROTONOSUPPORT), ROW(ENOPROTOOPT),
     };
 #undef ROW
 

@@ -10,18 +10,18 @@
 #include "base/scoped.h"
 
 /* Stable: the numbers are MXC's status numbers, the names its wire strings. */
-#define ERR_CODES(X)                                            \
-    X(1, MALFORMED_REQUEST, "malformed_request")                \
-    X(2, UNSUPPORTED_CONTAINMENT, "unsupported_containment")    \
-    X(3, UNSUPPORTED_PHASE, "unsupported_phase")                \
-    X(4, BACKEND_UNAVAILABLE, "backend_unavailable")            \
-    X(5, MALFORMED_ID, "malformed_id")                          \
-    X(6, STALE_ID, "stale_id")                                  \
-    X(7, NOT_PROVISIONED, "not_provisioned")                    \
-    X(8, NOT_STARTED, "not_started")                            \
-    X(9, ALREADY_STARTED, "already_started")                    \
-    X(10, ALREADY_STOPPED, "already_stopped")                   \
-    X(11, POLICY_VALIDATION, "policy_validation")               \
+#define ERR_CODES(X)                                                           \
+    X(1, MALFORMED_REQUEST, "malformed_request")                               \
+    X(2, UNSUPPORTED_CONTAINMENT, "unsupported_containment")                   \
+    X(3, UNSUPPORTED_PHASE, "unsupported_phase")                               \
+    X(4, BACKEND_UNAVAILABLE, "backend_unavailable")                           \
+    X(5, MALFORMED_ID, "malformed_id")                                         \
+    X(6, STALE_ID, "stale_id")                                                 \
+    X(7, NOT_PROVISIONED, "not_provisioned")                                   \
+    X(8, NOT_STARTED, "not_started")                                           \
+    X(9, ALREADY_STARTED, "already_started")                                   \
+    X(10, ALREADY_STOPPED, "already_stopped")                                  \
+    X(11, POLICY_VALIDATION, "policy_validation")                              \
     X(12, BACKEND_ERROR, "backend_error")
 
 enum err_code {
@@ -33,13 +33,13 @@ enum err_code {
 
 struct err {
     enum err_code code;
-    int sys;            /* errno of the failed call, 0 if there was none */
-    unsigned line;      /* place in the request text, 0 if unknown */
-    unsigned column;    /* 1-based, in bytes */
-    char op[32];        /* the call that failed, e.g. "mount(2)", or "" */
-    char where[160];    /* place in the request, e.g. process.env[3], or "" */
-    char hint[256];     /* what the user can do about it, or "" */
-    char msg[512];      /* "outer: inner", no newline, no trailing dot */
+    int sys;         /* errno of the failed call, 0 if there was none */
+    unsigned line;   /* place in the request text, 0 if unknown */
+    unsigned column; /* 1-based, in bytes */
+    char op[32];     /* the call that failed, e.g. "mount(2)", or "" */
+    char where[160]; /* place in the request, e.g. process.env[3], or "" */
+    char hint[256];  /* what the user can do about it, or "" */
+    char msg[512];   /* "outer: inner", no newline, no trailing dot */
 };
 
 /* All return -1, so that a failing step is one statement. */

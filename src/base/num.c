@@ -53,7 +53,10 @@ int num_duration_ms(const char *s, uint64_t *out)
     static const struct {
         const char *unit;
         uint64_t ms;
-    } units[] = { { "", 1000 }, { "ms", 1 }, { "s", 1000 }, { "m", 60000 },
+    } units[] = { { "", 1000 },
+                  { "ms", 1 },
+                  { "s", 1000 },
+                  { "m", 60000 },
                   { "h", 3600000 } };
     size_t n = strspn(s, "0123456789");
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define scoped(fn) __attribute__((cleanup(fn)))
+#define ARRAY_LEN(a)            (sizeof(a) / sizeof((a)[0]))
+#define scoped(fn)              __attribute__((cleanup(fn)))
 #define printf_like(fmt, first) __attribute__((format(printf, fmt, first)))
 
 static inline void drop_fd(int *fd)

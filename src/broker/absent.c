@@ -38,8 +38,7 @@ static bool is_component(const char *s)
 }
 
 /* Cut the copy of `rest` at *text into components; advances *text. */
-static int cut(struct absent *a, const char *rest, char **text,
-               struct err *e)
+static int cut(struct absent *a, const char *rest, char **text, struct err *e)
 {
     char *at = *text;
     size_t len = strlen(rest);
@@ -54,7 +53,8 @@ static int cut(struct absent *a, const char *rest, char **text,
         if (!is_component(at))
             return err_set(e, ERR_BACKEND_ERROR,
                            "missing denied path '%s' is not made of plain "
-                           "components", rest);
+                           "components",
+                           rest);
         a->part[i] = at;
         at += strlen(at) + 1;
     }
@@ -98,8 +98,7 @@ static int allocate(struct broker *b, const struct broker_config *c,
     return -1;
 }
 
-int absent_init(struct broker *b, const struct broker_config *c,
-                struct err *e)
+int absent_init(struct broker *b, const struct broker_config *c, struct err *e)
 {
     const char **parts;
     char *text;
@@ -145,8 +144,8 @@ void absent_fini(struct broker *b)
 
 bool absent_has_name(const struct broker *b, const char *name)
 {
-    return b->nnames && bsearch(&name, b->name, b->nnames, sizeof(*b->name),
-                                by_text);
+    return b->nnames &&
+           bsearch(&name, b->name, b->nnames, sizeof(*b->name), by_text);
 }
 
 static bool has_part(const struct absent *a, const char *name)

@@ -18,7 +18,7 @@
 #include "broker/parts.h"
 
 /* <linux/seccomp.h>, Linux 6.6: wake the other side on this processor. */
-#define MXC_NOTIF_SET_FLAGS SECCOMP_IOW(4, uint64_t)
+#define MXC_NOTIF_SET_FLAGS    SECCOMP_IOW(4, uint64_t)
 #define MXC_NOTIF_SYNC_WAKE_UP 1ul
 
 #if defined(__x86_64__)
@@ -110,8 +110,8 @@ int broker_create(const struct broker_config *c, struct broker **out,
     b->unix_sockets = c->unix_sockets;
     b->root = b->proc = b->diag = b->listener = -1;
     helpers_init(b);
-    if (allocate(b, e) < 0 || open_dirs(b, e) < 0 ||
-        absent_init(b, c, e) < 0 || sockets_init(b, c, e) < 0) {
+    if (allocate(b, e) < 0 || open_dirs(b, e) < 0 || absent_init(b, c, e) < 0 ||
+        sockets_init(b, c, e) < 0) {
         broker_destroy(b);
         return -1;
     }
@@ -207,8 +207,9 @@ static void at_form(const struct trapped *t, const struct seccomp_data *d,
 static int perform(struct broker *b, int listener,
                    const struct seccomp_notif *n)
 {
-    struct caller c = { .b = b, .listener = listener, .id = n->id,
-                        .tid = (pid_t)n->pid };
+    struct caller c = {
+        .b = b, .listener = listener, .id = n->id, .tid = (pid_t)n->pid
+    };
     const struct trapped *t = find(n->data.nr);
     uint64_t a[MAX_ARGS];
 
@@ -227,8 +228,7 @@ static bool is_ready(int listener, bool *gone)
 
     if (poll(&p, 1, 0) <= 0)
         return false;
-    *gone = !(p.revents & POLLIN) &&
-            p.revents & (POLLHUP | POLLERR | POLLNVAL);
+    *gone = !(p.revents & POLLIN) && p.revents & (POLLHUP | POLLERR | POLLNVAL);
     return p.revents & POLLIN;
 }
 

@@ -36,7 +36,7 @@ struct broker_absent {
 };
 
 struct broker_config {
-    bool creates;                       /* as in struct seccomp_options */
+    bool creates; /* as in struct seccomp_options */
     bool unix_sockets;
     const struct broker_absent *absent;
     size_t nabsent;

@@ -147,8 +147,8 @@ static int status_number(const char *status, const char *key, unsigned base,
     return at && number(at + strlen(key), base, out) == 0 ? 0 : -EACCES;
 }
 
-static int read_status(const struct caller *c, const char *key,
-                       unsigned base, uint64_t *out)
+static int read_status(const struct caller *c, const char *key, unsigned base,
+                       uint64_t *out)
 {
     char text[2048];
     int r = read_proc(c, "status", text, sizeof(text));

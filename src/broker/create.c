@@ -80,8 +80,9 @@ int do_mknod(struct caller *c, const uint64_t a[])
         return -ESRCH;
     old = umask(mask);
     /* Not the library's: its device number has another width. */
-    r = syscall(SYS_mknodat, p.parent, p.arg, (mode_t)a[2],
-                (unsigned)a[3]) < 0 ? -errno : 0;
+    r = syscall(SYS_mknodat, p.parent, p.arg, (mode_t)a[2], (unsigned)a[3]) < 0
+            ? -errno
+            : 0;
     (void)umask(old);
     return r;
 }
@@ -112,7 +113,8 @@ static int link_object(const struct caller *c, int object,
         return -ESRCH;
     proc_self_fd(object, self);
     return linkat(AT_FDCWD, self, to->parent, to->arg, AT_SYMLINK_FOLLOW) < 0
-               ? -errno : 0;
+               ? -errno
+               : 0;
 }
 
 static int link_name(const struct caller *c, const struct place *from,
@@ -122,8 +124,8 @@ static int link_name(const struct caller *c, const struct place *from,
         return -EXDEV;
     if (!caller_waits(c))
         return -ESRCH;
-    return linkat(from->parent, from->arg, to->parent, to->arg, 0) < 0
-               ? -errno : 0;
+    return linkat(from->parent, from->arg, to->parent, to->arg, 0) < 0 ? -errno
+                                                                       : 0;
 }
 
 int do_link(struct caller *c, const uint64_t a[])
@@ -178,5 +180,7 @@ int do_rename(struct caller *c, const uint64_t a[])
     if (!caller_waits(c))
         return -ESRCH;
     return syscall(SYS_renameat2, from.parent, from.arg, to.parent, to.arg,
-                   flags) < 0 ? -errno : 0;
+                   flags) < 0
+               ? -errno
+               : 0;
 }

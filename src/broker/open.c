@@ -59,8 +59,7 @@ static int create_at(struct caller *c, const struct place *p,
         return -ESRCH;
     old = umask(mask);
     fd = openat(p->parent, p->name,
-                w->flags | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC,
-                w->mode);
+                w->flags | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, w->mode);
     r = fd < 0 ? -errno : 0;
     (void)umask(old);
     return r < 0 ? r : give(c, &fd, w);
@@ -71,8 +70,7 @@ static bool is_fifo(int fd, mode_t mode)
 {
     struct statfs s;
 
-    return S_ISFIFO(mode) && fstatfs(fd, &s) == 0 &&
-           s.f_type != PIPEFS_MAGIC;
+    return S_ISFIFO(mode) && fstatfs(fd, &s) == 0 && s.f_type != PIPEFS_MAGIC;
 }
 
 static int open_later(struct caller *c, int object, const struct want *w)
@@ -137,12 +135,12 @@ static int open_object(struct caller *c, int object, const struct want *w)
     return reopen(c, object, &st, w);
 }
 
-static int make(struct caller *c, const struct place *p,
-                const struct want *w)
+static int make(struct caller *c, const struct place *p, const struct want *w)
 {
     /* A directory on the way to a denied path is only made by mkdir(2). */
     return absent_verdict(c->b, p->parent, p->name) != FREE
-               ? -EACCES : create_at(c, p, w);
+               ? -EACCES
+               : create_at(c, p, w);
 }
 
 static int open_link(struct caller *c, struct place *p, int link,
@@ -176,8 +174,7 @@ static int open_name(struct caller *c, struct place *p, const struct want *w)
                                : open_object(c, object, w);
 }
 
-static int open_place(struct caller *c, struct place *p,
-                      const struct want *w)
+static int open_place(struct caller *c, struct place *p, const struct want *w)
 {
     if (p->object < 0)
         return open_name(c, p, w);
@@ -211,7 +208,7 @@ int do_open(struct caller *c, const uint64_t a[])
         return r;
     do {
         r = open_place(c, &p, &w);
-    } while (r == FOLLOW || (r == -EEXIST && !(w.flags & O_EXCL) &&
-                             ++tries < TRIES));
+    } while (r == FOLLOW ||
+             (r == -EEXIST && !(w.flags & O_EXCL) && ++tries < TRIES));
     return r;
 }

@@ -23,20 +23,20 @@ enum { MAX_LINKS = 40, MAX_HELPERS = 16, MAX_SOCKETS = 512 };
 enum { ANSWERED = 1 };
 
 struct absent {
-    int dir;                    /* O_PATH, shared by those with one dir */
-    const char **part;          /* components below dir */
+    int dir;           /* O_PATH, shared by those with one dir */
+    const char **part; /* components below dir */
     size_t nparts;
 };
 
 struct socket_record {
-    int fd;                     /* O_PATH: keeps the inode number taken */
+    int fd; /* O_PATH: keeps the inode number taken */
     dev_t dev;
     ino_t ino;
 };
 
 struct helper {
-    int pidfd;                  /* -1: free */
-    uint64_t id;                /* the notification that it answers */
+    int pidfd;   /* -1: free */
+    uint64_t id; /* the notification that it answers */
 };
 
 struct broker {
@@ -44,20 +44,20 @@ struct broker {
     bool unix_sockets;
     struct absent *absent;
     size_t nabsent;
-    const char **name;          /* every component of every absent, sorted */
+    const char **name; /* every component of every absent, sorted */
     size_t nnames;
-    char *text;                 /* where the components are stored */
+    char *text; /* where the components are stored */
     dev_t *private_dev;
     size_t nprivate;
-    int root;                   /* O_PATH of "/" */
-    int proc;                   /* O_PATH of "/proc" */
-    int diag;                   /* NETLINK_SOCK_DIAG, or -1 */
+    int root; /* O_PATH of "/" */
+    int proc; /* O_PATH of "/proc" */
+    int diag; /* NETLINK_SOCK_DIAG, or -1 */
     unsigned diag_seq;
-    int listener;               /* the one that is set up, not owned */
+    int listener; /* the one that is set up, not owned */
     struct socket_record sock[MAX_SOCKETS];
     size_t nsock;
     struct helper helper[MAX_HELPERS];
-    void *request;              /* struct seccomp_notif, of the kernel's size */
+    void *request; /* struct seccomp_notif, of the kernel's size */
     size_t request_size;
 };
 
@@ -67,9 +67,9 @@ struct caller {
     int listener;
     uint64_t id;
     pid_t tid;
-    pid_t tgid;                 /* 0: not asked yet */
-    unsigned links;             /* symlinks followed so far */
-    bool via_proc;              /* a path led through /proc */
+    pid_t tgid;     /* 0: not asked yet */
+    unsigned links; /* symlinks followed so far */
+    bool via_proc;  /* a path led through /proc */
 };
 
 /* ioctl(2) with the request as the kernel takes it: musl's is an int. */
@@ -99,14 +99,17 @@ bool caller_has_signal(const struct caller *c);
 /* walk.c: paths.  Where the last component of a path stands, or (for the
  * caller's own /proc/PID/fd/N) the thing itself. */
 struct place {
-    int parent;                 /* O_PATH directory, or -1 */
-    int object;                 /* O_PATH, or -1 */
-    bool slash;                 /* the path ended with one */
+    int parent; /* O_PATH directory, or -1 */
+    int object; /* O_PATH, or -1 */
+    bool slash; /* the path ended with one */
     char name[NAME_MAX + 1];
-    char arg[NAME_MAX + 2];     /* the name, with the slash */
+    char arg[NAME_MAX + 2]; /* the name, with the slash */
 };
 
-#define PLACE_NONE { .parent = -1, .object = -1 }
+#define PLACE_NONE                                                             \
+    {                                                                          \
+        .parent = -1, .object = -1                                             \
+    }
 
 void place_drop(struct place *p);
 int walk_parent(struct caller *c, int base, const char *path,
@@ -120,8 +123,7 @@ void proc_self_fd(int fd, char out[32]);
 /* absent.c: the rule on denied paths that do not exist. */
 enum verdict { FREE = 0, ON_THE_WAY, DENIED };
 
-int absent_init(struct broker *b, const struct broker_config *c,
-                struct err *e);
+int absent_init(struct broker *b, const struct broker_config *c, struct err *e);
 void absent_fini(struct broker *b);
 /* Whether any absent path has a component of this name, wherever. */
 bool absent_has_name(const struct broker *b, const char *name);
@@ -152,8 +154,8 @@ void sockets_record(struct broker *b, int sock, int parent, const char *name);
 /* helper.c: calls that wait. */
 struct job {
     enum { JOB_OPEN, JOB_CONNECT } kind;
-    int fd;                     /* O_PATH to reopen, or the socket */
-    int flags;                  /* of open(2) */
+    int fd;    /* O_PATH to reopen, or the socket */
+    int flags; /* of open(2) */
     struct sockaddr_storage addr;
     socklen_t len;
 };

@@ -23,8 +23,7 @@
 #include <sys/un.h>
 #include <sys/vfs.h>
 
-int sockets_init(struct broker *b, const struct broker_config *c,
-                 struct err *e)
+int sockets_init(struct broker *b, const struct broker_config *c, struct err *e)
 {
     struct stat st;
 
@@ -43,8 +42,8 @@ int sockets_init(struct broker *b, const struct broker_config *c,
         b->private_dev[b->nprivate++] = st.st_dev;
     }
     if (c->unix_sockets)
-        b->diag = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
-                         NETLINK_SOCK_DIAG);
+        b->diag =
+            socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
     return 0;
 }
 
@@ -216,6 +215,8 @@ void sockets_record(struct broker *b, int sock, int parent, const char *name)
         !is_bound_to(sock, object, &st, &vfs))
         return;
     b->sock[b->nsock++] = (struct socket_record){
-        .fd = take_fd(&object), .dev = st.st_dev, .ino = st.st_ino,
+        .fd = take_fd(&object),
+        .dev = st.st_dev,
+        .ino = st.st_ino,
     };
 }

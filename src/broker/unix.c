@@ -55,8 +55,7 @@ static void unix_path(const struct address *ad,
     memset(out, 0, sizeof(ad->un.sun_path) + 1);
     if (ad->un.sun_family == AF_UNIX && ad->len > head &&
         ad->len <= sizeof(ad->un))
-        memcpy(out, ad->un.sun_path,
-               strnlen(ad->un.sun_path, ad->len - head));
+        memcpy(out, ad->un.sun_path, strnlen(ad->un.sun_path, ad->len - head));
 }
 
 static bool can_wait(int sock)
@@ -86,11 +85,11 @@ static int connect_briefly(int sock, const struct address *ad)
     return r;
 }
 
-static int perform_connect(struct caller *c, int sock,
-                           const struct address *ad)
+static int perform_connect(struct caller *c, int sock, const struct address *ad)
 {
-    struct job j = { .kind = JOB_CONNECT, .fd = sock, .addr = ad->any,
-                     .len = ad->len };
+    struct job j = {
+        .kind = JOB_CONNECT, .fd = sock, .addr = ad->any, .len = ad->len
+    };
     int r;
 
     if (!can_wait(sock))

@@ -21,8 +21,8 @@
 #include "base/compat.h"
 
 struct walk {
-    int base;                   /* borrowed; where a relative rest starts */
-    int cur;                    /* owned, replaces base once it is set */
+    int base; /* borrowed; where a relative rest starts */
+    int cur;  /* owned, replaces base once it is set */
     char rest[PATH_MAX];
 };
 
@@ -112,8 +112,7 @@ static int try_rest(const struct walk *w, struct place *p)
     if (r < 0)
         return r;
     if (dir[0])
-        p->parent = (int)syscall(__NR_openat2, here(w), dir, &how,
-                                 sizeof(how));
+        p->parent = (int)syscall(__NR_openat2, here(w), dir, &how, sizeof(how));
     else
         p->parent = fcntl(here(w), F_DUPFD_CLOEXEC, 0);
     return p->parent < 0 ? -errno : 0;
@@ -123,8 +122,8 @@ static int try_rest(const struct walk *w, struct place *p)
 static int prepend(struct caller *c, struct walk *w, const char *text)
 {
     char path[PATH_MAX];
-    int n = snprintf(path, sizeof(path), "%s%s%s", text,
-                     w->rest[0] ? "/" : "", w->rest);
+    int n = snprintf(path, sizeof(path), "%s%s%s", text, w->rest[0] ? "/" : "",
+                     w->rest);
 
     if (++c->links > MAX_LINKS)
         return -ELOOP;
@@ -222,8 +221,8 @@ static int step_proc_root(struct caller *c, struct walk *w, const char *comp)
         return prepend(c, w, text);
     }
     if (strcmp(comp, "thread-self") == 0) {
-        (void)snprintf(text, sizeof(text), "%d/task/%d",
-                       (int)caller_tgid(c), (int)c->tid);
+        (void)snprintf(text, sizeof(text), "%d/task/%d", (int)caller_tgid(c),
+                       (int)c->tid);
         return prepend(c, w, text);
     }
     if (strcmp(comp, "..") != 0 && !is_caller(c, comp, strlen(comp)))
@@ -320,8 +319,7 @@ static int walk_on(struct caller *c, struct walk *w, struct place *p)
     return r;
 }
 
-int walk_parent(struct caller *c, int base, const char *path,
-                struct place *out)
+int walk_parent(struct caller *c, int base, const char *path, struct place *out)
 {
     struct walk w = { .base = base, .cur = -1 };
     struct place p = PLACE_NONE;

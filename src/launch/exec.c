@@ -23,7 +23,7 @@ enum { CHILD_STACK = 256 * 1024 };
 struct child {
     const struct exec_args *args;
     int listener;
-    const char *op;             /* the call that failed, NULL: none */
+    const char *op; /* the call that failed, NULL: none */
     int sys;
 };
 
@@ -38,8 +38,8 @@ static int take_terminal(int tty)
 {
     if (tty < 0)
         return 0;
-    if (ioctl(tty, TIOCSCTTY, 0) < 0 || dup2(tty, 0) < 0 ||
-        dup2(tty, 1) < 0 || dup2(tty, 2) < 0)
+    if (ioctl(tty, TIOCSCTTY, 0) < 0 || dup2(tty, 0) < 0 || dup2(tty, 1) < 0 ||
+        dup2(tty, 2) < 0)
         return -errno;
     return 0;
 }
@@ -113,8 +113,7 @@ static int child_main(void *arg)
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     /* Last: from here on only what the filter lets through. */
-    r = seccomp_load(a->filter, a->filter_len, a->want_listener,
-                     &c->listener);
+    r = seccomp_load(a->filter, a->filter_len, a->want_listener, &c->listener);
     if (r < 0)
         return child_fail(c, "seccomp(2)", -r);
     return child_fail(c, "execve(2)", exec_search(a));

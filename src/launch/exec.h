@@ -15,12 +15,12 @@
 struct exec_args {
     char *const *argv;
     char *const *envp;
-    const char *path;           /* value of PATH among envp, or a default */
+    const char *path; /* value of PATH among envp, or a default */
     const char *cwd;
     const struct sock_filter *filter;
-    size_t filter_len;          /* instructions */
+    size_t filter_len; /* instructions */
     bool want_listener;
-    int tty;                    /* slave side, or -1 */
+    int tty; /* slave side, or -1 */
 };
 
 /* Start it behind its filter.  On failure *status is 127 (no such command) or

@@ -78,8 +78,9 @@ static bool hear_supervisor(const struct init *in)
     if (n != (ssize_t)sizeof(rec))
         return false;
     if (rec.msg == MSG_SIGNAL && rec.status > 0 && rec.status < NSIG)
-        (void)kill(rec.status == SIGSTOP || rec.status == SIGCONT
-                       ? -1 : -in->workload, rec.status);
+        (void)kill(
+            rec.status == SIGSTOP || rec.status == SIGCONT ? -1 : -in->workload,
+            rec.status);
     return true;
 }
 
@@ -233,8 +234,7 @@ int launch_init(const struct plan_view *plan, int tty, int master)
     int status = 0;
 
     if (watch_children(&in.signals, &e) < 0 ||
-        open_broker(plan, &in.broker, &e) < 0 ||
-        fill_args(plan, &a, &e) < 0) {
+        open_broker(plan, &in.broker, &e) < 0 || fill_args(plan, &a, &e) < 0) {
         (void)launch_tell(MSG_FAILED, 0, &e, -1);
         return 1;
     }

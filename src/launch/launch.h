@@ -15,11 +15,11 @@
 
 /* The sandbox's view while it is built. */
 struct view {
-    int root;                   /* the private root */
-    bool is_attached;           /* to our mount namespace, or free still */
-    int void_dir;               /* O_PATH, the empty mode 0 directory ... */
-    int void_file;              /* ... and file that masks are made of */
-    int strangers;              /* a user namespace without us, or < 0 */
+    int root;         /* the private root */
+    bool is_attached; /* to our mount namespace, or free still */
+    int void_dir;     /* O_PATH, the empty mode 0 directory ... */
+    int void_file;    /* ... and file that masks are made of */
+    int strangers;    /* a user namespace without us, or < 0 */
 };
 
 /* Stage 1: the view.  May mount; must not run or open anything of the

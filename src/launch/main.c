@@ -51,7 +51,8 @@ static int open_terminal(int *slave, int *master, struct err *e)
     if (m < 0)
         return err_sys(e, "open(2)", errno, "cannot open a terminal");
     s = ioctl(m, TIOCSPTLCK, &unlock) < 0
-            ? -1 : ioctl(m, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+            ? -1
+            : ioctl(m, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (s < 0)
         return err_sys(e, "ioctl(2)", errno, "cannot open a terminal");
     *slave = s;
@@ -62,7 +63,7 @@ static int open_terminal(int *slave, int *master, struct err *e)
 /* No descriptor but stdio survives the exec of the workload. */
 static int close_rest(struct err *e)
 {
-    enum { SET_CLOEXEC = 4 };           /* CLOSE_RANGE_CLOEXEC, Linux 5.11 */
+    enum { SET_CLOEXEC = 4 }; /* CLOSE_RANGE_CLOEXEC, Linux 5.11 */
 
     if (syscall(__NR_close_range, 5, ~0u, 0) < 0 ||
         syscall(__NR_close_range, 3, 4, SET_CLOEXEC) < 0)
@@ -71,8 +72,7 @@ static int close_rest(struct err *e)
     return 0;
 }
 
-static int set_up(struct plan_view *plan, int *tty, int *master,
-                  struct err *e)
+static int set_up(struct plan_view *plan, int *tty, int *master, struct err *e)
 {
     /* The supervisor's death is ours, also before init listens for it. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
@@ -80,8 +80,8 @@ static int set_up(struct plan_view *plan, int *tty, int *master,
     (void)umask(0);
     if (close_rest(e) < 0 || map_plan(plan, e) < 0)
         return -1;
-    if (launch_set_up_process(plan, e) < 0 ||
-        launch_build_view(plan, e) < 0 || launch_check_stdio(e) < 0)
+    if (launch_set_up_process(plan, e) < 0 || launch_build_view(plan, e) < 0 ||
+        launch_check_stdio(e) < 0)
         return -1;
     if (plan->head.flags & PLAN_TTY && open_terminal(tty, master, e) < 0)
         return -1;

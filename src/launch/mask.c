@@ -40,9 +40,9 @@ int view_open_strangers(void)
     static char stack[CHILD_STACK] __attribute__((aligned(16)));
     /* Asked for here: inside the new namespace we are nobody yet. */
     struct stranger s = { geteuid(), getegid(), -EPERM };
-    pid_t pid = clone(stranger_child, stack + sizeof(stack),
-                      CLONE_NEWUSER | CLONE_VM | CLONE_VFORK | CLONE_FILES |
-                      SIGCHLD, &s);
+    pid_t pid = clone(
+        stranger_child, stack + sizeof(stack),
+        CLONE_NEWUSER | CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &s);
 
     if (pid < 0)
         return -errno;
@@ -72,8 +72,8 @@ static int disown(const struct view *v, int mnt)
 static int make_mask(const struct view *v, bool is_dir, bool is_policy,
                      int *out)
 {
-    scoped(drop_fd) int mnt = mount_clone(is_dir ? v->void_dir : v->void_file,
-                                          0);
+    scoped(drop_fd) int mnt =
+        mount_clone(is_dir ? v->void_dir : v->void_file, 0);
     int r = mnt;
 
     if (mnt >= 0)
@@ -99,8 +99,7 @@ static int mask_proc(struct view *v, const struct step *s)
 
 static int mask_policy(struct view *v, const struct step *s)
 {
-    scoped(drop_fd) int target = view_open_target(v, s,
-                                                  s->flags & STEP_IS_DIR);
+    scoped(drop_fd) int target = view_open_target(v, s, s->flags & STEP_IS_DIR);
     scoped(drop_fd) int mnt = -1;
     struct stat st;
     int r;

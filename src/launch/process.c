@@ -80,8 +80,7 @@ int launch_set_up_process(const struct plan_view *plan, struct err *e)
     for (size_t i = 0; i < plan->head.nsteps; i++) {
         struct step s = plan_step(plan, i);
 
-        if (s.kind == STEP_HOSTNAME &&
-            sethostname(s.text, s.text_len) < 0)
+        if (s.kind == STEP_HOSTNAME && sethostname(s.text, s.text_len) < 0)
             return err_sys(e, "sethostname(2)", errno, "cannot set the name");
         if (s.kind == STEP_RLIMIT && set_limit(&s, e) < 0)
             return -1;
@@ -119,8 +118,10 @@ static int replace_device(int fd, int flags, const char *path,
 
     if (own < 0) {
         err_sys(e, "open(2)", errno, "cannot open '%s' inside", path);
-        return err_hint(e, "policy denies it, and standard %s is it: give "
-                           "another stream", stream);
+        return err_hint(e,
+                        "policy denies it, and standard %s is it: give "
+                        "another stream",
+                        stream);
     }
     r = dup2(own, fd);
     (void)close(own);
@@ -159,15 +160,17 @@ static int check_stream(int fd, struct err *e)
     struct stat st;
 
     if (flags < 0 || fstat(fd, &st) < 0)
-        return 0;                       /* closed: nothing to reach */
+        return 0; /* closed: nothing to reach */
     if (S_ISDIR(st.st_mode)) {
         err_set(e, ERR_POLICY_VALIDATION, "standard %s is a directory",
                 names[fd]);
         return err_hint(e, "grant it with --ro or --rw instead");
     }
     if (S_ISSOCK(st.st_mode) && leads_elsewhere(fd)) {
-        err_set(e, ERR_POLICY_VALIDATION, "standard %s is a socket that can "
-                "reach more than its peer", names[fd]);
+        err_set(e, ERR_POLICY_VALIDATION,
+                "standard %s is a socket that can "
+                "reach more than its peer",
+                names[fd]);
         return err_hint(e, "give a pipe, a file or a connected unix socket "
                            "(cat and socat can stand between)");
     }
@@ -193,11 +196,12 @@ static int add_rules(const struct plan_view *plan, int ruleset, struct err *e)
         if (s.kind != STEP_LANDLOCK)
             continue;
         fd = open(s.path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
-        r = fd < 0 ? -errno : landlock_allow(ruleset, plan->head.landlock_abi,
-                                             fd, s.num[0]);
+        r = fd < 0 ? -errno
+                   : landlock_allow(ruleset, plan->head.landlock_abi, fd,
+                                    s.num[0]);
         if (r < 0)
-            return err_sys(e, "landlock_add_rule(2)", -r,
-                           "cannot allow '%s'", s.path);
+            return err_sys(e, "landlock_add_rule(2)", -r, "cannot allow '%s'",
+                           s.path);
     }
     return 0;
 }
@@ -211,8 +215,7 @@ static uint64_t stream_rights(int fd)
     struct stat st;
 
     if (flags < 0 || fstat(fd, &st) < 0 ||
-        (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode) &&
-         !S_ISFIFO(st.st_mode)))
+        (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode) && !S_ISFIFO(st.st_mode)))
         return 0;
     if ((flags & O_ACCMODE) != O_WRONLY)
         rights |= MXC_LL_READ_FILE;

@@ -16,14 +16,14 @@ enum { LAUNCH_PLAN_FD = 3, LAUNCH_STATUS_FD = 4 };
 enum launch_msg {
     MSG_NONE = 0,
     /* launcher to supervisor */
-    MSG_READY,                  /* every wall stands; carries the PTY master */
-    MSG_FAILED,                 /* err: set-up failed, nothing has run */
-    MSG_NOT_STARTED,            /* err, status 126 or 127: its exec failed */
-    MSG_STOPPED,                /* by a signal; it can be continued */
-    MSG_EXITED,                 /* status: as from waitpid(2) */
+    MSG_READY,       /* every wall stands; carries the PTY master */
+    MSG_FAILED,      /* err: set-up failed, nothing has run */
+    MSG_NOT_STARTED, /* err, status 126 or 127: its exec failed */
+    MSG_STOPPED,     /* by a signal; it can be continued */
+    MSG_EXITED,      /* status: as from waitpid(2) */
     /* supervisor to launcher */
-    MSG_GO,                     /* run it; end of file means: never */
-    MSG_SIGNAL                  /* status: deliver this to the workload */
+    MSG_GO,    /* run it; end of file means: never */
+    MSG_SIGNAL /* status: deliver this to the workload */
 };
 
 struct launch_record {

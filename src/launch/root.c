@@ -23,11 +23,10 @@ int view_attach_root(struct view *v)
 static int make_root(struct view *v, const struct step *s, struct err *e)
 {
     char bytes[24], inodes[24];
-    const char *const opts[] = { "mode", "0755", "size", bytes, "nr_inodes",
-                                 inodes, NULL };
+    const char *const opts[] = { "mode",      "0755", "size", bytes,
+                                 "nr_inodes", inodes, NULL };
 
-    (void)snprintf(bytes, sizeof(bytes), "%llu",
-                   (unsigned long long)s->num[0]);
+    (void)snprintf(bytes, sizeof(bytes), "%llu", (unsigned long long)s->num[0]);
     (void)snprintf(inodes, sizeof(inodes), "%llu",
                    (unsigned long long)s->num[1]);
     v->root = mount_new("tmpfs", opts, MXC_ATTR_NOSUID | MXC_ATTR_NODEV);
@@ -78,8 +77,7 @@ static int seal(const struct view *v, const struct step *s, struct err *e)
     if (r == 0)
         r = mount_set(fd, MXC_ATTR_RDONLY, 0);
     if (r < 0)
-        return err_sys(e, "mount_setattr(2)", -r, "cannot seal '%s'",
-                       s->path);
+        return err_sys(e, "mount_setattr(2)", -r, "cannot seal '%s'", s->path);
     return 0;
 }
 
@@ -88,8 +86,8 @@ static int seal(const struct view *v, const struct step *s, struct err *e)
  * Must happen while /proc is still writable. */
 static int volunteer_for_oom(const struct view *v, struct err *e)
 {
-    scoped(drop_fd) int fd = openat(v->root, "proc/self/oom_score_adj",
-                                    O_WRONLY | O_CLOEXEC);
+    scoped(drop_fd) int fd =
+        openat(v->root, "proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
     if (fd < 0 || write(fd, "1000", 4) != 4)
         return err_sys(e, "write(2)", errno, "cannot set oom_score_adj");
@@ -148,8 +146,9 @@ static int finish_view(struct view *v, const struct plan_view *plan,
 
 int launch_build_view(const struct plan_view *plan, struct err *e)
 {
-    struct view v = { .root = -1, .void_dir = -1, .void_file = -1,
-                      .strangers = -1 };
+    struct view v = {
+        .root = -1, .void_dir = -1, .void_file = -1, .strangers = -1
+    };
     struct step s = plan_step(plan, 0);
     int r;
 

@@ -17,8 +17,8 @@ static int open_beneath(int dir, const char *path, int flags, uint64_t resolve)
 {
     const struct mxc_open_how how = {
         .flags = (uint64_t)(flags | O_CLOEXEC),
-        .resolve = resolve | MXC_RESOLVE_NO_SYMLINKS |
-                   MXC_RESOLVE_NO_MAGICLINKS,
+        .resolve =
+            resolve | MXC_RESOLVE_NO_SYMLINKS | MXC_RESOLVE_NO_MAGICLINKS,
     };
     int fd = (int)syscall(__NR_openat2, dir, path, &how, sizeof(how));
 
@@ -232,8 +232,7 @@ static int do_bind(struct view *v, const struct step *s, struct err *e)
  * for the file, not for the device behind it (path_resolution(7), mount(2)):
  * without it the workload of a root caller, who owns the host's node, could
  * change the mode of everybody's /dev/null. */
-static int do_device(struct view *v, const struct step *s,
-                     struct err *e)
+static int do_device(struct view *v, const struct step *s, struct err *e)
 {
     scoped(drop_fd) int mnt = mount_clone_path(s->text);
     struct stat st;
@@ -245,8 +244,7 @@ static int do_device(struct view *v, const struct step *s,
         return view_fail(e, "open_tree(2)", mnt, s);
     if (fstat(mnt, &st) < 0 || !S_ISCHR(st.st_mode))
         return view_fail(e, "fstat(2)", -ENODEV, s);
-    r = mount_set(mnt, MXC_ATTR_RDONLY | MXC_ATTR_NOSUID | MXC_ATTR_NOEXEC,
-                  0);
+    r = mount_set(mnt, MXC_ATTR_RDONLY | MXC_ATTR_NOSUID | MXC_ATTR_NOEXEC, 0);
     if (r == 0)
         r = view_make_file(v, s->path, 0666, NULL, 0);
     if (r == 0)
@@ -254,9 +252,8 @@ static int do_device(struct view *v, const struct step *s,
     return r < 0 ? view_fail(e, "move_mount(2)", r, s) : 0;
 }
 
-static int mount_fs(struct view *v, const struct step *s,
-                    const char *type, const char *const *opts, uint64_t attr,
-                    struct err *e)
+static int mount_fs(struct view *v, const struct step *s, const char *type,
+                    const char *const *opts, uint64_t attr, struct err *e)
 {
     scoped(drop_fd) int mnt = mount_new(type, opts, attr);
     int r;
@@ -269,8 +266,8 @@ static int mount_fs(struct view *v, const struct step *s,
 
 static int do_proc(struct view *v, const struct step *s, struct err *e)
 {
-    if (mount_fs(v, s, "proc", NULL, MXC_ATTR_NOSUID | MXC_ATTR_NODEV |
-                 MXC_ATTR_NOEXEC, e) == 0)
+    if (mount_fs(v, s, "proc", NULL,
+                 MXC_ATTR_NOSUID | MXC_ATTR_NODEV | MXC_ATTR_NOEXEC, e) == 0)
         return 0;
     if (e->sys == EPERM)
         err_hint(e, "the host hides parts of its own /proc (as containers "
@@ -279,24 +276,21 @@ static int do_proc(struct view *v, const struct step *s, struct err *e)
     return -1;
 }
 
-static int do_devpts(struct view *v, const struct step *s,
-                     struct err *e)
+static int do_devpts(struct view *v, const struct step *s, struct err *e)
 {
     static const char *const opts[] = { "ptmxmode", "0666", "mode", "0600",
                                         NULL };
 
-    return mount_fs(v, s, "devpts", opts, MXC_ATTR_NOSUID | MXC_ATTR_NOEXEC,
-                    e);
+    return mount_fs(v, s, "devpts", opts, MXC_ATTR_NOSUID | MXC_ATTR_NOEXEC, e);
 }
 
-static int do_hollow(struct view *v, const struct step *s,
-                     struct err *e)
+static int do_hollow(struct view *v, const struct step *s, struct err *e)
 {
-    static const char *const opts[] = { "mode", "0700", "size", "64k",
+    static const char *const opts[] = { "mode",      "0700", "size", "64k",
                                         "nr_inodes", "8192", NULL };
 
-    return mount_fs(v, s, "tmpfs", opts, MXC_ATTR_NOSUID | MXC_ATTR_NODEV |
-                    MXC_ATTR_NOEXEC, e);
+    return mount_fs(v, s, "tmpfs", opts,
+                    MXC_ATTR_NOSUID | MXC_ATTR_NODEV | MXC_ATTR_NOEXEC, e);
 }
 
 /* A directory mounted on itself cannot be renamed or removed (EBUSY), so what
@@ -326,16 +320,14 @@ static int do_file(struct view *v, const struct step *s, struct err *e)
     return r < 0 && r != -EEXIST ? view_fail(e, "open(2)", r, s) : 0;
 }
 
-static int do_symlink(const struct view *v, const struct step *s,
-                      struct err *e)
+static int do_symlink(const struct view *v, const struct step *s, struct err *e)
 {
     if (symlinkat(s->text, v->root, s->path + 1) < 0 && errno != EEXIST)
         return view_fail(e, "symlinkat(2)", -errno, s);
     return 0;
 }
 
-static int do_sysctl(const struct view *v, const struct step *s,
-                     struct err *e)
+static int do_sysctl(const struct view *v, const struct step *s, struct err *e)
 {
     scoped(drop_fd) int fd = view_open(v, s->path, O_WRONLY);
 
@@ -386,7 +378,7 @@ int view_apply(struct view *v, const struct step *s, struct err *e)
     case STEP_ENV:
     case STEP_ARG:
     case STEP_END:
-        break;                          /* other stages' business */
+        break; /* other stages' business */
     }
     return 0;
 }

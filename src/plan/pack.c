@@ -47,11 +47,11 @@ static void pack_step(const struct step *s, struct pool *pool,
     out->text_len = s->text ? (uint32_t)s->text_len : 0;
 }
 
-int plan_pack(const struct plan *p, struct arena *a, void **bytes,
-              size_t *len, struct err *e)
+int plan_pack(const struct plan *p, struct arena *a, void **bytes, size_t *len,
+              struct err *e)
 {
-    size_t head = sizeof(struct packed_plan) +
-                  p->nsteps * sizeof(struct packed_step);
+    size_t head =
+        sizeof(struct packed_plan) + p->nsteps * sizeof(struct packed_step);
     size_t total = head + pool_size(p);
     struct packed_plan *out;
     struct packed_step *steps;
@@ -59,8 +59,8 @@ int plan_pack(const struct plan *p, struct arena *a, void **bytes,
 
     if (total > PLAN_MAX_BYTES)
         return err_set(e, ERR_POLICY_VALIDATION,
-                       "the plan would take %zu bytes, the limit is %u",
-                       total, PLAN_MAX_BYTES);
+                       "the plan would take %zu bytes, the limit is %u", total,
+                       PLAN_MAX_BYTES);
     out = arena_alloc(a, total);
     if (!out)
         return err_set(e, ERR_BACKEND_ERROR, "out of memory for the plan");

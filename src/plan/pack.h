@@ -4,20 +4,20 @@
 
 #include "plan/plan.h"
 
-#define PACKED_MAGIC "MXCPLAN"
+#define PACKED_MAGIC   "MXCPLAN"
 #define PACKED_VERSION 1u
-#define PACKED_NONE UINT32_MAX
+#define PACKED_NONE    UINT32_MAX
 
 struct packed_plan {
     char magic[8];
     uint32_t version;
     uint32_t nsteps;
-    uint32_t total;             /* bytes, header and pool included */
+    uint32_t total; /* bytes, header and pool included */
     uint32_t flags;
     uint32_t landlock_abi;
     uint32_t uid;
     uint32_t gid;
-    uint32_t receipt;           /* offsets are from the start of the pool */
+    uint32_t receipt; /* offsets are from the start of the pool */
     uint64_t timeout_ms;
 };
 

@@ -30,8 +30,8 @@ int plan_add(struct plan *p, struct arena *a, struct step s, struct err *e)
 const char *step_name(enum step_kind kind)
 {
     switch (kind) {
-#define X(num, id, name, path, text) \
-    case STEP_##id:                  \
+#define X(num, id, name, path, text)                                           \
+    case STEP_##id:                                                            \
         return name;
         STEP_KINDS(X)
 #undef X
@@ -44,8 +44,8 @@ const char *step_name(enum step_kind kind)
 
 static void print_flags(uint32_t flags, struct buf *out)
 {
-    static const char *const names[] = { "ro", "noexec", "optional", "dir",
-                                         "create", "soft" };
+    static const char *const names[] = { "ro",  "noexec", "optional",
+                                         "dir", "create", "soft" };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (flags & 1u << i)
@@ -110,7 +110,8 @@ void plan_print(const struct plan *p, struct buf *out)
             buf_printf(out, " (%zu bytes)", s->text_len);
         } else if (s->text) {
             buf_puts(out, s->kind == STEP_BIND || s->kind == STEP_DEVICE
-                              ? " <- " : " ");
+                              ? " <- "
+                              : " ");
             buf_shown(out, s->text);
         }
         print_numbers(s, out);

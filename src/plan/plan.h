@@ -18,27 +18,27 @@
 /* X(number, id, name, path, text): path and text say whether the step has
  * them: 'a' an absolute path inside the sandbox, 'h' a host path, 'r' what
  * follows one, 's' text, 'b' bytes, '-' none. */
-#define STEP_KINDS(X)                                                     \
-    X(1, ROOT, "root", '-', '-')          /* num: bytes, inodes */        \
-    X(2, DIR, "dir", 'a', '-')            /* num: mode */                 \
-    X(3, FILE, "file", 'a', 'b')          /* num: mode */                 \
-    X(4, SYMLINK, "symlink", 'a', 's')                                    \
-    X(5, BIND, "bind", 'a', 'h')          /* num: dev, ino; flags */      \
-    X(6, DEVICE, "device", 'a', 'h')      /* a device node of the host */ \
-    X(7, DEVPTS, "devpts", 'a', '-')                                      \
-    X(8, PROC, "proc", 'a', '-')                                          \
-    X(9, MASK, "mask", 'a', '-')          /* flags: STEP_IS_DIR */        \
-    X(10, HOLLOW, "hollow", 'a', '-')     /* denied, with grants inside */\
-    X(11, PIN, "pin", 'a', '-')           /* cannot be renamed */         \
-    X(12, LANDLOCK, "landlock", 'a', '-') /* num: rights */               \
-    X(13, HOSTNAME, "hostname", '-', 's')                                 \
-    X(14, SYSCTL, "sysctl", 'a', 's')     /* flags: STEP_OPTIONAL */      \
-    X(15, RLIMIT, "rlimit", '-', '-')     /* num: resource, value */      \
-    X(16, ABSENT, "absent", 'a', 'r')     /* directory, missing rest */   \
-    X(17, WATCH, "watch", 'h', 'r')       /* num: dev, ino (0: absent) */ \
-    X(18, FILTER, "filter", '-', 'b')     /* seccomp program */           \
-    X(19, CWD, "cwd", 'a', '-')                                           \
-    X(20, ENV, "env", '-', 's')                                           \
+#define STEP_KINDS(X)                                                          \
+    X(1, ROOT, "root", '-', '-') /* num: bytes, inodes */                      \
+    X(2, DIR, "dir", 'a', '-')   /* num: mode */                               \
+    X(3, FILE, "file", 'a', 'b') /* num: mode */                               \
+    X(4, SYMLINK, "symlink", 'a', 's')                                         \
+    X(5, BIND, "bind", 'a', 'h')     /* num: dev, ino; flags */                \
+    X(6, DEVICE, "device", 'a', 'h') /* a device node of the host */           \
+    X(7, DEVPTS, "devpts", 'a', '-')                                           \
+    X(8, PROC, "proc", 'a', '-')                                               \
+    X(9, MASK, "mask", 'a', '-')          /* flags: STEP_IS_DIR */             \
+    X(10, HOLLOW, "hollow", 'a', '-')     /* denied, with grants inside */     \
+    X(11, PIN, "pin", 'a', '-')           /* cannot be renamed */              \
+    X(12, LANDLOCK, "landlock", 'a', '-') /* num: rights */                    \
+    X(13, HOSTNAME, "hostname", '-', 's')                                      \
+    X(14, SYSCTL, "sysctl", 'a', 's') /* flags: STEP_OPTIONAL */               \
+    X(15, RLIMIT, "rlimit", '-', '-') /* num: resource, value */               \
+    X(16, ABSENT, "absent", 'a', 'r') /* directory, missing rest */            \
+    X(17, WATCH, "watch", 'h', 'r')   /* num: dev, ino (0: absent) */          \
+    X(18, FILTER, "filter", '-', 'b') /* seccomp program */                    \
+    X(19, CWD, "cwd", 'a', '-')                                                \
+    X(20, ENV, "env", '-', 's')                                                \
     X(21, ARG, "arg", '-', 's')
 
 enum step_kind {
@@ -46,43 +46,43 @@ enum step_kind {
 #define X(num, id, name, path, text) STEP_##id = (num),
     STEP_KINDS(X)
 #undef X
-    STEP_END
+        STEP_END
 };
 
 enum {
     STEP_READONLY = 1 << 0,
     STEP_NOEXEC = 1 << 1,
-    STEP_OPTIONAL = 1 << 2,     /* not there on this host: left out */
+    STEP_OPTIONAL = 1 << 2, /* not there on this host: left out */
     STEP_IS_DIR = 1 << 3,
-    STEP_CREATE = 1 << 4,       /* make the mount point (private space) */
-    STEP_SOFT = 1 << 5          /* the soft limit alone, up to the hard one */
+    STEP_CREATE = 1 << 4, /* make the mount point (private space) */
+    STEP_SOFT = 1 << 5    /* the soft limit alone, up to the hard one */
 };
 
 struct step {
     enum step_kind kind;
     uint32_t flags;
     uint64_t num[2];
-    const char *path;           /* NULL when the kind has none */
-    const char *text;           /* NUL-terminated, also where it is bytes */
+    const char *path; /* NULL when the kind has none */
+    const char *text; /* NUL-terminated, also where it is bytes */
     size_t text_len;
 };
 
 enum {
-    PLAN_TTY = 1 << 0,                  /* give the workload its own PTY */
+    PLAN_TTY = 1 << 0, /* give the workload its own PTY */
     PLAN_BROKER_CREATES = 1 << 1,
     PLAN_BROKER_UNIX = 1 << 2,
-    PLAN_NO_LANDLOCK = 1 << 3,          /* accepted as missing by the caller */
+    PLAN_NO_LANDLOCK = 1 << 3, /* accepted as missing by the caller */
     PLAN_DIE_WITH_PARENT = 1 << 4,
     PLAN_ALL_FLAGS = (1 << 5) - 1
 };
 
 struct plan {
     uint32_t flags;
-    uint32_t landlock_abi;              /* that the steps were made for */
-    uint32_t uid;                       /* of caller and workload */
+    uint32_t landlock_abi; /* that the steps were made for */
+    uint32_t uid;          /* of caller and workload */
     uint32_t gid;
-    uint64_t timeout_ms;                /* workload time; 0: none */
-    const char *receipt;                /* JSON array, passed through */
+    uint64_t timeout_ms; /* workload time; 0: none */
+    const char *receipt; /* JSON array, passed through */
     struct step *step;
     size_t nsteps;
     size_t cap;
@@ -99,14 +99,14 @@ int plan_add(struct plan *p, struct arena *a, struct step s, struct err *e);
 void plan_print(const struct plan *p, struct buf *out);
 
 /* The packed form: one flat object without pointers. */
-int plan_pack(const struct plan *p, struct arena *a, void **bytes,
-              size_t *len, struct err *e);
+int plan_pack(const struct plan *p, struct arena *a, void **bytes, size_t *len,
+              struct err *e);
 
 /* A packed plan in place.  Valid after plan_check as long as the bytes are. */
 struct plan_view {
     const unsigned char *bytes;
     size_t len;
-    struct plan head;                   /* step is NULL: use plan_step */
+    struct plan head; /* step is NULL: use plan_step */
 };
 
 /* Check every offset, string, flag and order rule.  `bytes` may be hostile. */

@@ -21,52 +21,52 @@ enum access { ACCESS_DENY = 0, ACCESS_READ, ACCESS_WRITE };
 struct fs_object {
     bool exists;
     bool is_dir;
-    bool is_file;               /* regular */
+    bool is_file; /* regular */
     uint64_t dev;
     uint64_t ino;
     uint64_t nlink;
-    bool is_readable;           /* by the caller; of what exists */
+    bool is_readable; /* by the caller; of what exists */
     bool is_writable;
-    const char *real;           /* canonical; of the deepest existing
-                                 * ancestor when the path does not exist */
-    const char *rest;           /* what is missing below real, else NULL */
-    const char **alias;         /* other canonical names by bind mounts */
+    const char *real;   /* canonical; of the deepest existing
+                         * ancestor when the path does not exist */
+    const char *rest;   /* what is missing below real, else NULL */
+    const char **alias; /* other canonical names by bind mounts */
     size_t naliases;
 };
 
 struct fs_rule {
-    const char *path;           /* absolute, clean */
+    const char *path; /* absolute, clean */
     enum access access;
-    const char *origin;         /* "filesystem.deniedPaths[0]", "--rw" */
-    bool base;                  /* of the sandbox's own base, not policy's */
-    bool derived;               /* another name of what a rule restricts: holds
-                                 * where a grant shows it, shows nothing */
+    const char *origin; /* "filesystem.deniedPaths[0]", "--rw" */
+    bool base;          /* of the sandbox's own base, not policy's */
+    bool derived;       /* another name of what a rule restricts: holds
+                         * where a grant shows it, shows nothing */
     struct fs_object at;
 };
 
 enum place_kind {
-    PLACE_GRANT,                /* source mounted at target */
-    PLACE_MASK,                 /* an unreadable object over target */
-    PLACE_HOLLOW,               /* denied, but with grants inside */
-    PLACE_PIN,                  /* target cannot be renamed */
-    PLACE_ABSENT,               /* target + "/" + rest cannot be created */
-    PLACE_WATCH                 /* the host must not change source/rest */
+    PLACE_GRANT,  /* source mounted at target */
+    PLACE_MASK,   /* an unreadable object over target */
+    PLACE_HOLLOW, /* denied, but with grants inside */
+    PLACE_PIN,    /* target cannot be renamed */
+    PLACE_ABSENT, /* target + "/" + rest cannot be created */
+    PLACE_WATCH   /* the host must not change source/rest */
 };
 
 struct place {
     enum place_kind kind;
     enum access access;
-    const char *target;         /* in the sandbox's view */
-    const char *source;         /* canonical host path; NULL for a pin and for
-                                 * a mask of which nothing is shown */
-    const char *rest;           /* PLACE_ABSENT, PLACE_WATCH */
+    const char *target; /* in the sandbox's view */
+    const char *source; /* canonical host path; NULL for a pin and for
+                         * a mask of which nothing is shown */
+    const char *rest;   /* PLACE_ABSENT, PLACE_WATCH */
     bool is_dir;
-    bool own_space;             /* mount point must be made */
+    bool own_space; /* mount point must be made */
     bool base;
     uint64_t dev;
     uint64_t ino;
     const char *origin;
-    uint32_t next;              /* index chains, see fs_index.c */
+    uint32_t next; /* index chains, see fs_index.c */
     uint32_t next_source;
 };
 
@@ -74,11 +74,11 @@ struct places {
     struct place *item;
     size_t n;
     size_t cap;
-    uint32_t *bucket;           /* by target, then grants by source; 1-based,
-                                 * 0 ends a chain */
+    uint32_t *bucket; /* by target, then grants by source; 1-based,
+                       * 0 ends a chain */
 };
 
-enum { PATH_LONGEST = 4095 };   /* path_resolution(7) */
+enum { PATH_LONGEST = 4095 }; /* path_resolution(7) */
 
 /* A clean form of an absolute path: no "//", "/./", trailing "/".  ".." is
  * kept (its meaning depends on symlinks); path_has_dotdot tells.  NULL when

@@ -14,30 +14,30 @@
 enum feature {
     FEAT_FILESYSTEM = 1 << 0,
     FEAT_NET_DENY = 1 << 1,
-    FEAT_NET_EGRESS = 1 << 2,           /* default allow, or rules */
+    FEAT_NET_EGRESS = 1 << 2, /* default allow, or rules */
     FEAT_NET_INGRESS = 1 << 3,
     FEAT_NET_LOOPBACK = 1 << 4,
     FEAT_NET_PROXY = 1 << 5,
     FEAT_UI_DENY = 1 << 6,
     FEAT_UI_ALLOW = 1 << 7,
     FEAT_LIMITS = 1 << 8,
-    FEAT_KEEP = 1 << 9,                 /* outlive the run */
+    FEAT_KEEP = 1 << 9, /* outlive the run */
     FEAT_TIMEOUT = 1 << 10,
     FEAT_TTY = 1 << 11
 };
 
 struct need {
     enum feature feature;
-    const char *where;                  /* place in the request */
-    const char *what;                   /* the clause, in words */
+    const char *where; /* place in the request */
+    const char *what;  /* the clause, in words */
 };
 
 /* Walls that a host may lack and a caller may accept as missing. */
-#define WALLS(X)                                                            \
-    X(0, LANDLOCK, "landlock",                                              \
-      "second wall on filesystem objects (kernel 6.2 or later)")            \
-    X(1, PID_LIMIT, "pid-limit",                                            \
-      "ceiling on the number of processes (pid_max of the pid namespace, "  \
+#define WALLS(X)                                                               \
+    X(0, LANDLOCK, "landlock",                                                 \
+      "second wall on filesystem objects (kernel 6.2 or later)")               \
+    X(1, PID_LIMIT, "pid-limit",                                               \
+      "ceiling on the number of processes (pid_max of the pid namespace, "     \
       "kernel 6.14 or later, for root callers)")
 
 enum wall {
@@ -49,17 +49,17 @@ enum wall {
 
 struct policy {
     enum containment containment;
-    const char *label;                  /* containerId; NULL if none */
+    const char *label; /* containerId; NULL if none */
 
-    const char **arg;                   /* what to execute, argv form */
+    const char **arg; /* what to execute, argv form */
     size_t nargs;
     const char *arg_origin;
-    const char **env;                   /* "KEY=VALUE", no duplicates */
+    const char **env; /* "KEY=VALUE", no duplicates */
     size_t nenv;
     const char *env_origin;
-    const char *cwd;                    /* NULL: policy_cwd() decides */
+    const char *cwd; /* NULL: policy_cwd() decides */
     const char *cwd_origin;
-    uint64_t timeout_ms;                /* 0: none */
+    uint64_t timeout_ms; /* 0: none */
     const char *timeout_origin;
 
     struct fs_rule *rule;
@@ -67,10 +67,10 @@ struct policy {
     size_t rule_cap;
     enum hard_links hard_links;
 
-    bool private_home;                  /* HOME, USER, LANG, TMPDIR of its own */
+    bool private_home; /* HOME, USER, LANG, TMPDIR of its own */
     bool tty;
     bool die_with_parent;
-    uint32_t accept_missing;            /* enum wall bits */
+    uint32_t accept_missing; /* enum wall bits */
 
     struct need need[16];
     size_t nneeds;
@@ -83,7 +83,7 @@ struct policy {
 #define POLICY_SHELL "/bin/sh"
 
 /* The environment that the contract gives when a request has none. */
-#define POLICY_DEFAULT_PATH \
+#define POLICY_DEFAULT_PATH                                                    \
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define POLICY_HOME "/home/user"
 #define POLICY_USER "user"

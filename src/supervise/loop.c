@@ -19,8 +19,8 @@ struct loop {
     struct watch *watch;
     struct tty *tty;
     int signals;
-    int parent;                 /* pidfd, or -1 */
-    uint64_t started_ms;        /* 0: the workload does not run yet */
+    int parent;          /* pidfd, or -1 */
+    uint64_t started_ms; /* 0: the workload does not run yet */
     bool has_said_go;
     bool is_stopping;
     bool ended;
@@ -61,15 +61,15 @@ static void take_err(struct err *out, const struct err *in)
 }
 
 /* Receives one record, and the terminal's master with MSG_READY. */
-static ssize_t receive(const struct loop *l, struct launch_record *rec,
-                       int *fd)
+static ssize_t receive(const struct loop *l, struct launch_record *rec, int *fd)
 {
     struct iovec iov = { .iov_base = rec, .iov_len = sizeof(*rec) };
     union {
         struct cmsghdr head;
         char room[CMSG_SPACE(sizeof(int))];
     } control;
-    struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1,
+    struct msghdr m = { .msg_iov = &iov,
+                        .msg_iovlen = 1,
                         .msg_control = control.room,
                         .msg_controllen = sizeof(control.room) };
     ssize_t n = recvmsg(l->sandbox->status, &m, MSG_CMSG_CLOEXEC);
@@ -281,7 +281,7 @@ static void turn(struct loop *l)
 /* Taken before the sandbox is spawned, so that none is lost. */
 static int take_signals(void)
 {
-    static const int list[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1,
+    static const int list[] = { SIGHUP,  SIGINT,   SIGQUIT, SIGTERM, SIGUSR1,
                                 SIGUSR2, SIGWINCH, SIGTSTP, SIGALRM };
     sigset_t set;
 
@@ -295,8 +295,11 @@ static int take_signals(void)
 void supervise(const struct plan_view *plan, struct sandbox *s, int parent,
                struct result *out)
 {
-    struct loop l = { .plan = plan, .sandbox = s, .result = out,
-                      .signals = take_signals(), .parent = parent };
+    struct loop l = { .plan = plan,
+                      .sandbox = s,
+                      .result = out,
+                      .signals = take_signals(),
+                      .parent = parent };
 
     *out = (struct result){ .exit_code = EXIT_MXC };
     if (l.signals < 0) {

@@ -82,7 +82,9 @@ int main(int argc, char **argv)
     if (map_plan((int)plan_fd, &plan, &e) < 0 ||
         find_launcher(launcher, &e) < 0)
         return refuse(&e);
-    return supervise_plan(&(struct supervise_args){
-        .plan = &plan, .plan_fd = (int)plan_fd, .launcher = launcher,
-        .result_fd = (int)result_fd, .parent = (pid_t)parent });
+    return supervise_plan(&(struct supervise_args){ .plan = &plan,
+                                                    .plan_fd = (int)plan_fd,
+                                                    .launcher = launcher,
+                                                    .result_fd = (int)result_fd,
+                                                    .parent = (pid_t)parent });
 }

@@ -16,8 +16,8 @@
 static void print_result_json(int fd, const struct plan_view *plan,
                               const struct result *r)
 {
-    static const char *const names[] = { "failed", "not_started", "exited",
-                                         "signaled", "timed_out", "stopped" };
+    static const char *const names[] = { "failed",   "not_started", "exited",
+                                         "signaled", "timed_out",   "stopped" };
     struct buf b = { .max = 8 << 20 };
 
     buf_printf(&b, "{\"outcome\":\"%s\",\"exitCode\":%d", names[r->outcome],
@@ -60,7 +60,7 @@ static void print_error(const struct err *e)
 
 /* The caller's terminal, where it is one of the workload's streams. */
 struct terminal {
-    int fd;                     /* -1: none */
+    int fd; /* -1: none */
     int is_exclusive;
     struct termios modes;
 };
@@ -91,8 +91,7 @@ static void give_back_terminal(const struct terminal *t)
         (void)ioctl(t->fd, TIOCNXCL);
 }
 
-static void run(const struct supervise_args *a, int parent,
-                struct result *out)
+static void run(const struct supervise_args *a, int parent, struct result *out)
 {
     const struct plan_view *plan = a->plan;
     struct sandbox s;
@@ -134,4 +133,3 @@ int supervise_plan(const struct supervise_args *a)
         print_result_json(a->result_fd, a->plan, &r);
     return r.exit_code;
 }
-

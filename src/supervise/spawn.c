@@ -25,15 +25,15 @@ enum { CHILD_STACK = 64 * 1024 };
 #define P_PIDFD 3
 #endif
 
-#define NAMESPACES                                                       \
-    (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |         \
+#define NAMESPACES                                                             \
+    (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |               \
      CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP)
 
 /* What the launcher needs inside its namespaces, until its walls stand:
  * mounts and names, the loopback interface, its own limits of namespaces,
  * and dropping the bounding set. */
-#define LAUNCHER_CAPS                                                    \
-    (1ull << CAP_SYS_ADMIN | 1ull << CAP_NET_ADMIN |                     \
+#define LAUNCHER_CAPS                                                          \
+    (1ull << CAP_SYS_ADMIN | 1ull << CAP_NET_ADMIN |                           \
      1ull << CAP_SYS_RESOURCE | 1ull << CAP_SETPCAP)
 
 struct child {
@@ -114,7 +114,8 @@ int sandbox_spawn(const struct plan_view *plan, const char *launcher,
                   int plan_fd, struct sandbox *out, struct err *e)
 {
     static char stack[CHILD_STACK] __attribute__((aligned(16)));
-    struct child c = { .launcher = launcher, .uid = plan->head.uid,
+    struct child c = { .launcher = launcher,
+                       .uid = plan->head.uid,
                        .gid = plan->head.gid };
     scoped(drop_fd) int plan_copy = fcntl(plan_fd, F_DUPFD_CLOEXEC, 10);
     scoped(drop_fd) int ours = -1;
@@ -132,8 +133,8 @@ int sandbox_spawn(const struct plan_view *plan, const char *launcher,
     c.status_fd = theirs;
     drop_groups();
     pid = clone(child_main, stack + sizeof(stack),
-                CLONE_VM | CLONE_VFORK | CLONE_PIDFD | NAMESPACES | SIGCHLD,
-                &c, &pidfd);
+                CLONE_VM | CLONE_VFORK | CLONE_PIDFD | NAMESPACES | SIGCHLD, &c,
+                &pidfd);
     if (pid < 0)
         return userns_explain(errno, e);
     if (c.op) {
@@ -141,7 +142,8 @@ int sandbox_spawn(const struct plan_view *plan, const char *launcher,
         (void)close(pidfd);
         return explain(&c, e);
     }
-    *out = (struct sandbox){ .pidfd = pidfd, .pid = pid,
+    *out = (struct sandbox){ .pidfd = pidfd,
+                             .pid = pid,
                              .status = take_fd(&ours) };
     return 0;
 }

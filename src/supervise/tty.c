@@ -19,7 +19,7 @@
 enum { ROOM = 64 * 1024, PIECE = 4096 };
 
 struct lane {
-    int from, to;               /* -1: ended */
+    int from, to; /* -1: ended */
     size_t start, end;
     char room[ROOM];
 };
@@ -47,8 +47,9 @@ static void make_raw(struct tty *t)
  * write to one that nobody reads would stop the timeout too. */
 static int open_output(void)
 {
-    int fd = isatty(1) ? open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK |
-                              O_NOCTTY | O_CLOEXEC) : -1;
+    int fd = isatty(1) ? open("/proc/self/fd/1",
+                              O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+                       : -1;
 
     return fd < 0 ? 1 : fd;
 }
@@ -93,10 +94,10 @@ size_t tty_poll(const struct tty *t, void *pollfds)
     for (size_t i = 0; i < ARRAY_LEN(lanes); i++) {
         const struct lane *l = lanes[i];
 
-        p[n++] = (struct pollfd){
-            .fd = l->end < ROOM ? l->from : -1, .events = POLLIN };
-        p[n++] = (struct pollfd){
-            .fd = l->start < l->end ? l->to : -1, .events = POLLOUT };
+        p[n++] = (struct pollfd){ .fd = l->end < ROOM ? l->from : -1,
+                                  .events = POLLIN };
+        p[n++] = (struct pollfd){ .fd = l->start < l->end ? l->to : -1,
+                                  .events = POLLOUT };
     }
     return n;
 }
@@ -108,7 +109,7 @@ static void fill(struct lane *l)
     if (n > 0)
         l->end += (size_t)n;
     else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-        l->from = -1;                   /* EIO: the last slave was closed */
+        l->from = -1; /* EIO: the last slave was closed */
 }
 
 /* -1: nobody will read it any more. */

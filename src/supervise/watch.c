@@ -14,10 +14,10 @@
 #include "supervise/supervise.h"
 
 struct watched {
-    int root;                   /* O_PATH */
+    int root; /* O_PATH */
     const char *root_path;
     const char *rest;
-    uint64_t dev, ino;          /* ino 0: must not exist */
+    uint64_t dev, ino; /* ino 0: must not exist */
 };
 
 struct watch {
@@ -26,8 +26,8 @@ struct watch {
     struct watched item[];
 };
 
-#define EVENTS                                                            \
-    (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | \
+#define EVENTS                                                                 \
+    (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF |    \
      IN_MOVE_SELF | IN_ONLYDIR)
 
 /* Watch the directory of every component that exists. */
@@ -44,14 +44,14 @@ static int watch_dirs(const struct watch *w, const struct watched *it,
             return err_set(e, ERR_BACKEND_ERROR, "path too long to watch");
         memcpy(dir, it->rest, at);
         dir[at] = '\0';
-        fd = openat(it->root, at ? dir : ".", O_PATH | O_DIRECTORY |
-                    O_NOFOLLOW | O_CLOEXEC);
+        fd = openat(it->root, at ? dir : ".",
+                    O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
             return 0;
         (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
         if (fd < 0 || inotify_add_watch(w->fd, link, EVENTS) < 0) {
-            err_sys(e, "inotify_add_watch(2)", errno,
-                    "cannot watch '%s/%s'", it->root_path, dir);
+            err_sys(e, "inotify_add_watch(2)", errno, "cannot watch '%s/%s'",
+                    it->root_path, dir);
             return err_hint(e, "raise fs.inotify.max_user_watches");
         }
         if (it->rest[at] == '/')
@@ -97,7 +97,7 @@ int watch_check(struct watch *w, struct err *e)
     char events[8192] __attribute__((aligned(8)));
 
     while (read(w->fd, events, sizeof(events)) > 0)
-        continue;                       /* what happened is looked up below */
+        continue; /* what happened is looked up below */
     for (size_t i = 0; i < w->n; i++) {
         /* New directories on the way to a missing name first, so that
          * nothing happens unseen between the two looks. */
@@ -113,8 +113,10 @@ static int open_item(struct watch *w, const struct step *s, struct err *e)
 {
     struct watched *it = &w->item[w->n];
 
-    *it = (struct watched){ .root_path = s->path, .rest = s->text,
-                            .dev = s->num[0], .ino = s->num[1] };
+    *it = (struct watched){ .root_path = s->path,
+                            .rest = s->text,
+                            .dev = s->num[0],
+                            .ino = s->num[1] };
     it->root = open(s->path, O_PATH | O_CLOEXEC);
     if (it->root < 0)
         return err_sys(e, "open(2)", errno, "cannot watch '%s'", s->path);

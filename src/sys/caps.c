@@ -10,9 +10,8 @@
 
 static int set_all(uint64_t permitted, uint64_t inheritable)
 {
-    struct __user_cap_header_struct head = {
-        .version = _LINUX_CAPABILITY_VERSION_3
-    };
+    struct __user_cap_header_struct head = { .version =
+                                                 _LINUX_CAPABILITY_VERSION_3 };
     struct __user_cap_data_struct data[2];
 
     for (int i = 0; i < 2; i++) {
@@ -30,8 +29,8 @@ int caps_keep(uint64_t mask)
     if (r < 0)
         return r;
     for (unsigned long cap = 0; mask >> cap; cap++)
-        if (mask >> cap & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE,
-                                     cap, 0, 0) < 0)
+        if (mask >> cap & 1 &&
+            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
             return -errno;
     return 0;
 }

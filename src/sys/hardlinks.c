@@ -39,8 +39,7 @@ static int remember(struct seen_list *l, const char *path,
         l->item = grown;
         l->cap = cap;
     }
-    l->item[l->n++] = (struct seen){ (uint64_t)st->st_dev,
-                                     (uint64_t)st->st_ino,
+    l->item[l->n++] = (struct seen){ (uint64_t)st->st_dev, (uint64_t)st->st_ino,
                                      (uint64_t)st->st_nlink, path };
     return 0;
 }
@@ -80,9 +79,11 @@ static int visit(struct seen_list *l, struct arena *a, int dir,
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         return 0;
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return errno == ENOENT ? 0 :
-               err_sys(e, "fstatat(2)", errno,
-                       "cannot look for hard links at '%s/%s'", shown, name);
+        return errno == ENOENT
+                   ? 0
+                   : err_sys(e, "fstatat(2)", errno,
+                             "cannot look for hard links at '%s/%s'", shown,
+                             name);
     if (!S_ISDIR(st.st_mode) && !(S_ISREG(st.st_mode) && st.st_nlink > 1))
         return 0;
     path = arena_printf(a, "%s/%s", shown, name);
@@ -98,14 +99,14 @@ static int walk(struct seen_list *l, struct arena *a, int parent,
                 const char *name, const char *shown, unsigned depth,
                 struct err *e)
 {
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
-                    O_CLOEXEC);
+    int fd =
+        openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     const struct dirent *d;
     DIR *dir;
     int r = 0;
 
     if (fd < 0 && (errno == ENOTDIR || errno == ELOOP) && depth == 0)
-        return 0;                       /* the grant is a single file */
+        return 0; /* the grant is a single file */
     if (fd < 0)
         return err_sys(e, "open(2)", errno,
                        "cannot look for hard links in '%s'", shown);
@@ -135,12 +136,13 @@ int hostpath_outside_link(struct arena *a, const struct link_search *s,
     for (size_t i = 0, names; r == 0 && !outside && i < l.n; i += names) {
         uint64_t distinct = 1;
 
-        for (names = 1; i + names < l.n &&
-                        l.item[i].dev == l.item[i + names].dev &&
-                        l.item[i].ino == l.item[i + names].ino; names++)
+        for (names = 1;
+             i + names < l.n && l.item[i].dev == l.item[i + names].dev &&
+             l.item[i].ino == l.item[i + names].ino;
+             names++)
             /* Overlapping grants show one name twice. */
-            distinct += strcmp(l.item[i + names].path,
-                               l.item[i + names - 1].path) != 0;
+            distinct +=
+                strcmp(l.item[i + names].path, l.item[i + names - 1].path) != 0;
         if (distinct < l.item[i].nlink)
             outside = l.item[i].path;
     }

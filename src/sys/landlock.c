@@ -23,8 +23,8 @@ enum { CREATE_RULESET_VERSION = 1, RULE_PATH_BENEATH = 1 };
 
 unsigned landlock_abi(void)
 {
-    long v = syscall(__NR_landlock_create_ruleset, NULL, 0,
-                     CREATE_RULESET_VERSION);
+    long v =
+        syscall(__NR_landlock_create_ruleset, NULL, 0, CREATE_RULESET_VERSION);
 
     return v < 0 ? 0 : (unsigned)v;
 }
@@ -55,12 +55,12 @@ int landlock_create(unsigned abi)
 
 int landlock_allow(int ruleset, unsigned abi, int fd, uint64_t rights)
 {
-    const struct path_beneath_attr rule = {
-        .allowed_access = rights & known_rights(abi), .parent_fd = fd
-    };
+    const struct path_beneath_attr rule = { .allowed_access =
+                                                rights & known_rights(abi),
+                                            .parent_fd = fd };
 
-    if (syscall(__NR_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &rule,
-                0) < 0)
+    if (syscall(__NR_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &rule, 0) <
+        0)
         return -errno;
     return 0;
 }

@@ -11,8 +11,8 @@
 
 int mount_new(const char *fstype, const char *const *opts, uint64_t attr)
 {
-    scoped(drop_fd) int fs = (int)syscall(__NR_fsopen, fstype,
-                                          MXC_FSOPEN_CLOEXEC);
+    scoped(drop_fd) int fs =
+        (int)syscall(__NR_fsopen, fstype, MXC_FSOPEN_CLOEXEC);
     int mnt;
 
     if (fs < 0)
@@ -21,20 +21,18 @@ int mount_new(const char *fstype, const char *const *opts, uint64_t attr)
         if (syscall(__NR_fsconfig, fs, MXC_FSCONFIG_SET_STRING, opts[0],
                     opts[1], 0) < 0)
             return -errno;
-    if (syscall(__NR_fsconfig, fs, MXC_FSCONFIG_CMD_CREATE, NULL, NULL,
-                0) < 0)
+    if (syscall(__NR_fsconfig, fs, MXC_FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         return -errno;
-    mnt = (int)syscall(__NR_fsmount, fs, MXC_FSMOUNT_CLOEXEC,
-                       (unsigned)attr);
+    mnt = (int)syscall(__NR_fsmount, fs, MXC_FSMOUNT_CLOEXEC, (unsigned)attr);
     return mnt < 0 ? -errno : mnt;
 }
 
 int mount_clone(int fd, int recursive)
 {
-    int mnt = (int)syscall(__NR_open_tree, fd, "",
-                           MXC_OPEN_TREE_CLONE | (unsigned)O_CLOEXEC |
-                           AT_EMPTY_PATH |
-                           (recursive ? MXC_AT_RECURSIVE : 0u));
+    int mnt =
+        (int)syscall(__NR_open_tree, fd, "",
+                     MXC_OPEN_TREE_CLONE | (unsigned)O_CLOEXEC | AT_EMPTY_PATH |
+                         (recursive ? MXC_AT_RECURSIVE : 0u));
 
     return mnt < 0 ? -errno : mnt;
 }
@@ -43,7 +41,7 @@ int mount_clone_path(const char *path)
 {
     int mnt = (int)syscall(__NR_open_tree, AT_FDCWD, path,
                            MXC_OPEN_TREE_CLONE | (unsigned)O_CLOEXEC |
-                           AT_SYMLINK_NOFOLLOW | MXC_AT_RECURSIVE);
+                               AT_SYMLINK_NOFOLLOW | MXC_AT_RECURSIVE);
 
     return mnt < 0 ? -errno : mnt;
 }
@@ -63,8 +61,7 @@ int mount_set(int fd, uint64_t attr, int recursive)
 int mount_attach(int mnt, int target)
 {
     if (syscall(__NR_move_mount, mnt, "", target, "",
-                MXC_MOVE_MOUNT_F_EMPTY_PATH |
-                MXC_MOVE_MOUNT_T_EMPTY_PATH) < 0)
+                MXC_MOVE_MOUNT_F_EMPTY_PATH | MXC_MOVE_MOUNT_T_EMPTY_PATH) < 0)
         return -errno;
     return 0;
 }

@@ -54,10 +54,11 @@ extern const size_t syscall_nrows;
 /* The rule lists, in syscall_rules.c. */
 extern const struct syscall_rule rules_arch_prctl[], rules_bind[],
     rules_chmod_1[], rules_chmod_2[], rules_clone[], rules_connect[],
-    rules_creat[], rules_fcntl[], rules_ioctl[], rules_landlock[], rules_mknod[], rules_mknodat[],
-    rules_naming[], rules_open[], rules_openat[], rules_personality[],
-    rules_prctl[], rules_preadv2[], rules_prlimit64[], rules_seccomp[],
-    rules_send_2[], rules_send_3[], rules_setrlimit[], rules_setsockopt[],
-    rules_socket[], rules_socketpair[], rules_unshare[];
+    rules_creat[], rules_fcntl[], rules_ioctl[], rules_landlock[],
+    rules_mknod[], rules_mknodat[], rules_naming[], rules_open[],
+    rules_openat[], rules_personality[], rules_prctl[], rules_preadv2[],
+    rules_prlimit64[], rules_seccomp[], rules_send_2[], rules_send_3[],
+    rules_setrlimit[], rules_setsockopt[], rules_socket[], rules_socketpair[],
+    rules_unshare[];
 
 #endif

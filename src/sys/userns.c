@@ -84,12 +84,14 @@ int userns_explain(int sys, struct err *e)
 
     err_sys(e, "clone(2)", sys, "cannot make the sandbox's namespaces");
     e->code = ERR_BACKEND_UNAVAILABLE;
-    if (strcmp(sysctl("/proc/sys/kernel/unprivileged_userns_clone", v),
-               "0") == 0)
+    if (strcmp(sysctl("/proc/sys/kernel/unprivileged_userns_clone", v), "0") ==
+        0)
         return err_hint(e, "this host forbids user namespaces to ordinary "
                            "users: sysctl kernel.unprivileged_userns_clone=1");
     if (strcmp(sysctl("/proc/sys/kernel/apparmor_restrict_unprivileged_"
-                      "userns", v), "1") == 0)
+                      "userns",
+                      v),
+               "1") == 0)
         return err_hint(e, "AppArmor forbids user namespaces to programs "
                            "without a profile: add one for mxc, or sysctl "
                            "kernel.apparmor_restrict_unprivileged_userns=0");

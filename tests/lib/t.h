@@ -25,64 +25,63 @@ static const char *t_note = "";
 
 enum { T_SKIP = 77, T_SECONDS = 60 };
 
-#define TEST(id)                                                      \
-    static void id(void);                                             \
-    static struct t_case t_case_##id = { #id, id, NULL };             \
-    __attribute__((constructor)) static void t_add_##id(void)         \
-    {                                                                 \
-        *t_last = &t_case_##id;                                       \
-        t_last = &t_case_##id.next;                                   \
-    }                                                                 \
+#define TEST(id)                                                               \
+    static void id(void);                                                      \
+    static struct t_case t_case_##id = { #id, id, NULL };                      \
+    __attribute__((constructor)) static void t_add_##id(void)                  \
+    {                                                                          \
+        *t_last = &t_case_##id;                                                \
+        t_last = &t_case_##id.next;                                            \
+    }                                                                          \
     static void id(void)
 
 /* Which row of a table is running; printed when a check fails. */
 #define NOTE(text) (t_note = (text))
 
-#define T_FAIL(...)                                                   \
-    do {                                                              \
-        printf("# %s:%d: [%s] ", __FILE__, __LINE__, t_note);         \
-        printf(__VA_ARGS__);                                          \
-        printf("\n");                                                 \
-        fflush(stdout);                                               \
-        _exit(1);                                                     \
+#define T_FAIL(...)                                                            \
+    do {                                                                       \
+        printf("# %s:%d: [%s] ", __FILE__, __LINE__, t_note);                  \
+        printf(__VA_ARGS__);                                                   \
+        printf("\n");                                                          \
+        fflush(stdout);                                                        \
+        _exit(1);                                                              \
     } while (0)
 
-#define SKIP(why)                                                     \
-    do {                                                              \
-        printf("# skip: %s\n", why);                                  \
-        fflush(stdout);                                               \
-        _exit(T_SKIP);                                                \
+#define SKIP(why)                                                              \
+    do {                                                                       \
+        printf("# skip: %s\n", why);                                           \
+        fflush(stdout);                                                        \
+        _exit(T_SKIP);                                                         \
     } while (0)
 
-#define CHECK(cond)                                                   \
-    do {                                                              \
-        if (!(cond))                                                  \
-            T_FAIL("not true: %s", #cond);                            \
+#define CHECK(cond)                                                            \
+    do {                                                                       \
+        if (!(cond))                                                           \
+            T_FAIL("not true: %s", #cond);                                     \
     } while (0)
 
-#define CHECK_INT(got, want)                                          \
-    do {                                                              \
-        intmax_t t_g = (intmax_t)(got), t_w = (intmax_t)(want);       \
-        if (t_g != t_w)                                               \
-            T_FAIL("%s: got %" PRIdMAX ", want %" PRIdMAX, #got, t_g, \
-                   t_w);                                              \
+#define CHECK_INT(got, want)                                                   \
+    do {                                                                       \
+        intmax_t t_g = (intmax_t)(got), t_w = (intmax_t)(want);                \
+        if (t_g != t_w)                                                        \
+            T_FAIL("%s: got %" PRIdMAX ", want %" PRIdMAX, #got, t_g, t_w);    \
     } while (0)
 
-#define CHECK_STR(got, want)                                          \
-    do {                                                              \
-        const char *t_g = (got), *t_w = (want);                       \
-        if (!t_g || strcmp(t_g, t_w) != 0)                            \
-            T_FAIL("%s: got \"%s\", want \"%s\"", #got,               \
-                   t_g ? t_g : "(null)", t_w);                        \
+#define CHECK_STR(got, want)                                                   \
+    do {                                                                       \
+        const char *t_g = (got), *t_w = (want);                                \
+        if (!t_g || strcmp(t_g, t_w) != 0)                                     \
+            T_FAIL("%s: got \"%s\", want \"%s\"", #got, t_g ? t_g : "(null)",  \
+                   t_w);                                                       \
     } while (0)
 
 /* The text must contain the piece. */
-#define CHECK_HAS(got, piece)                                         \
-    do {                                                              \
-        const char *t_g = (got), *t_w = (piece);                      \
-        if (!t_g || !strstr(t_g, t_w))                                \
-            T_FAIL("%s: got \"%s\", want it to contain \"%s\"", #got, \
-                   t_g ? t_g : "(null)", t_w);                        \
+#define CHECK_HAS(got, piece)                                                  \
+    do {                                                                       \
+        const char *t_g = (got), *t_w = (piece);                               \
+        if (!t_g || !strstr(t_g, t_w))                                         \
+            T_FAIL("%s: got \"%s\", want it to contain \"%s\"", #got,          \
+                   t_g ? t_g : "(null)", t_w);                                 \
     } while (0)
 
 static inline int t_run_one(const struct t_case *c, int number)
@@ -129,10 +128,10 @@ static inline int t_main(void)
     return failed ? 1 : 0;
 }
 
-#define T_MAIN()           \
-    int main(void)         \
-    {                      \
-        return t_main();   \
+#define T_MAIN()                                                               \
+    int main(void)                                                             \
+    {                                                                          \
+        return t_main();                                                       \
     }
 
 #endif

@@ -38,7 +38,7 @@
 /* The result of an expression that sets errno, as 0/positive or -errno. */
 #define ERRNO(x) (errno = 0, (x) < 0 ? -errno : 0)
 
-static char box_dir[64];        /* made by box_begin, removed by box_end */
+static char box_dir[64]; /* made by box_begin, removed by box_end */
 
 static inline void path_of(char out[PATH_MAX], const char *name)
 {
@@ -94,15 +94,15 @@ static inline double now_s(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-#define LOAD(field) \
+#define LOAD(field)                                                            \
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
-#define TRAP(call)                                                    \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##call, 0, 1),           \
+#define TRAP(call)                                                             \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##call, 0, 1),                    \
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF)
-#define TRAP_IF(call, field, bit)                                     \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##call, 0, 4),           \
-        LOAD(field), BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bit, 0, 1), \
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),            \
+#define TRAP_IF(call, field, bit)                                              \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##call, 0, 4), LOAD(field),       \
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bit, 0, 1),                       \
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),                     \
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
 static inline int box_load(struct sock_filter *code, size_t n)
@@ -118,16 +118,29 @@ static inline int box_load(struct sock_filter *code, size_t n)
 static inline int box_filter(bool creates)
 {
     struct sock_filter sockets[] = {
-        LOAD(nr), TRAP(bind), TRAP(connect),
+        LOAD(nr),
+        TRAP(bind),
+        TRAP(connect),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_filter all[] = {
-        LOAD(nr), TRAP_IF(openat, args[2], O_CREAT), TRAP(mkdirat),
-        TRAP(mknodat), TRAP(linkat), TRAP(symlinkat), TRAP(renameat2),
-        TRAP(bind), TRAP(connect),
+        LOAD(nr),
+        TRAP_IF(openat, args[2], O_CREAT),
+        TRAP(mkdirat),
+        TRAP(mknodat),
+        TRAP(linkat),
+        TRAP(symlinkat),
+        TRAP(renameat2),
+        TRAP(bind),
+        TRAP(connect),
 #ifdef __NR_open
-        TRAP_IF(open, args[1], O_CREAT), TRAP(creat), TRAP(mkdir),
-        TRAP(mknod), TRAP(link), TRAP(symlink), TRAP(rename),
+        TRAP_IF(open, args[1], O_CREAT),
+        TRAP(creat),
+        TRAP(mkdir),
+        TRAP(mknod),
+        TRAP(link),
+        TRAP(symlink),
+        TRAP(rename),
 #endif
 #ifdef __NR_renameat
         TRAP(renameat),
@@ -140,7 +153,7 @@ static inline int box_filter(bool creates)
 }
 
 static inline _Noreturn void box_child(bool creates, int out, int go,
-                                             void (*body)(void))
+                                       void (*body)(void))
 {
     int listener;
     char c;
@@ -179,8 +192,7 @@ static inline void box_serve(struct broker *b, int listener, int pidfd)
 
 /* Run the body under the filter, with a broker of this configuration, and
  * return its wait status; no descriptor may be left. */
-static inline int box_run(const struct broker_config *cfg,
-                          void (*body)(void))
+static inline int box_run(const struct broker_config *cfg, void (*body)(void))
 {
     int before = count_fds(), out[2], go[2], listener = -1, status = -1;
     struct broker *b = NULL;
@@ -205,7 +217,7 @@ static inline int box_run(const struct broker_config *cfg,
     box_serve(b, listener, pidfd);
     CHECK_INT(waitpid((pid_t)pid, &status, 0), pid);
     broker_destroy(b);
-    CHECK_INT(chdir(box_dir), 0);       /* the broker may leave it at "/" */
+    CHECK_INT(chdir(box_dir), 0); /* the broker may leave it at "/" */
     (void)close(listener);
     (void)close(pidfd);
     for (int i = 0; i < 2; i++) {
@@ -223,9 +235,11 @@ static inline int box_run(const struct broker_config *cfg,
 static inline int run_with(const char *rest, void (*body)(void))
 {
     const struct broker_absent absent[] = {
-        { box_dir, rest }, { box_dir, ".git/hooks/pre-commit" },
+        { box_dir, rest },
+        { box_dir, ".git/hooks/pre-commit" },
     };
-    const struct broker_config cfg = { .creates = true, .absent = absent,
+    const struct broker_config cfg = { .creates = true,
+                                       .absent = absent,
                                        .nabsent = 2 };
     return box_run(&cfg, body);
 }
@@ -277,8 +291,8 @@ static inline int m_bind(const char *p)
 
 static inline int exchange(const char *a, const char *b)
 {
-    return ERRNO(syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b,
-                         RENAME_EXCHANGE));
+    return ERRNO(
+        syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE));
 }
 
 #endif

@@ -17,8 +17,7 @@ static int m_openat(const char *p)
 static int m_openat_dir(const char *p)
 {
     int d = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int r = close_it((int)syscall(SYS_openat, d, p, O_WRONLY | O_CREAT,
-                                  0600));
+    int r = close_it((int)syscall(SYS_openat, d, p, O_WRONLY | O_CREAT, 0600));
 
     (void)close(d);
     return r;
@@ -369,8 +368,7 @@ static void chain_moves(void)
     CHECK_INT(m_mkdir(".git/hooks"), 0);
     CHECK_INT(exchange("evil/hooks/pre-commit", ".git/hooks/x"), -ENOENT);
     CHECK_INT(m_open(".git/hooks/x"), 0);
-    CHECK_INT(ERRNO(rename(".git/hooks/x", ".git/hooks/pre-commit")),
-              -EACCES);
+    CHECK_INT(ERRNO(rename(".git/hooks/x", ".git/hooks/pre-commit")), -EACCES);
     CHECK_INT(exchange("evil/hooks", ".git/hooks"), -EACCES);
     /* Moved away it is any directory, and may not come back. */
     CHECK_INT(ERRNO(rename(".git", "other")), 0);
@@ -406,8 +404,8 @@ static void kept_directory(void)
     CHECK_INT(chmod(".git", 0700), 0);
     CHECK(!exists(".git/hooks/pre-commit"));
     CHECK_INT(rename(".git/hooks", "moved"), 0);
-    CHECK_INT(close_it(openat(hooks, "pre-commit", O_CREAT | O_WRONLY,
-                              0600)), 0);
+    CHECK_INT(close_it(openat(hooks, "pre-commit", O_CREAT | O_WRONLY, 0600)),
+              0);
     CHECK_INT(ERRNO(rename("moved", ".git/hooks")), -EACCES);
 }
 
@@ -500,10 +498,12 @@ static void open_errors(void)
     CHECK_INT(ERRNO(rename("f/", "y")), -ENOTDIR);
     CHECK_INT(ERRNO(rename("d", "d/e")), -EINVAL);
     CHECK_INT(ERRNO(rename(".", "y")), -EBUSY);
-    CHECK_INT(ERRNO(syscall(SYS_renameat2, AT_FDCWD, "f", AT_FDCWD, "d",
-                            1u << 20)), -EINVAL);
+    CHECK_INT(
+        ERRNO(syscall(SYS_renameat2, AT_FDCWD, "f", AT_FDCWD, "d", 1u << 20)),
+        -EINVAL);
     CHECK_INT(ERRNO(syscall(SYS_renameat2, AT_FDCWD, "f", AT_FDCWD, "good",
-                            RENAME_NOREPLACE)), -EEXIST);
+                            RENAME_NOREPLACE)),
+              -EEXIST);
     CHECK_INT(exchange("f", "d"), 0);
     CHECK_INT(exchange("f", "d"), 0);
     CHECK_INT(ERRNO(linkat(AT_FDCWD, "f", AT_FDCWD, "y", 1)), -EINVAL);
@@ -561,8 +561,7 @@ static void odd_arguments(void)
     CHECK_INT(strlen(path), PATH_MAX - 2);
     CHECK_INT(ERRNO(mkdir(path, 0700)), -EACCES);
     CHECK_INT(prctl(PR_SET_DUMPABLE, 0), 0);
-    CHECK_INT(ERRNO(mkdir("unreadable", 0700)),
-              geteuid() == 0 ? 0 : -EACCES);
+    CHECK_INT(ERRNO(mkdir("unreadable", 0700)), geteuid() == 0 ? 0 : -EACCES);
 }
 
 TEST(odd_arguments_are_answered)
@@ -669,7 +668,8 @@ TEST(bad_configuration_is_refused)
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct broker_absent a = { bad[i].dir, bad[i].rest };
-        struct broker_config cfg = { .creates = true, .absent = &a,
+        struct broker_config cfg = { .creates = true,
+                                     .absent = &a,
                                      .nabsent = 1 };
         struct broker *b = NULL;
         struct err e = { 0 };

@@ -189,7 +189,8 @@ TEST(a_private_directory_can_be_named)
 {
     const char *const dirs[] = { "/dev/shm" };
     const struct broker_config cfg = { .unix_sockets = true,
-                                       .private_dirs = dirs, .nprivate = 1 };
+                                       .private_dirs = dirs,
+                                       .nprivate = 1 };
     const char *const none[] = { "/nowhere" };
     struct broker_config bad = cfg;
     struct broker *b = NULL;
@@ -295,14 +296,12 @@ static void without_path(void)
     (void)close(c);
     (void)close(s);
     s = stream();
-    CHECK_INT(ERRNO(bind(s, (struct sockaddr *)&un, sizeof(sa_family_t))),
-              0);
+    CHECK_INT(ERRNO(bind(s, (struct sockaddr *)&un, sizeof(sa_family_t))), 0);
     CHECK_INT(getsockname(s, (struct sockaddr *)&name, &len), 0);
     CHECK_INT(len, sizeof(sa_family_t) + 6);
     CHECK_INT(ERRNO(bind(s, NULL, 16)), -EFAULT);
     CHECK_INT(ERRNO(bind(s, (struct sockaddr *)&un, 200)), -EINVAL);
-    CHECK_INT(ERRNO(bind(s, (struct sockaddr *)&un, (socklen_t)-1)),
-              -EINVAL);
+    CHECK_INT(ERRNO(bind(s, (struct sockaddr *)&un, (socklen_t)-1)), -EINVAL);
     CHECK_INT(ERRNO(bind(s, (struct sockaddr *)&un, 111)), -EINVAL);
     CHECK_INT(ERRNO(bind(500, (struct sockaddr *)&un, 20)), -EBADF);
     CHECK_INT(ERRNO(connect(-1, (struct sockaddr *)&un, 20)), -EBADF);
@@ -344,7 +343,8 @@ static int loopback(int type, struct sockaddr_in *in, int backlog)
     int s = socket(AF_INET, type | SOCK_CLOEXEC, 0);
 
     *in = (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
     };
     CHECK_INT(ERRNO(bind(s, (struct sockaddr *)in, sizeof(*in))), 0);
     if (type == SOCK_STREAM)
@@ -376,8 +376,7 @@ static void inet(void)
     CHECK_INT(tv.tv_sec, 0);
     CHECK_INT(tv.tv_usec, 0);
     CHECK_INT(fcntl(c, F_GETFL) & O_NONBLOCK, 0);
-    CHECK_INT(ERRNO(connect(c, (struct sockaddr *)&in, sizeof(in))),
-              -EISCONN);
+    CHECK_INT(ERRNO(connect(c, (struct sockaddr *)&in, sizeof(in))), -EISCONN);
     (void)close(c);
     (void)close(s);
     CHECK_INT(dial(&in, SOCK_STREAM), -ECONNREFUSED);
@@ -507,8 +506,7 @@ static void python(void)
 
 TEST(python_forkserver_and_manager)
 {
-    const struct broker_config cfg = { .creates = true,
-                                       .unix_sockets = true };
+    const struct broker_config cfg = { .creates = true, .unix_sockets = true };
     int status;
 
     begin_granted();

@@ -273,8 +273,7 @@ static void timed(const char *what, int n)
         char name[16];
 
         (void)snprintf(name, sizeof(name), "f%d", i);
-        CHECK_INT(close_it(open(name, O_CREAT | O_EXCL | O_WRONLY, 0600)),
-                  0);
+        CHECK_INT(close_it(open(name, O_CREAT | O_EXCL | O_WRONLY, 0600)), 0);
     }
     printf("# %s: %.1f us per create\n", what, (now_s() - t) * 1e6 / n);
     for (int i = 0; i < n; i++) {

@@ -13,14 +13,14 @@
 
 /* The private root, /tmp, /dev/shm and the home are one tmpfs: this is all
  * that a workload can write without a grant. */
-#define ROOT_BYTES (1ull << 30)
+#define ROOT_BYTES  (1ull << 30)
 #define ROOT_INODES (1ull << 18)
 
 /* Default ceilings against accidents and bombs; `limits` will set others. */
 #define MAX_PROCESSES 1024ull
-#define MAX_FILES 65536ull
-#define MAX_LOCKED (8ull << 20)
-#define MAX_MQUEUE 819200ull
+#define MAX_FILES     65536ull
+#define MAX_LOCKED    (8ull << 20)
+#define MAX_MQUEUE    819200ull
 
 /* Of what the kernel counts per user of the host (128 instances by default):
  * used up inside, they would be missing outside (inotify(7)). */
@@ -28,13 +28,13 @@
 #define MAX_WATCHES "65536"
 #define USUAL_STACK (8ull << 20)
 
-#define MAKE_RIGHTS                                                       \
-    (MXC_LL_REMOVE_DIR | MXC_LL_REMOVE_FILE | MXC_LL_MAKE_DIR |           \
-     MXC_LL_MAKE_REG | MXC_LL_MAKE_SOCK | MXC_LL_MAKE_FIFO |              \
-     MXC_LL_MAKE_SYM | MXC_LL_REFER)
-#define FILE_RIGHTS                                                       \
-    (MXC_LL_EXECUTE | MXC_LL_WRITE_FILE | MXC_LL_READ_FILE |              \
-     MXC_LL_READ_DIR | MXC_LL_TRUNCATE)
+#define MAKE_RIGHTS                                                            \
+    (MXC_LL_REMOVE_DIR | MXC_LL_REMOVE_FILE | MXC_LL_MAKE_DIR |                \
+     MXC_LL_MAKE_REG | MXC_LL_MAKE_SOCK | MXC_LL_MAKE_FIFO | MXC_LL_MAKE_SYM | \
+     MXC_LL_REFER)
+#define FILE_RIGHTS                                                            \
+    (MXC_LL_EXECUTE | MXC_LL_WRITE_FILE | MXC_LL_READ_FILE | MXC_LL_READ_DIR | \
+     MXC_LL_TRUNCATE)
 
 struct builder {
     struct plan *plan;
@@ -48,9 +48,13 @@ static int add(struct builder *b, enum step_kind kind, uint32_t flags,
                uint64_t n0, uint64_t n1, const char *path, const char *text,
                struct err *e)
 {
-    return plan_add(b->plan, b->a, (struct step){
-        .kind = kind, .flags = flags, .num = { n0, n1 }, .path = path,
-        .text = text }, e);
+    return plan_add(b->plan, b->a,
+                    (struct step){ .kind = kind,
+                                   .flags = flags,
+                                   .num = { n0, n1 },
+                                   .path = path,
+                                   .text = text },
+                    e);
 }
 
 static int add_dir(struct builder *b, const char *path, uint64_t mode,
@@ -88,9 +92,9 @@ static int add_root(struct builder *b, struct err *e)
         const char *path;
         uint64_t mode;
     } dirs[] = {
-        { "/dev", 0755 }, { "/dev/pts", 0755 }, { "/dev/shm", 01777 },
-        { "/etc", 0755 }, { "/home", 0755 }, { "/proc", 0555 },
-        { "/run", 0755 }, { "/tmp", 01777 }, { "/usr", 0755 },
+        { "/dev", 0755 }, { "/dev/pts", 0755 },  { "/dev/shm", 01777 },
+        { "/etc", 0755 }, { "/home", 0755 },     { "/proc", 0555 },
+        { "/run", 0755 }, { "/tmp", 01777 },     { "/usr", 0755 },
         { "/var", 0755 }, { "/var/tmp", 01777 },
     };
 
@@ -115,23 +119,31 @@ static int add_identity(struct builder *b, struct err *e)
     const char *name = b->h->hostname ? b->h->hostname : "sandbox";
     const char *user = b->h->uid == 0 ? "root" : POLICY_USER;
 
-    if (add_file(b, "/etc/passwd", arena_printf(b->a,
-            "%s:x:%u:%u::%s:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n",
-            user, b->h->uid, b->h->gid, home), e) < 0 ||
-        add_file(b, "/etc/group", arena_printf(b->a,
-            "%s:x:%u:\nnogroup:x:65534:\n", user, b->h->gid), e) < 0 ||
-        add_file(b, "/etc/hostname", arena_printf(b->a, "%s\n", name),
-                 e) < 0 ||
-        add_file(b, "/etc/hosts", arena_printf(b->a,
-            "127.0.0.1 localhost\n::1 localhost\n127.0.1.1 %s\n", name),
+    if (add_file(
+            b, "/etc/passwd",
+            arena_printf(
+                b->a,
+                "%s:x:%u:%u::%s:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n",
+                user, b->h->uid, b->h->gid, home),
+            e) < 0 ||
+        add_file(
+            b, "/etc/group",
+            arena_printf(b->a, "%s:x:%u:\nnogroup:x:65534:\n", user, b->h->gid),
+            e) < 0 ||
+        add_file(b, "/etc/hostname", arena_printf(b->a, "%s\n", name), e) < 0 ||
+        add_file(b, "/etc/hosts",
+                 arena_printf(
+                     b->a, "127.0.0.1 localhost\n::1 localhost\n127.0.1.1 %s\n",
+                     name),
                  e) < 0 ||
         add_file(b, "/etc/resolv.conf",
                  "# no name server: this sandbox has no network\n", e) < 0 ||
         add_file(b, "/etc/nsswitch.conf",
                  "passwd: files\ngroup: files\nhosts: files dns\n"
-                 "services: files\nprotocols: files\n", e) < 0 ||
-        add_file(b, "/etc/machine-id", arena_printf(b->a, "%s\n",
-            b->h->machine_id), e) < 0)
+                 "services: files\nprotocols: files\n",
+                 e) < 0 ||
+        add_file(b, "/etc/machine-id",
+                 arena_printf(b->a, "%s\n", b->h->machine_id), e) < 0)
         return -1;
     return add(b, STEP_HOSTNAME, 0, 0, 0, NULL, name, e);
 }
@@ -190,19 +202,21 @@ static int add_places(struct builder *b, struct err *e)
 
 static int add_dev(struct builder *b, struct err *e)
 {
-    static const char *const nodes[] = { "/dev/null", "/dev/zero",
-        "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty" };
+    static const char *const nodes[] = { "/dev/null",    "/dev/zero",
+                                         "/dev/full",    "/dev/random",
+                                         "/dev/urandom", "/dev/tty" };
     static const char *const links[][2] = {
-        { "/dev/fd", "/proc/self/fd" }, { "/dev/stdin", "/proc/self/fd/0" },
+        { "/dev/fd", "/proc/self/fd" },
+        { "/dev/stdin", "/proc/self/fd/0" },
         { "/dev/stdout", "/proc/self/fd/1" },
-        { "/dev/stderr", "/proc/self/fd/2" }, { "/dev/ptmx", "pts/ptmx" },
+        { "/dev/stderr", "/proc/self/fd/2" },
+        { "/dev/ptmx", "pts/ptmx" },
     };
 
     if (is_taken(b, "/dev", false))
         return 0;
     for (size_t i = 0; i < ARRAY_LEN(nodes); i++)
-        if (add(b, STEP_DEVICE, STEP_OPTIONAL, 0, 0, nodes[i], nodes[i],
-                e) < 0)
+        if (add(b, STEP_DEVICE, STEP_OPTIONAL, 0, 0, nodes[i], nodes[i], e) < 0)
             return -1;
     for (size_t i = 0; i < ARRAY_LEN(links); i++)
         if (add(b, STEP_SYMLINK, 0, 0, 0, links[i][0], links[i][1], e) < 0)
@@ -216,23 +230,27 @@ static int add_dev(struct builder *b, struct err *e)
 /* What of /proc says more of host or kernel than a program needs.  All of it
  * is read-only. */
 static const char *const proc_files[] = {
-    "/proc/kallsyms", "/proc/keys", "/proc/key-users", "/proc/config.gz",
-    "/proc/cmdline", "/proc/modules", "/proc/sched_debug", NULL
+    "/proc/kallsyms", "/proc/keys",    "/proc/key-users",   "/proc/config.gz",
+    "/proc/cmdline",  "/proc/modules", "/proc/sched_debug", NULL
 };
-static const char *const proc_dirs[] = {
-    "/proc/acpi", "/proc/asound", "/proc/scsi", NULL
-};
+static const char *const proc_dirs[] = { "/proc/acpi", "/proc/asound",
+                                         "/proc/scsi", NULL };
 
 /* Files that their mode keeps from everybody but the host's root, which a
  * workload of a root caller is, without its capabilities. */
-static const char *const proc_root_files[] = {
-    "/proc/kcore", "/proc/kmsg", "/proc/kpagecount", "/proc/kpageflags",
-    "/proc/kpagecgroup", "/proc/sysrq-trigger", "/proc/timer_list",
-    "/proc/vmallocinfo", "/proc/slabinfo", "/proc/latency_stats", NULL
-};
-static const char *const proc_root_dirs[] = {
-    "/proc/bus", "/proc/driver", "/proc/fs", "/proc/irq", NULL
-};
+static const char *const proc_root_files[] = { "/proc/kcore",
+                                               "/proc/kmsg",
+                                               "/proc/kpagecount",
+                                               "/proc/kpageflags",
+                                               "/proc/kpagecgroup",
+                                               "/proc/sysrq-trigger",
+                                               "/proc/timer_list",
+                                               "/proc/vmallocinfo",
+                                               "/proc/slabinfo",
+                                               "/proc/latency_stats",
+                                               NULL };
+static const char *const proc_root_dirs[] = { "/proc/bus", "/proc/driver",
+                                              "/proc/fs", "/proc/irq", NULL };
 
 static int mask_all(struct builder *b, const char *const *list, uint32_t flag,
                     struct err *e)
@@ -250,8 +268,8 @@ static int add_proc(struct builder *b, struct err *e)
     /* Also where policy denies /proc, which is covered last: the ceilings are
      * set through it. */
     if (add(b, STEP_PROC, 0, 0, 0, "/proc", NULL, e) < 0 ||
-        add(b, STEP_SYSCTL, 0, 0, 0, "/proc/sys/user/max_user_namespaces",
-            "0", e) < 0 ||
+        add(b, STEP_SYSCTL, 0, 0, 0, "/proc/sys/user/max_user_namespaces", "0",
+            e) < 0 ||
         add(b, STEP_SYSCTL, 0, 0, 0, "/proc/sys/user/max_inotify_instances",
             MAX_INOTIFY, e) < 0 ||
         add(b, STEP_SYSCTL, 0, 0, 0, "/proc/sys/user/max_inotify_watches",
@@ -266,8 +284,8 @@ static int add_proc(struct builder *b, struct err *e)
         (is_root && mask_all(b, proc_root_files, 0, e) < 0) ||
         (is_root && mask_all(b, proc_root_dirs, STEP_IS_DIR, e) < 0))
         return -1;
-    return add(b, STEP_FILE, 0, 0444, 0,
-               "/proc/sys/kernel/random/boot_id", b->h->boot_id, e);
+    return add(b, STEP_FILE, 0, 0444, 0, "/proc/sys/kernel/random/boot_id",
+               b->h->boot_id, e);
 }
 
 static int add_landlock(struct builder *b, struct err *e)
@@ -278,8 +296,8 @@ static int add_landlock(struct builder *b, struct err *e)
         b->plan->flags |= PLAN_NO_LANDLOCK;
         return 0;
     }
-    if (add(b, STEP_LANDLOCK, 0, FILE_RIGHTS | MAKE_RIGHTS, 0, "/", NULL,
-            e) < 0)
+    if (add(b, STEP_LANDLOCK, 0, FILE_RIGHTS | MAKE_RIGHTS, 0, "/", NULL, e) <
+        0)
         return -1;
     if (!device || is_taken(b, "/dev", false))
         return 0;
@@ -314,8 +332,8 @@ static int add_rlimits(struct builder *b, struct err *e)
         int resource;
         uint64_t value;
     } soft[] = {
-        { RLIMIT_STACK, USUAL_STACK }, { RLIMIT_AS, RLIM_INFINITY },
-        { RLIMIT_CPU, RLIM_INFINITY }, { RLIMIT_DATA, RLIM_INFINITY },
+        { RLIMIT_STACK, USUAL_STACK },   { RLIMIT_AS, RLIM_INFINITY },
+        { RLIMIT_CPU, RLIM_INFINITY },   { RLIMIT_DATA, RLIM_INFINITY },
         { RLIMIT_FSIZE, RLIM_INFINITY },
     };
 
@@ -343,9 +361,11 @@ static int add_filter(struct builder *b, struct err *e)
         return err_set(e, ERR_BACKEND_ERROR, "out of memory for the filter");
     if (seccomp_filter_build(&o, f, &n, e) < 0)
         return -1;
-    return plan_add(b->plan, b->a, (struct step){
-        .kind = STEP_FILTER, .text = (const char *)f,
-        .text_len = n * sizeof(*f) }, e);
+    return plan_add(b->plan, b->a,
+                    (struct step){ .kind = STEP_FILTER,
+                                   .text = (const char *)f,
+                                   .text_len = n * sizeof(*f) },
+                    e);
 }
 
 static int add_process(struct builder *b, const char *cwd, struct err *e)
@@ -365,8 +385,10 @@ static int native_plan(const struct policy *p, const struct host *h,
                        const struct places *fs, const char *cwd,
                        struct arena *a, struct plan *out, struct err *e)
 {
-    struct plan plan = { .landlock_abi = h->landlock_abi, .uid = h->uid,
-                         .gid = h->gid, .timeout_ms = p->timeout_ms };
+    struct plan plan = { .landlock_abi = h->landlock_abi,
+                         .uid = h->uid,
+                         .gid = h->gid,
+                         .timeout_ms = p->timeout_ms };
     struct builder b = { &plan, a, p, h, fs };
 
     if (p->tty)
@@ -374,10 +396,9 @@ static int native_plan(const struct policy *p, const struct host *h,
     if (p->die_with_parent)
         plan.flags |= PLAN_DIE_WITH_PARENT;
     if (add_root(&b, e) < 0 || add_places(&b, e) < 0 ||
-        add_identity(&b, e) < 0 || add_dev(&b, e) < 0 ||
-        add_proc(&b, e) < 0 || add_landlock(&b, e) < 0 ||
-        add_rlimits(&b, e) < 0 || add_filter(&b, e) < 0 ||
-        add_process(&b, cwd, e) < 0)
+        add_identity(&b, e) < 0 || add_dev(&b, e) < 0 || add_proc(&b, e) < 0 ||
+        add_landlock(&b, e) < 0 || add_rlimits(&b, e) < 0 ||
+        add_filter(&b, e) < 0 || add_process(&b, cwd, e) < 0)
         return -1;
     *out = plan;
     return 0;
@@ -389,8 +410,10 @@ static int native_probe(const struct host *h, const struct policy *p,
     if (h->landlock_abi < 3 && !(p->accept_missing & WALL_LANDLOCK)) {
         err_set(e, ERR_BACKEND_UNAVAILABLE,
                 h->landlock_abi ? "this kernel's Landlock (ABI %u) is too old "
-                "for the policy: ABI 3 is needed" : "this kernel has no "
-                "Landlock (ABI %u)", h->landlock_abi);
+                                  "for the policy: ABI 3 is needed"
+                                : "this kernel has no "
+                                  "Landlock (ABI %u)",
+                h->landlock_abi);
         return err_hint(e, "boot Linux 6.2 or later with Landlock enabled "
                            "(lsm=landlock,...), or say --accept-missing "
                            "landlock to run without this wall");
@@ -415,8 +438,8 @@ const struct backend backend_native = {
     .name = "native",
     .summary = "process sandbox: namespaces, Landlock, seccomp; no root, no "
                "helper programs",
-    .features = FEAT_FILESYSTEM | FEAT_NET_DENY | FEAT_UI_DENY |
-                FEAT_TIMEOUT | FEAT_TTY,
+    .features = FEAT_FILESYSTEM | FEAT_NET_DENY | FEAT_UI_DENY | FEAT_TIMEOUT |
+                FEAT_TTY,
     .probe = native_probe,
     .plan = native_plan,
     .receipt = native_receipt,

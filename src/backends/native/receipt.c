@@ -33,20 +33,22 @@ static void put_filesystem(struct rows *r, const struct host *h,
     put(r, "filesystem: nothing but what is granted",
         "mount namespace with a private root; no grant is setuid or a device",
         "enforced");
-    put(r, "filesystem: read-only paths", "read-only mounts, which no "
+    put(r, "filesystem: read-only paths",
+        "read-only mounts, which no "
         "process inside can change (no capability, mount calls refused)",
         "enforced");
     if (count(fs, PLACE_MASK) || count(fs, PLACE_HOLLOW))
         put(r, "filesystem: denied paths",
             "unreadable mounts over every name, pinned parents, watch on "
-            "the host", "enforced");
+            "the host",
+            "enforced");
     if (count(fs, PLACE_ABSENT))
         put(r, "filesystem: denied paths that do not exist yet",
             "broker on the calls that create names, watch on the host",
             "enforced");
     put(r, "filesystem: objects outside the view",
-        h->landlock_abi ? arena_printf(r->a, "Landlock ABI %u",
-                                       h->landlock_abi) : "Landlock",
+        h->landlock_abi ? arena_printf(r->a, "Landlock ABI %u", h->landlock_abi)
+                        : "Landlock",
         h->landlock_abi ? "enforced"
                         : "not enforced: accepted as missing by the caller");
 }
@@ -54,21 +56,27 @@ static void put_filesystem(struct rows *r, const struct host *h,
 static void put_process(struct rows *r, const struct policy *p,
                         const struct host *h)
 {
-    put(r, "privileges", "user namespace, no capability, no_new_privs, no "
-        "nested user namespaces", "enforced");
+    put(r, "privileges",
+        "user namespace, no capability, no_new_privs, no "
+        "nested user namespaces",
+        "enforced");
     put(r, "kernel surface", "seccomp allow-list", "enforced");
     put(r, "other processes", "pid, ipc and cgroup namespaces, own /proc",
         "enforced");
-    put(r, "environment, descriptors, keys, terminal", "built from nothing; "
-        "only stdio inherited; own session and session keyring", "enforced");
-    put(r, "supplementary groups", h->uid == 0 ? "dropped"
-        : "the kernel does not let an ordinary user drop them",
-        h->uid == 0 ? "enforced"
-                    : "not enforced: they count on granted paths");
-    put(r, "number of processes", h->has_pid_limit
-        ? "pid_max of the pid namespace, RLIMIT_NPROC" : "RLIMIT_NPROC",
-        h->has_pid_limit || h->uid != 0 ? "enforced"
-        : "not enforced: accepted as missing by the caller");
+    put(r, "environment, descriptors, keys, terminal",
+        "built from nothing; "
+        "only stdio inherited; own session and session keyring",
+        "enforced");
+    put(r, "supplementary groups",
+        h->uid == 0 ? "dropped"
+                    : "the kernel does not let an ordinary user drop them",
+        h->uid == 0 ? "enforced" : "not enforced: they count on granted paths");
+    put(r, "number of processes",
+        h->has_pid_limit ? "pid_max of the pid namespace, RLIMIT_NPROC"
+                         : "RLIMIT_NPROC",
+        h->has_pid_limit || h->uid != 0
+            ? "enforced"
+            : "not enforced: accepted as missing by the caller");
     put(r, "size of the private root", "tmpfs limits (bytes and inodes)",
         "enforced");
     if (p->timeout_ms)
@@ -90,11 +98,14 @@ const struct receipt_row *native_receipt(const struct policy *p,
     if (!r.row)
         return NULL;
     put_filesystem(&r, h, fs);
-    put(&r, "network: none", "network namespace with nothing but its own "
+    put(&r, "network: none",
+        "network namespace with nothing but its own "
         "loopback; AF_VSOCK and other families refused by seccomp",
         "enforced");
-    put(&r, "ui: none", "no display, clipboard or input socket or device is "
-        "in the sandbox", "enforced");
+    put(&r, "ui: none",
+        "no display, clipboard or input socket or device is "
+        "in the sandbox",
+        "enforced");
     put_process(&r, p, h);
     return r.row;
 }
