@@ -240,19 +240,17 @@ static int look_for_parts(struct arena *a, struct policy *p, size_t i,
     return add_parts(a, p, i, asked, m, at.real, e);
 }
 
-static int look_for_aliases(struct arena *a, struct policy *p, struct err *e)
+static int look_for_aliases(struct arena *a, struct policy *p,
+                            const struct mountinfo *m, struct err *e)
 {
     bool has[ACCESS_WRITE + 1] = { false };
     size_t asked = p->nrules;
-    struct mountinfo *m;
 
     for (size_t i = 0; i < p->nrules; i++)
         has[p->rule[i].access] = true;
     /* Another name matters where it could give more than this one does. */
     if (!has[ACCESS_DENY] && !(has[ACCESS_READ] && has[ACCESS_WRITE]))
         return 0;
-    if (mountinfo_read(a, &m, e) < 0)
-        return -1;
     for (size_t i = 0; i < asked; i++)
         if (look_for_names(a, &p->rule[i], m, e) < 0)
             return -1;
@@ -261,6 +259,52 @@ static int look_for_aliases(struct arena *a, struct policy *p, struct err *e)
             return -1;
     for (size_t i = asked; i < p->nrules; i++)
         if (look_for_names(a, &p->rule[i], m, e) < 0)
+            return -1;
+    return 0;
+}
+
+/* The host's /proc under another name, as a chroot has it, is the host's: what
+ * a root caller's workload writes to its /proc/sys holds for everybody. */
+static int check_kernel_trees(const struct policy *p, size_t i,
+                              const struct mountinfo *m, struct err *e)
+{
+    const struct fs_rule *r = &p->rule[i], *near;
+    const char *tree;
+    size_t from = 0, len;
+
+    if (r->access == ACCESS_DENY || r->derived || !r->at.exists ||
+        (r->access == ACCESS_READ && path_is_within(r->at.real, "/sys")))
+        return 0;
+    while ((tree = mountinfo_kernel_tree(m, r->at.real, &from)) != NULL) {
+        bool is_inside = strcmp(tree, r->at.real) != 0 &&
+                         path_is_within(tree, r->at.real);
+
+        near = nearest(p, p->nrules, tree, ACCESS_WRITE, &len);
+        if (is_inside && near && near->access == ACCESS_DENY)
+            continue;
+        err_set(e, ERR_POLICY_VALIDATION,
+                "path '%s' cannot be granted: the host's kernel shows itself "
+                "at '%s'", r->path, tree);
+        if (is_inside)
+            err_hint(e, "deny '%s' as well", tree);
+        else
+            err_hint(e, "leave it out; the sandbox has a /dev and a /proc of "
+                        "its own");
+        return err_where(e, "%s", r->origin);
+    }
+    return 0;
+}
+
+static int look_at_mounts(struct arena *a, struct policy *p, struct err *e)
+{
+    struct mountinfo *m;
+
+    if (p->nrules == 0)
+        return 0;
+    if (mountinfo_read(a, &m, e) < 0 || look_for_aliases(a, p, m, e) < 0)
+        return -1;
+    for (size_t i = 0; i < p->nrules; i++)
+        if (check_kernel_trees(p, i, m, e) < 0)
             return -1;
     return 0;
 }
@@ -309,7 +353,7 @@ int paths_look(struct arena *a, struct policy *p, struct err *e)
             check_delegation(&p->rule[i], e) < 0)
             return -1;
     }
-    if (look_for_aliases(a, p, e) < 0)
+    if (look_at_mounts(a, p, e) < 0)
         return -1;
     return check_links(a, p, e);
 }

@@ -35,7 +35,7 @@ struct hostpath {
 int hostpath_look(struct arena *a, const char *path, struct hostpath *out,
                   struct err *e);
 
-/* The mount table, as far as bind-mount aliases need it. */
+/* The mount table. */
 struct mountinfo;
 int mountinfo_read(struct arena *a, struct mountinfo **out, struct err *e);
 
@@ -44,6 +44,12 @@ int mountinfo_read(struct arena *a, struct mountinfo **out, struct err *e);
 int mountinfo_aliases(struct arena *a, const struct mountinfo *m,
                       const char *real, const char ***out, size_t *n,
                       struct err *e);
+
+/* Where a filesystem that shows the kernel or its devices is mounted, at or
+ * below `real` or holding it; NULL when there is none (more).  *from is 0 for
+ * the first and is moved on. */
+const char *mountinfo_kernel_tree(const struct mountinfo *m, const char *real,
+                                  size_t *from);
 
 /* Canonical directories to search, and paths below them to pass over. */
 struct link_search {

@@ -14,6 +14,7 @@ struct mount_row {
     const char *dev;  /* "major:minor" */
     const char *root; /* of the filesystem, as seen at the mount */
     const char *point;
+    const char *type;           /* of the filesystem */
 };
 
 struct mountinfo {
@@ -86,18 +87,21 @@ static char *next_field(char **at)
     return field;
 }
 
-/* "36 35 98:0 /mnt1 /mnt2 rw,noatime ..." */
+/* "36 35 98:0 /mnt1 /mnt2 rw,noatime shared:1 - ext4 /dev/sda1 rw" */
 static bool parse_row(char *line, struct mount_row *out)
 {
-    char *at = line, *root, *point;
+    char *at = line, *root, *point, *rest;
 
     (void)next_field(&at);
     (void)next_field(&at);
     out->dev = next_field(&at);
     root = next_field(&at);
     point = next_field(&at);
-    if (!point)
+    rest = point && at ? strstr(at, " - ") : NULL;
+    if (!rest)
         return false;
+    rest += 3;
+    out->type = next_field(&rest);
     unescape(root);
     unescape(point);
     out->root = root;
@@ -284,4 +288,41 @@ int mountinfo_parts(struct arena *a, const struct mountinfo *m,
     *out = l.item;
     *n = l.n;
     return 0;
+}
+
+/* Their files are the kernel's own, or another's: written to by a root caller
+ * they rule the host (core(5), "Piping core dumps to a program"). */
+static bool is_kernel_type(const char *type)
+{
+    static const char *const types[] = {
+        "proc",    "sysfs",      "cgroup",   "cgroup2",     "debugfs",
+        "tracefs", "securityfs", "configfs", "bpf",         "devtmpfs",
+        "devpts",  "mqueue",     "efivarfs", "binfmt_misc", "selinuxfs",
+        "smackfs", "pstore",     "fusectl",  "rpc_pipefs",  "nfsd",
+        "resctrl",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (strcmp(type, types[i]) == 0)
+            return true;
+    return false;
+}
+
+const char *mountinfo_kernel_tree(const struct mountinfo *m, const char *real,
+                                  size_t *from)
+{
+    const struct mount_row *own = *from == 0 ? owner(m, real) : NULL;
+
+    if (own && is_kernel_type(own->type)) {
+        *from = m->n;
+        return own->point;
+    }
+    while (*from < m->n) {
+        const struct mount_row *r = &m->row[(*from)++];
+
+        if (is_kernel_type(r->type) && within(r->point, real) &&
+            owner(m, r->point) == r)
+            return r->point;
+    }
+    return NULL;
 }
