@@ -276,15 +276,16 @@ static int check_kernel_trees(const struct policy *p, size_t i,
         (r->access == ACCESS_READ && path_is_within(r->at.real, "/sys")))
         return 0;
     while ((tree = mountinfo_kernel_tree(m, r->at.real, &from)) != NULL) {
-        bool is_inside = strcmp(tree, r->at.real) != 0 &&
-                         path_is_within(tree, r->at.real);
+        bool is_inside =
+            strcmp(tree, r->at.real) != 0 && path_is_within(tree, r->at.real);
 
         near = nearest(p, p->nrules, tree, ACCESS_WRITE, &len);
         if (is_inside && near && near->access == ACCESS_DENY)
             continue;
         err_set(e, ERR_POLICY_VALIDATION,
                 "path '%s' cannot be granted: the host's kernel shows itself "
-                "at '%s'", r->path, tree);
+                "at '%s'",
+                r->path, tree);
         if (is_inside)
             err_hint(e, "deny '%s' as well", tree);
         else

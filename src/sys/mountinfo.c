@@ -14,7 +14,7 @@ struct mount_row {
     const char *dev;  /* "major:minor" */
     const char *root; /* of the filesystem, as seen at the mount */
     const char *point;
-    const char *type;           /* of the filesystem */
+    const char *type; /* of the filesystem */
 };
 
 struct mountinfo {
