@@ -11,10 +11,12 @@
 
 static bool reserve(struct buf *b, size_t more)
 {
+    /* Room for the NUL, also where the maximum is none. */
+    size_t max = b->max < SIZE_MAX ? b->max : SIZE_MAX - 1;
     size_t need, cap;
     char *p;
 
-    if (b->failed || more > b->max || b->len > b->max - more) {
+    if (b->failed || more > max || b->len > max - more) {
         b->failed = true;
         return false;
     }

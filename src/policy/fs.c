@@ -273,7 +273,8 @@ static int add_names(struct arena *a, enum names which, struct fs_rule **rule,
 {
     const struct fs_rule *old = *rule;
     struct fs_rule *all;
-    size_t total = *n, w = *n;
+    const size_t total = *n;
+    size_t w = total;
 
     for (size_t i = 0; i < *n; i++)
         total += which == BY_LINK ? 1 : old[i].at.naliases;
@@ -306,7 +307,8 @@ int fs_decide(struct arena *a, struct fs_rule *rule, size_t *nrules,
     struct places ps = { 0 };
     size_t n, kept = 0;
 
-    qsort(rule, *nrules, sizeof(*rule), by_path);
+    if (*nrules)
+        qsort(rule, *nrules, sizeof(*rule), by_path);
     n = drop_equal_paths(rule, *nrules);
     for (size_t i = 0; i < n; i++)
         if (check_rule(&rule[i], e) < 0)

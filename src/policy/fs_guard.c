@@ -140,7 +140,8 @@ int fs_guard(const struct places *in, struct arena *a, struct places *out,
 {
     struct places kept = { 0 };
 
-    qsort(in->item, in->n, sizeof(*in->item), fs_by_target);
+    if (in->n)
+        qsort(in->item, in->n, sizeof(*in->item), fs_by_target);
     for (size_t i = 0; i < in->n; i++)
         if (in->item[i].kind != PLACE_ABSENT &&
             keep_mount(&kept, a, in->item[i], e) < 0)
