@@ -273,8 +273,8 @@ static int add_names(struct arena *a, enum names which, struct fs_rule **rule,
 {
     const struct fs_rule *old = *rule;
     struct fs_rule *all;
-    const size_t total = *n;
-    size_t w = total;
+    size_t total = *n;
+    size_t w = *n;
 
     for (size_t i = 0; i < *n; i++)
         total += which == BY_LINK ? 1 : old[i].at.naliases;
