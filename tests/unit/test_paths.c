@@ -86,7 +86,7 @@ static void decide(struct arena *a, struct policy *p, struct places *ps)
 
 TEST(symlinks_are_followed_once)
 {
-    struct arena a = { .limit = 1 << 20 };
+    scoped(arena_drop) struct arena a = { .limit = 1 << 20 };
     struct hostpath h;
     struct err e;
 
@@ -108,7 +108,7 @@ TEST(symlinks_are_followed_once)
 /* A worktree's .git is a file; its hooks could come into being all the same. */
 TEST(a_file_on_the_way_is_as_good_as_missing)
 {
-    struct arena a = { .limit = 1 << 20 };
+    scoped(arena_drop) struct arena a = { .limit = 1 << 20 };
     struct policy p = { 0 };
     struct places ps;
     struct hostpath h;
@@ -130,7 +130,7 @@ TEST(a_file_on_the_way_is_as_good_as_missing)
 
 TEST(what_a_dangling_symlink_would_be_is_denied_too)
 {
-    struct arena a = { .limit = 1 << 20 };
+    scoped(arena_drop) struct arena a = { .limit = 1 << 20 };
     struct policy p = { 0 };
     struct places ps;
     struct hostpath h;
@@ -159,7 +159,7 @@ TEST(what_a_dangling_symlink_would_be_is_denied_too)
 /* attacks.md B4 */
 TEST(bind_mounts_of_a_denied_directory)
 {
-    struct arena a = { .limit = 1 << 20 };
+    scoped(arena_drop) struct arena a = { .limit = 1 << 20 };
     struct policy p = { 0 };
     struct places ps;
 
@@ -178,7 +178,7 @@ TEST(bind_mounts_of_a_denied_directory)
 /* Only a part of what is denied shows in the grant. */
 TEST(bind_mounts_from_inside_a_denied_directory)
 {
-    struct arena a = { .limit = 1 << 20 };
+    scoped(arena_drop) struct arena a = { .limit = 1 << 20 };
     struct policy p = { 0 };
     struct places ps;
 
@@ -218,7 +218,7 @@ TEST(bind_mounts_from_inside_a_denied_directory)
 
 TEST(a_mount_inside_a_denied_directory_shows_elsewhere)
 {
-    struct arena a = { .limit = 1 << 20 };
+    scoped(arena_drop) struct arena a = { .limit = 1 << 20 };
     struct policy p = { 0 };
     struct places ps;
 
@@ -275,7 +275,7 @@ static const struct refusal {
 
 TEST(refusals_say_which_and_why)
 {
-    struct arena a = { .limit = 1 << 22 };
+    scoped(arena_drop) struct arena a = { .limit = 1 << 22 };
 
     enter();
     CHECK_INT(symlink("/", "/tmp/root"), 0);
@@ -305,7 +305,7 @@ TEST(refusals_say_which_and_why)
 
 TEST(nobody_gets_more_than_the_caller_has)
 {
-    struct arena a = { .limit = 1 << 20 };
+    scoped(arena_drop) struct arena a = { .limit = 1 << 20 };
     struct policy p = { 0 };
     struct err e = { 0 };
 
@@ -327,7 +327,7 @@ TEST(nobody_gets_more_than_the_caller_has)
 
 TEST(linked_files_are_found_when_asked)
 {
-    struct arena a = { .limit = 1 << 20 };
+    scoped(arena_drop) struct arena a = { .limit = 1 << 20 };
     struct policy p = { .hard_links = LINKS_REFUSE };
     struct err e = { 0 };
 
@@ -349,7 +349,7 @@ TEST(linked_files_are_found_when_asked)
 /* Each allocation fails once: an error, never a rule without its facts. */
 TEST(out_of_memory_is_an_error)
 {
-    struct arena names = { .limit = 1 << 20 };
+    scoped(arena_drop) struct arena names = { .limit = 1 << 20 };
     int failures = 0;
     bool done = false;
 
