@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -126,8 +125,7 @@ int cmd_run(int argc, char **argv)
 
     /* A reader that is gone, or a limit on file sizes, is an error: as an end
      * by a signal it would look like the workload's own. */
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGXFSZ, SIG_IGN);
+    supervise_ignore_signals();
     r = cli_parse(&c, command_find("run"), argc, argv);
     if (r < 0) {
         c.flags.term = getenv("TERM");

@@ -118,6 +118,11 @@ static int keep_absent(struct places *ps, struct arena *a, struct place p,
     return r < 0 ? r : guard_name(ps, a, grant, &p, name, e);
 }
 
+static int by_text(const char *x, const char *y)
+{
+    return strcmp(x ? x : "", y ? y : "");
+}
+
 int fs_by_target(const void *x, const void *y)
 {
     const struct place *a = x, *b = y;
@@ -129,10 +134,10 @@ int fs_by_target(const void *x, const void *y)
         return da < db ? -1 : 1;
     if (a->kind != b->kind)
         return (int)a->kind - (int)b->kind;
-    c = a->target ? strcmp(a->target, b->target) : strcmp(a->source, b->source);
-    if (c == 0 && a->rest)
-        c = strcmp(a->rest, b->rest);
-    return c;
+    c = by_text(a->target, b->target);
+    if (c == 0)
+        c = by_text(a->source, b->source);
+    return c ? c : by_text(a->rest, b->rest);
 }
 
 int fs_guard(const struct places *in, struct arena *a, struct places *out,

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -67,8 +66,7 @@ int main(int argc, char **argv)
     int64_t result_fd;
 
     /* A reader that is gone must not look like the workload's own end. */
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGXFSZ, SIG_IGN);
+    supervise_ignore_signals();
     if (argc != 4 || num_u64(argv[1], INT_MAX, &plan_fd) < 0 ||
         num_i64(argv[2], -1, INT_MAX, &result_fd) < 0 ||
         num_u64(argv[3], INT_MAX, &parent) < 0) {

@@ -3,6 +3,7 @@
  * Called by mxc, which has just made the plan, and by mxc-supervise, which
  * was given it: the same code supervises for the command and for libmxc. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -118,6 +119,14 @@ static int follow_parent(pid_t parent, int *pidfd, struct err *e)
     if (getppid() != parent)
         return err_set(e, ERR_BACKEND_ERROR, "the caller has ended");
     return 0;
+}
+
+void supervise_ignore_signals(void)
+{
+    const struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+    (void)sigaction(SIGPIPE, &ignore, NULL);
+    (void)sigaction(SIGXFSZ, &ignore, NULL);
 }
 
 int supervise_plan(const struct supervise_args *a)

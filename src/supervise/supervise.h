@@ -46,6 +46,9 @@ struct supervise_args {
     pid_t parent;         /* must not be outlived, or 0 */
 };
 
+/* Ignore SIGPIPE and SIGXFSZ: a write that fails says so by errno. */
+void supervise_ignore_signals(void);
+
 /* Run a plan to its end, tell the result, return the exit code. */
 int supervise_plan(const struct supervise_args *a);
 

@@ -30,7 +30,7 @@
                   { SET(n, S_ISUID) } }
 /* What the broker performs for a caller it performs as itself: a domain that
  * the caller made for itself would not hold there, so it cannot make one, and
- * is told what it is told where Landlock is off (landlock_create_ruleset(2)). */
+ * hears what it hears where Landlock is off (landlock_create_ruleset(2)). */
 const struct syscall_rule rules_landlock[] = {
     { "with a broker", WHEN_CREATES | WHEN_UNIX, SC_FAIL(EOPNOTSUPP),
       { { 0 } } },
