@@ -359,14 +359,23 @@ int paths_look(struct arena *a, struct policy *p, struct err *e)
     return check_links(a, p, e);
 }
 
-/* The base is ours and simple: an lstat(2) each instead of a full look. */
+/* The base is ours and simple: an lstat(2) each instead of a full look.  It
+ * has no word against the policy: "--deny /usr" is not for /usr less what the
+ * base has there. */
 int paths_add_base(struct arena *a, struct policy *p, struct err *e)
 {
+    const size_t asked = p->nrules;
+
     for (const char *const *b = native_base; *b; b++) {
+        const struct fs_rule *above;
         struct stat st;
         struct fs_rule *r;
+        size_t len;
 
         if (lstat(*b, &st) < 0 || S_ISLNK(st.st_mode))
+            continue;
+        above = nearest(p, asked, *b, ACCESS_WRITE, &len);
+        if (above && above->access == ACCESS_DENY)
             continue;
         if (policy_add_path(p, a, ACCESS_READ, *b, "base", e) < 0)
             return -1;

@@ -101,16 +101,19 @@ static void explain_command(struct buf *b, const struct prepared *p)
 static void explain_files(struct buf *b, const struct policy *p, bool all)
 {
     static const char *const names[] = { "denied", "read-only", "read-write" };
+    bool has_programs = false;
 
     buf_puts(b, "\nFiles\n");
     for (size_t i = 0; i < p->nrules; i++)
-        if (!p->rule[i].base)
+        if (p->rule[i].base)
+            has_programs |= path_is_within(p->rule[i].path, "/usr");
+        else
             row(b, names[p->rule[i].access], p->rule[i].path,
                 p->rule[i].origin);
     for (size_t i = 0; all && i < p->nrules; i++)
         if (p->rule[i].base)
             row(b, names[p->rule[i].access], p->rule[i].path, "base");
-    if (!all)
+    if (!all && has_programs)
         row(b, "read-only", "the programs and libraries of /usr", "base");
     row(b, "private", "/, /tmp, /dev, /proc", "base");
     if (p->private_home)

@@ -303,6 +303,18 @@ def w4_a_denied_bin_is_denied_by_both_names():
                f'{path} under a denied {denied}')
 
 
+@cases({'/usr': ('/usr', '/usr/bin/true'), '/etc': ('/etc', '/etc/services'),
+        'by a link': ('link', '/usr/share/zoneinfo')})
+def w4_the_base_has_no_word_against_a_denial(denied, path):
+    os.symlink('/usr', 'link')
+    probe = cprobe('int main(int c, char **v)\n'
+                   '{ TRY(open(v[1], O_RDONLY)); DONE(); }')
+    eq(inside([*probe, path]).done, True, 'control')
+    eq(inside([*probe, path], deny=denied).refused, 'EACCES')
+    said = mxc('explain', '--deny', denied, '--', 'true').out
+    eq('the programs and libraries' in said, denied == '/etc', said)
+
+
 @test
 def b4_symlinks_on_either_side():
     make_tree()
