@@ -134,10 +134,9 @@ int fs_by_target(const void *x, const void *y)
         return da < db ? -1 : 1;
     if (a->kind != b->kind)
         return (int)a->kind - (int)b->kind;
-    c = by_text(a->target, b->target);
-    if (c == 0)
-        c = by_text(a->source, b->source);
-    return c ? c : by_text(a->rest, b->rest);
+    c = strcmp(a->target ? a->target : a->source,
+               b->target ? b->target : b->source);
+    return c == 0 && a->rest && b->rest ? strcmp(a->rest, b->rest) : c;
 }
 
 int fs_guard(const struct places *in, struct arena *a, struct places *out,
