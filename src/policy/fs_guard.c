@@ -118,11 +118,6 @@ static int keep_absent(struct places *ps, struct arena *a, struct place p,
     return r < 0 ? r : guard_name(ps, a, grant, &p, name, e);
 }
 
-static int by_text(const char *x, const char *y)
-{
-    return strcmp(x ? x : "", y ? y : "");
-}
-
 int fs_by_target(const void *x, const void *y)
 {
     const struct place *a = x, *b = y;
