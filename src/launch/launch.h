@@ -17,6 +17,7 @@
 struct view {
     int root;         /* the private root */
     bool is_attached; /* to our mount namespace, or free still */
+    bool has_hollow;  /* private places may lie beyond granted ones */
     int void_dir;     /* O_PATH, the empty mode 0 directory ... */
     int void_file;    /* ... and file that masks are made of */
     int strangers;    /* a user namespace without us, or < 0 */

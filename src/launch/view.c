@@ -30,14 +30,29 @@ int view_open(const struct view *v, const char *path, int flags)
     return open_beneath(v->root, path, flags, MXC_RESOLVE_IN_ROOT);
 }
 
-/* The directory that holds the last component, made where it is missing (only
- * ever inside the private root: on a granted tree mkdirat(2) would be an
- * effect on the host, and the plan never asks for it). */
+/* The directory `name` of `dir`, made where it is missing. */
+static int open_or_make(int dir, const char *name)
+{
+    const int flags = O_PATH | O_DIRECTORY;
+    int fd = open_beneath(dir, name, flags, MXC_RESOLVE_IN_ROOT);
+
+    if (fd != -ENOENT)
+        return fd;
+    if (mkdirat(dir, name, 0755) < 0 && errno != EEXIST)
+        return -errno;
+    return open_beneath(dir, name, flags, MXC_RESOLVE_IN_ROOT);
+}
+
+/* The directory that holds the last component, made where it is missing, each
+ * by the descriptor of the one above: what is missing is missing in the
+ * private root (the plan never asks for more), but below a hollow the way
+ * there leads through a granted tree, whose directories may be symlinks by
+ * now, and mkdirat(2) by path would be an effect on the host. */
 static int open_parent(const struct view *v, const char *path,
                        const char **name)
 {
     char dir[4096];
-    size_t len = strlen(path), n = len;
+    size_t n = strlen(path);
     int fd;
 
     while (n > 0 && path[n - 1] != '/')
@@ -50,17 +65,16 @@ static int open_parent(const struct view *v, const char *path,
     fd = view_open(v, dir, O_PATH | O_DIRECTORY);
     if (fd != -ENOENT)
         return fd;
-    for (size_t i = 1; dir[i - 1]; i++) {
-        char keep = dir[i];
+    fd = view_open(v, "/", O_PATH | O_DIRECTORY);
+    for (char *at = dir + 1, *next; fd >= 0 && at; at = next) {
+        scoped(drop_fd) int above = fd;
 
-        if (keep != '/' && keep != '\0')
-            continue;
-        dir[i] = '\0';
-        if (mkdirat(v->root, dir + 1, 0755) < 0 && errno != EEXIST)
-            return -errno;
-        dir[i] = keep;
+        next = strchr(at, '/');
+        if (next)
+            *next++ = '\0';
+        fd = open_or_make(above, at);
     }
-    return view_open(v, dir, O_PATH | O_DIRECTORY);
+    return fd;
 }
 
 int view_fail(struct err *e, const char *op, int r, const struct step *s)
@@ -70,17 +84,20 @@ int view_fail(struct err *e, const char *op, int r, const struct step *s)
 }
 
 /* The fast way first: the parent is there, one call does it.  Only the private
- * root is written to, where the only symlinks are the plan's own. */
+ * root is written to, where the only symlinks are the plan's own; with a
+ * hollow in it, that is no longer said of every way there. */
 static int make_dir(const struct view *v, const char *path, mode_t mode)
 {
     const char *name;
     scoped(drop_fd) int dir = -1;
 
     /* The umask is 0 while the view is built, so the mode is as given. */
-    if (mkdirat(v->root, path + 1, mode) == 0 || errno == EEXIST)
-        return 0;
-    if (errno != ENOENT)
-        return -errno;
+    if (!v->has_hollow) {
+        if (mkdirat(v->root, path + 1, mode) == 0 || errno == EEXIST)
+            return 0;
+        if (errno != ENOENT)
+            return -errno;
+    }
     dir = open_parent(v, path, &name);
     if (dir < 0)
         return dir;
@@ -91,9 +108,10 @@ int view_make_file(const struct view *v, const char *path, mode_t mode,
                    const char *text, size_t len)
 {
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    scoped(drop_fd) int fd = openat(v->root, path + 1, flags, mode);
+    scoped(drop_fd) int fd =
+        v->has_hollow ? -1 : openat(v->root, path + 1, flags, mode);
 
-    if (fd < 0 && errno == ENOENT) {
+    if (fd < 0 && (v->has_hollow || errno == ENOENT)) {
         const char *name;
         scoped(drop_fd) int dir = open_parent(v, path, &name);
 
@@ -149,8 +167,8 @@ int view_attach_at(struct view *v, int mnt, const char *path)
     return must_attach(v, r) ? mount_attach_at(mnt, v->root, path + 1) : r;
 }
 
-/* On a granted tree by a descriptor that was reached without a symlink; in
- * the private root, which nobody else can change, by path. */
+/* On a granted tree, or beyond one, by a descriptor that was reached without a
+ * symlink; in the private root, which nobody else can change, by path. */
 static int attach_step(struct view *v, const struct step *s, int mnt,
                        bool is_dir)
 {
@@ -158,7 +176,7 @@ static int attach_step(struct view *v, const struct step *s, int mnt,
 
     if (r < 0)
         return r;
-    if (!(s->flags & STEP_CREATE)) {
+    if (!(s->flags & STEP_CREATE) || v->has_hollow) {
         scoped(drop_fd) int target = view_open(v, s->path, O_PATH);
 
         return target < 0 ? target : view_attach(v, mnt, target);
@@ -289,6 +307,7 @@ static int do_hollow(struct view *v, const struct step *s, struct err *e)
     static const char *const opts[] = { "mode",      "0700", "size", "64k",
                                         "nr_inodes", "8192", NULL };
 
+    v->has_hollow = true;
     return mount_fs(v, s, "tmpfs", opts,
                     MXC_ATTR_NOSUID | MXC_ATTR_NODEV | MXC_ATTR_NOEXEC, e);
 }

@@ -197,6 +197,40 @@ def b6_a_path_swapped_during_set_up(grant):
     check(len(seen) > 1, f'the race was no race: {seen}')
 
 
+SWAP = r'''
+int main(void)
+{
+    for (long n = 0;; n++) {
+        syscall(SYS_renameat2, AT_FDCWD, "w/a", AT_FDCWD, "w/b", 2);
+        if (n == 1000)
+            write(1, "flipping\n", 9);
+    }
+}
+'''
+
+
+@test(seconds=180)
+def b6_nothing_is_made_outside_of_the_grant_during_set_up():
+    """Below a hollow the launcher makes a directory of its own; the way there
+    leads through a directory that another workload swaps for a link."""
+    os.makedirs('w/a/secret/pub')
+    os.makedirs('outside/secret')
+    os.symlink(os.path.abspath('outside'), 'w/b')
+    swapper = spawn(cprobe(SWAP))
+    seen = set()
+    try:
+        eq(swapper.stdout.readline(), b'flipping\n')
+        for _ in range(600):
+            r = mxc('run', '--rw', 'w', '--deny', 'w/a/secret', '--ro',
+                    'w/a/secret/pub', '--', 'true')
+            seen.add(r.err.split('\n')[0].split(':')[-1])
+            eq(os.listdir('outside/secret'), [])
+    finally:
+        swapper.send_signal(signal.SIGKILL)
+        swapper.communicate()
+    has(seen, ' Symbolic link loop', 'the race')
+
+
 # --- spellings (B13) ---
 
 SPELLINGS = {
