@@ -198,9 +198,12 @@ static inline void m_invent_host(struct m_host *h, struct m_random *r)
 
     memset(h, 0, sizeof(*h));
     h->n = 1;
-    for (int i = 0; i < want; i++)
-        (void)m_add(h, m_pick(r, 4) ? M_DIR : M_FILE, m_pick(r, h->n),
-                    (char)('a' + m_pick(r, 4)));
+    for (int i = 0; i < want; i++) {
+        enum m_kind kind = m_pick(r, 4) ? M_DIR : M_FILE;
+        int parent = m_pick(r, h->n);
+
+        (void)m_add(h, kind, parent, (char)('a' + m_pick(r, 4)));
+    }
     for (int i = m_pick(r, M_BINDS + 1); i > 0; i--) {
         int at = m_pick(r, h->n), from = m_pick(r, h->n);
         struct m_where w;
@@ -221,7 +224,8 @@ static inline void m_invent_host(struct m_host *h, struct m_random *r)
         w = m_resolve(h, name);
         if (to == 0 || !w.exists || w.linked)
             continue;
-        l = m_add(h, M_LINK, m_pick(r, h->n), (char)('w' + m_pick(r, 3)));
+        l = m_pick(r, h->n);
+        l = m_add(h, M_LINK, l, (char)('w' + m_pick(r, 3)));
         if (l > 0)
             memcpy(h->node[l].to, w.real, M_PATH);
     }
@@ -352,17 +356,18 @@ static inline bool m_is_meant_by_all(const struct m_policy *p,
                                      const struct fs_rule *d,
                                      const struct fs_rule *grant)
 {
+    size_t longest = 0;
     bool meant = false;
 
     for (size_t i = 0; i < p->n; i++) {
         const struct fs_rule *r = &p->rule[i];
+        size_t len = strlen(r->at.real);
 
-        if (!m_is(r, (int)d->at.ino - 1) ||
+        if (!m_is(r, (int)d->at.ino - 1) || len < longest ||
             !path_is_within(grant->at.real, r->at.real))
             continue;
-        if (!m_is_meant(r, grant))
-            return false;
-        meant = true;
+        meant = (len > longest || meant) && m_is_meant(r, grant);
+        longest = len;
     }
     return meant;
 }
