@@ -41,12 +41,25 @@ static void end(struct loop *l, enum outcome outcome, int exit_code)
     l->ended = true;
 }
 
-static void tell_launcher(const struct loop *l, uint32_t msg, int32_t status)
+static int tell_launcher(const struct loop *l, uint32_t msg, int32_t status)
 {
     struct launch_record rec = { .msg = msg, .status = status };
 
-    (void)send(l->sandbox->status, &rec, sizeof(rec),
-               MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (send(l->sandbox->status, &rec, sizeof(rec),
+             MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)sizeof(rec))
+        return -1;
+    return 0;
+}
+
+/* A word that was not heard would leave both sides waiting for ever. */
+static void say_go(struct loop *l)
+{
+    if (tell_launcher(l, MSG_GO, 0) == 0) {
+        l->has_said_go = true;
+        return;
+    }
+    err_sys(&l->result->err, "send(2)", errno, "cannot start the workload");
+    end(l, OUTCOME_FAILED, EXIT_MXC);
 }
 
 /* The launcher is inside the sandbox: its record is copied field by field,
@@ -87,19 +100,29 @@ static ssize_t receive(const struct loop *l, struct launch_record *rec, int *fd)
     return n;
 }
 
+static int open_tty(struct loop *l, int master, struct err *e)
+{
+    if (!(l->plan->head.flags & PLAN_TTY))
+        return 0;
+    /* Dropped by the kernel where we have no descriptor left (unix(7)). */
+    if (master < 0)
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "the sandbox's terminal did not arrive");
+    return tty_create(master, &l->tty, e);
+}
+
 /* Every wall stands; now the watches and the terminal, then the word. */
 static void on_ready(struct loop *l, int master)
 {
     struct err *e = &l->result->err;
 
     if (watch_create(l->plan, &l->watch, e) < 0 ||
-        (l->plan->head.flags & PLAN_TTY && master >= 0 &&
-         tty_create(master, &l->tty, e) < 0)) {
+        open_tty(l, master, e) < 0) {
         end(l, OUTCOME_FAILED, EXIT_MXC);
         return;
     }
     if (!l->has_said_go)
-        tell_launcher(l, MSG_GO, 0);
+        say_go(l);
     l->started_ms = now_ms();
 }
 
@@ -108,10 +131,8 @@ static void on_ready(struct loop *l, int master)
  * Until then it is only a record in a socket that dies with either end. */
 static void maybe_go_early(struct loop *l)
 {
-    if (l->plan->head.flags & PLAN_TTY || plan_count(l->plan, STEP_WATCH))
-        return;
-    tell_launcher(l, MSG_GO, 0);
-    l->has_said_go = true;
+    if (!(l->plan->head.flags & PLAN_TTY) && !plan_count(l->plan, STEP_WATCH))
+        say_go(l);
 }
 
 static void on_exited(struct loop *l, int status)
@@ -144,7 +165,7 @@ static void on_stopped(struct loop *l)
         return;
     l->is_stopping = false;
     (void)raise(SIGSTOP);
-    tell_launcher(l, MSG_SIGNAL, SIGCONT);
+    (void)tell_launcher(l, MSG_SIGNAL, SIGCONT);
 }
 
 static void on_message(struct loop *l)
@@ -202,11 +223,11 @@ static void on_signal(struct loop *l)
         return;
     }
     if (si.ssi_signo == SIGTSTP) {
-        tell_launcher(l, MSG_SIGNAL, SIGSTOP);
+        (void)tell_launcher(l, MSG_SIGNAL, SIGSTOP);
         l->is_stopping = true;
         return;
     }
-    tell_launcher(l, MSG_SIGNAL, (int32_t)si.ssi_signo);
+    (void)tell_launcher(l, MSG_SIGNAL, (int32_t)si.ssi_signo);
 }
 
 static void on_timeout(struct loop *l)

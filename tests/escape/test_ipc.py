@@ -219,18 +219,19 @@ DAEMONS = {
     'WSL': '/run/WSL/1_interop', 'cups': '/run/cups/cups.sock',
 }
 PLANT = '''
-import ctypes, os, socket, sys
+import os, select, socket, sys
 path = sys.argv[1]
 os.makedirs(os.path.dirname(path), exist_ok=True)
 s = socket.socket(socket.AF_UNIX)
 s.bind(path)
 s.listen()
+other = os.pidfd_open(os.getpid())
 if os.fork() == 0:
-    ctypes.CDLL(None).prctl(1, 9)       # ends with its parent
     os.closerange(0, 3)
-    while True:
+    while s in (ready := select.select([s, other], [], [])[0]):
         s.accept()[0].close()
         open(sys.argv[2], 'a').write('x')
+    os._exit(0)
 os.execv(sys.argv[3], sys.argv[3:])
 '''
 
