@@ -1,6 +1,7 @@
 /* host.c - the facts about machine and caller that planning uses. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -10,6 +11,8 @@
 
 #include "api/prepare.h"
 #include "base/num.h"
+#include "base/scoped.h"
+#include "sys/caps.h"
 #include "sys/landlock.h"
 
 static int random_hex(struct arena *a, char out[33], struct err *e)
@@ -76,6 +79,32 @@ static uint64_t hard_limit(int resource)
     return getrlimit(resource, &r) < 0 ? 0 : (uint64_t)r.rlim_max;
 }
 
+/* The first byte of a small file; `missing` when it cannot be read. */
+static char first_byte(const char *path, char missing)
+{
+    scoped(drop_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char c;
+
+    return fd >= 0 && read(fd, &c, 1) == 1 ? c : missing;
+}
+
+/* Only a limit of exactly 1 keeps the kernel from running a core_pattern that
+ * is a program (core(5)), and nobody can raise a hard limit of 0. */
+static bool crash_runs_program(void)
+{
+    return hard_limit(RLIMIT_CORE) == 0 &&
+           first_byte("/proc/sys/kernel/core_pattern", '|') == '|';
+}
+
+/* In a container root may lack the right, or the namespace allow it to nobody
+ * (user_namespaces(7), /proc/pid/setgroups). */
+static bool root_keeps_groups(void)
+{
+    return geteuid() == 0 && getgroups(0, NULL) > 0 &&
+           (!caps_has(CAP_SETGID) ||
+            first_byte("/proc/self/setgroups", 'a') != 'a');
+}
+
 int host_look(struct arena *a, struct host *out, struct err *e)
 {
     struct host h = {
@@ -85,8 +114,14 @@ int host_look(struct arena *a, struct host *out, struct err *e)
         .gid = getegid(),
         .nofile_hard = hard_limit(RLIMIT_NOFILE),
         .nproc_hard = hard_limit(RLIMIT_NPROC),
+        .keeps_groups = root_keeps_groups(),
+        .crash_runs_program = crash_runs_program(),
     };
 
+    /* Only asked where something is missing: in a sandbox of ours that is. */
+    if (h.landlock_abi == 0)
+        h.is_sandbox =
+            first_byte("/proc/sys/user/max_user_namespaces", '0') == '0';
     if (make_ids(a, &h, e) < 0)
         return -1;
     *out = h;

@@ -10,17 +10,16 @@
 struct host {
     unsigned landlock_abi; /* 0: none */
     bool has_pid_limit;    /* pid_max is per pid namespace (6.14) */
-    bool has_merged_links; /* base[] was filled in */
     uint32_t uid;
     uint32_t gid;
-    const char *hostname;   /* for the workload; NULL: the default */
-    const char *machine_id; /* synthetic, 32 hex digits */
-    const char *boot_id;    /* synthetic, a UUID */
-    const char *path;       /* PATH of the caller, for --tools */
-    uint64_t nofile_hard;   /* caller's own ceilings, see rlimit(2) */
+    const char *hostname;    /* for the workload; NULL: the default */
+    const char *machine_id;  /* synthetic, 32 hex digits */
+    const char *boot_id;     /* synthetic, a UUID */
+    bool is_sandbox;         /* no user namespace may be made */
+    bool keeps_groups;       /* though the caller is root */
+    bool crash_runs_program; /* of the host, and no limit can prevent it */
+    uint64_t nofile_hard;    /* caller's own ceilings, see rlimit(2) */
     uint64_t nproc_hard;
-    uint64_t stack_soft;
-    uint64_t stack_hard;
 };
 
 /* Rows of explain and receipt: which mechanism enforces which clause. */

@@ -48,14 +48,15 @@ static int leave_keyring(struct err *e)
 
 static int set_limit(const struct step *s, struct err *e)
 {
-    struct rlimit r = { .rlim_cur = s->num[1], .rlim_max = s->num[1] };
+    struct rlimit r;
 
-    if (s->flags & STEP_SOFT) {
-        if (getrlimit((int)s->num[0], &r) < 0)
-            return err_sys(e, "getrlimit(2)", errno, "cannot read limit %llu",
-                           (unsigned long long)s->num[0]);
-        r.rlim_cur = s->num[1] < r.rlim_max ? s->num[1] : r.rlim_max;
-    }
+    if (getrlimit((int)s->num[0], &r) < 0)
+        return err_sys(e, "getrlimit(2)", errno, "cannot read limit %llu",
+                       (unsigned long long)s->num[0]);
+    /* Where the caller's own ceiling is lower, it is the ceiling. */
+    r.rlim_cur = s->num[1] < r.rlim_max ? s->num[1] : r.rlim_max;
+    if (!(s->flags & STEP_SOFT))
+        r.rlim_max = r.rlim_cur;
     if (setrlimit((int)s->num[0], &r) < 0)
         return err_sys(e, "setrlimit(2)", errno, "cannot set limit %llu",
                        (unsigned long long)s->num[0]);

@@ -92,7 +92,7 @@ static int move_up(int *fd)
 
 /* A root caller's supplementary groups would go on working inside; others
  * cannot drop theirs (user_namespaces(7)), and keep them for granted paths
- * only. */
+ * only.  Nor can every root: the receipt tells. */
 static void drop_groups(void)
 {
     if (geteuid() == 0)
@@ -106,6 +106,10 @@ static int explain(const struct child *c, struct err *e)
     err_sys(e, "write(2)", c->sys, "cannot enter the user namespace (%s)",
             c->op);
     e->code = ERR_BACKEND_UNAVAILABLE;
+    /* Mapping root needs CAP_SETFCAP too (user_namespaces(7)). */
+    if (c->sys == EPERM && c->uid == 0)
+        return err_hint(e, "give root its capabilities (SETFCAP), or run as "
+                           "an ordinary user");
     return err_hint(e, "a security module may forbid it; `mxc doctor` tells "
                        "more");
 }

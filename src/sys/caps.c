@@ -22,6 +22,16 @@ static int set_all(uint64_t permitted, uint64_t inheritable)
     return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
 }
 
+bool caps_has(unsigned cap)
+{
+    struct __user_cap_header_struct head = { .version =
+                                                 _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct data[2];
+
+    return syscall(SYS_capget, &head, data) == 0 &&
+           data[cap / 32].effective >> cap % 32 & 1;
+}
+
 int caps_keep(uint64_t mask)
 {
     int r = set_all(mask, mask);

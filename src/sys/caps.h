@@ -3,6 +3,7 @@
 #ifndef MXC_SYS_CAPS_H
 #define MXC_SYS_CAPS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Make the capabilities of the mask ambient, so that they survive the exec of
@@ -12,5 +13,8 @@ int caps_keep(uint64_t mask);
 
 /* No capability in any set, none to be had by an exec of uid 0 either. */
 int caps_drop_all(void);
+
+/* Is this one effective? */
+bool caps_has(unsigned cap);
 
 #endif

@@ -101,6 +101,9 @@ int userns_explain(int sys, struct err *e)
     if (sys == ENOSPC || sys == EUSERS)
         return err_hint(e, "the limit of namespaces is reached "
                            "(/proc/sys/user/max_*_namespaces)");
-    return err_hint(e, "a container or security module forbids it; `mxc "
-                       "doctor` tells more");
+    if (sys == EAGAIN)
+        return err_hint(e, "the limit of processes is reached (ulimit -u, or "
+                           "pids.max of the cgroup)");
+    return err_hint(e, "a container, a chroot or a security module forbids it; "
+                       "`mxc doctor` tells more");
 }

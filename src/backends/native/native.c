@@ -407,6 +407,20 @@ static int native_plan(const struct policy *p, const struct host *h,
 static int native_probe(const struct host *h, const struct policy *p,
                         struct err *e)
 {
+    if (h->is_sandbox) {
+        err_set(e, ERR_BACKEND_UNAVAILABLE,
+                "no sandbox can be made here: user.max_user_namespaces is 0");
+        return err_hint(e, "inside of a sandbox none can be made; on a host: "
+                           "sysctl user.max_user_namespaces=15000");
+    }
+    if (h->crash_runs_program) {
+        err_set(e, ERR_BACKEND_UNAVAILABLE,
+                "a crash in the sandbox would run the host's core_pattern "
+                "program: the caller's hard limit on core files is 0");
+        return err_hint(e, "start mxc where that limit is not 0 (root: prlimit "
+                           "--core=1 --pid PID), or set kernel.core_pattern to "
+                           "a file name");
+    }
     if (h->landlock_abi < 3 && !(p->accept_missing & WALL_LANDLOCK)) {
         err_set(e, ERR_BACKEND_UNAVAILABLE,
                 h->landlock_abi ? "this kernel's Landlock (ABI %u) is too old "

@@ -68,9 +68,12 @@ static void put_process(struct rows *r, const struct policy *p,
         "only stdio inherited; own session and session keyring",
         "enforced");
     put(r, "supplementary groups",
-        h->uid == 0 ? "dropped"
-                    : "the kernel does not let an ordinary user drop them",
-        h->uid == 0 ? "enforced" : "not enforced: they count on granted paths");
+        h->uid != 0       ? "the kernel does not let an ordinary user drop them"
+        : h->keeps_groups ? "this root may not drop them"
+                          : "dropped",
+        h->uid == 0 && !h->keeps_groups
+            ? "enforced"
+            : "not enforced: they count on granted paths");
     put(r, "number of processes",
         h->has_pid_limit ? "pid_max of the pid namespace, RLIMIT_NPROC"
                          : "RLIMIT_NPROC",
