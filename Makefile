@@ -49,7 +49,7 @@ check: all dev         ## unit tests, plan goldens, lint: under a minute
 
 .PHONY: test
 test: all dev          ## everything, as root and as an ordinary user
-	@$(RUN_TESTS) lint unit lib plan contract e2e escape soak
+	@$(RUN_TESTS) lint unit lib plan contract fault e2e escape soak
 
 .PHONY: bench
 bench: all dev         ## start-up times, next to sh and bubblewrap
