@@ -167,6 +167,11 @@ static int check_stream(int fd, struct err *e)
                 names[fd]);
         return err_hint(e, "grant it with --ro or --rw instead");
     }
+    if (flags & O_PATH)
+        return err_set(e, ERR_POLICY_VALIDATION,
+                       "standard %s names an object that was not opened "
+                       "(O_PATH)",
+                       names[fd]);
     if (S_ISSOCK(st.st_mode) && leads_elsewhere(fd)) {
         err_set(e, ERR_POLICY_VALIDATION,
                 "standard %s is a socket that can "

@@ -134,4 +134,16 @@ def a_stream_gives_no_more_than_its_descriptor():
     eq(read('file'), 'as it was')
 
 
+@test
+def a_name_that_was_not_opened_is_no_stream():
+    """To open by /proc what the caller did not, and to change its mode."""
+    write('file', 'secret', 0o600)
+    code = 'print(os.read(os.open("/proc/self/fd/0", os.O_RDONLY), 9))'
+    path = os.open('file', os.O_PATH)
+    has(on_stdin(code, path, sandboxed=False)[0], 'secret', 'control')
+    out, err, status = on_stdin(code, path, sandboxed=True)
+    eq((out, status), ('', 125))
+    has(err, 'standard input names an object that was not opened (O_PATH)')
+
+
 main()
