@@ -58,6 +58,9 @@ static void say_go(struct loop *l)
         l->has_said_go = true;
         return;
     }
+    /* The launcher has ended already, and its last word says why. */
+    if (errno == EPIPE || errno == ECONNRESET)
+        return;
     err_sys(&l->result->err, "send(2)", errno, "cannot start the workload");
     end(l, OUTCOME_FAILED, EXIT_MXC);
 }
