@@ -51,10 +51,11 @@ static int tell_launcher(const struct loop *l, uint32_t msg, int32_t status)
     return 0;
 }
 
-/* A word that was not heard would leave both sides waiting for ever. */
+/* A word that was not heard would leave both sides waiting for ever.  Where
+ * there is nobody left to hear it, what it said before tells why. */
 static void say_go(struct loop *l)
 {
-    if (tell_launcher(l, MSG_GO, 0) == 0) {
+    if (tell_launcher(l, MSG_GO, 0) == 0 || errno == EPIPE) {
         l->has_said_go = true;
         return;
     }
@@ -119,8 +120,7 @@ static void on_ready(struct loop *l, int master)
 {
     struct err *e = &l->result->err;
 
-    if (watch_create(l->plan, &l->watch, e) < 0 ||
-        open_tty(l, master, e) < 0) {
+    if (watch_create(l->plan, &l->watch, e) < 0 || open_tty(l, master, e) < 0) {
         end(l, OUTCOME_FAILED, EXIT_MXC);
         return;
     }

@@ -197,7 +197,7 @@ def b6_a_path_swapped_during_set_up(grant):
     check(len(seen) > 1, f'the race was no race: {seen}')
 
 
-SWAP = r'''
+SWAP_BELOW = r'''
 int main(void)
 {
     for (long n = 0;; n++) {
@@ -216,7 +216,7 @@ def b6_nothing_is_made_outside_of_the_grant_during_set_up():
     os.makedirs('w/a/secret/pub')
     os.makedirs('outside/secret')
     os.symlink(os.path.abspath('outside'), 'w/b')
-    swapper = spawn(cprobe(SWAP))
+    swapper = spawn(cprobe(SWAP_BELOW))
     seen = set()
     try:
         eq(swapper.stdout.readline(), b'flipping\n')

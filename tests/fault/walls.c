@@ -9,10 +9,10 @@
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 
-#define WANT(what, truth)        \
-    do {                         \
-        if (!(truth))            \
-            return "no " what;   \
+#define WANT(what, truth)                                                      \
+    do {                                                                       \
+        if (!(truth))                                                          \
+            return "no " what;                                                 \
     } while (0)
 
 static int open_errno(const char *path)
@@ -73,15 +73,16 @@ static const char *look(char **argv)
     WANT("network namespace", connect_errno(atoi(argv[4])) == ECONNREFUSED);
     WANT("pid namespace", getpid() < 10);
     WANT("host name", gethostname(host, sizeof(host) - 1) == 0 &&
-                      strcmp(host, "sandbox") == 0);
+                          strcmp(host, "sandbox") == 0);
     WANT("new privileges", has_line(status, "\nNoNewPrivs:\t1\n"));
     WANT("filter", has_line(status, "\nSeccomp:\t2\n"));
-    WANT("capabilities", has_line(status, "\nCapEff:\t0000000000000000\n") &&
-                         has_line(status, "\nCapPrm:\t0000000000000000\n") &&
-                         has_line(status, "\nCapBnd:\t0000000000000000\n"));
+    WANT("capabilities",
+         has_line(status, "\nCapEff:\t0000000000000000\n") &&
+             has_line(status, "\nCapPrm:\t0000000000000000\n") &&
+             has_line(status, "\nCapBnd:\t0000000000000000\n"));
     /* Landlock says EACCES; without it, EPERM for want of CAP_MKNOD. */
-    WANT("Landlock", mknod("/tmp/n", S_IFCHR | 0600, makedev(1, 3)) < 0 &&
-                     errno == EACCES);
+    WANT("Landlock",
+         mknod("/tmp/n", S_IFCHR | 0600, makedev(1, 3)) < 0 && errno == EACCES);
     WANT("limit of namespaces",
          has_line("/proc/sys/user/max_user_namespaces", "\n0\n"));
     WANT("limit of processes",
@@ -95,8 +96,8 @@ static const char *look(char **argv)
     WANT("session", getsid(0) == getpid());
     WANT("descriptors", fcntl(3, F_GETFD) < 0 && fcntl(4, F_GETFD) < 0);
     WANT("volunteering", has_line("/proc/self/oom_score_adj", "\n1000\n"));
-    WANT("broker", open("absent", O_CREAT | O_WRONLY, 0600) < 0 &&
-                   errno == EACCES);
+    WANT("broker",
+         open("absent", O_CREAT | O_WRONLY, 0600) < 0 && errno == EACCES);
     return "ok";
 }
 
