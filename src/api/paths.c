@@ -66,11 +66,36 @@ static int check_delegation(const struct fs_rule *r, struct err *e)
     return err_where(e, "%s", r->origin);
 }
 
+/* Only where the workload must not change what a name means. */
+static int look_at_links(struct arena *a, const struct fs_rule *r,
+                         struct fs_object *at, struct err *e)
+{
+    struct hostlink *found;
+    size_t n;
+
+    if (r->access == ACCESS_WRITE)
+        return 0;
+    if (hostpath_links(a, r->path, &found, &n, e) < 0)
+        return err_where(e, "%s", r->origin);
+    at->link = arena_array(a, n + 1, sizeof(*at->link));
+    if (!at->link)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory for paths");
+    for (size_t i = 0; i < n; i++)
+        at->link[i] =
+            (struct fs_link){ found[i].path, found[i].dev, found[i].ino };
+    at->nlinks = n;
+    return 0;
+}
+
+/* A denied dangling symlink denies the path that it leads to.  The link stays
+ * what it is, so nothing can take its own name. */
 static int look(struct arena *a, struct policy *p, size_t i, unsigned depth,
                 struct err *e)
 {
     struct hostpath h;
     struct fs_rule *r = &p->rule[i];
+    struct fs_link *link = r->at.link;
+    size_t nlinks = r->at.nlinks;
 
     if (hostpath_look(a, r->path, &h, e) < 0)
         return -1;
@@ -85,7 +110,12 @@ static int look(struct arena *a, struct policy *p, size_t i, unsigned depth,
         .is_writable = h.is_writable,
         .real = h.real,
         .rest = h.rest,
+        .link = link,
+        .nlinks = nlinks,
     };
+    if (depth == 0 && (!h.exists || strcmp(r->path, h.real) != 0) &&
+        look_at_links(a, r, &r->at, e) < 0)
+        return -1;
     if (path_has_dotdot(r->path)) {
         /* What ".." means depends on the symlinks before it: only the kernel
          * can tell, and only for what exists. */
@@ -99,9 +129,11 @@ static int look(struct arena *a, struct policy *p, size_t i, unsigned depth,
     if (depth == MAX_DANGLING || h.dangling[0] != '/')
         return refuse(e, r, "is a symlink that leads nowhere",
                       "remove the link");
-    if (policy_add_path(p, a, ACCESS_DENY, h.dangling, r->origin, e) < 0)
-        return -1;
-    return look(a, p, p->nrules - 1, depth + 1, e);
+    r->path = path_clean(a, h.dangling);
+    if (!r->path)
+        return err_set(e, ERR_POLICY_VALIDATION,
+                       "path is longer than 4095 bytes");
+    return look(a, p, i, depth + 1, e);
 }
 
 /* "/" as a grant: every directory of the root but those that the sandbox has

@@ -313,10 +313,10 @@ static int do_hollow(struct view *v, const struct step *s, struct err *e)
 }
 
 /* A directory mounted on itself cannot be renamed or removed (EBUSY), so what
- * is covered below it stays covered. */
+ * is covered below it stays covered.  The same holds for a symlink. */
 static int do_pin(struct view *v, const struct step *s, struct err *e)
 {
-    scoped(drop_fd) int target = view_open(v, s->path, O_PATH | O_DIRECTORY);
+    scoped(drop_fd) int target = view_open(v, s->path, O_PATH | O_NOFOLLOW);
     scoped(drop_fd) int mnt = -1;
     int r;
 

@@ -17,6 +17,13 @@
 /* Most restrictive first: the smaller of two wins a tie. */
 enum access { ACCESS_DENY = 0, ACCESS_READ, ACCESS_WRITE };
 
+/* A symlink that a path leads through, by its own canonical name. */
+struct fs_link {
+    const char *path;
+    uint64_t dev;
+    uint64_t ino;
+};
+
 /* What a host path was when it was looked at. */
 struct fs_object {
     bool exists;
@@ -32,6 +39,8 @@ struct fs_object {
     const char *rest;   /* what is missing below real, else NULL */
     const char **alias; /* other canonical names by bind mounts */
     size_t naliases;
+    struct fs_link *link;
+    size_t nlinks;
 };
 
 struct fs_rule {

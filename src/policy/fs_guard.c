@@ -5,7 +5,11 @@
  * renaming cannot uncover it or bring another object to its name.  And the
  * host's names are watched, because a mount over a name goes away when the
  * host replaces that name (rename(2) on a mount point of another namespace
- * detaches it). */
+ * detaches it).
+ *
+ * A symlink on a restricted path is pinned as well: the workload would put
+ * something of its own under the name that policy speaks of, for a program of
+ * the host to find (CVE-2026-25725). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,5 +154,50 @@ int fs_guard(const struct places *in, struct arena *a, struct places *out,
             keep_absent(&kept, a, in->item[i], e) < 0)
             return -1;
     *out = kept;
+    return 0;
+}
+
+static int keep_link(struct places *ps, struct arena *a,
+                     const struct fs_link *l, const char *origin, struct err *e)
+{
+    struct fs_walk w = { 0 };
+    const struct place *g;
+
+    while ((g = fs_next_over(ps, l->path, &w)) != NULL) {
+        const struct place grant = *g;
+        const char *spot = fs_moved(a, l->path, grant.source, grant.target);
+        struct place pin = { .kind = PLACE_PIN,
+                             .target = spot,
+                             .dev = l->dev,
+                             .ino = l->ino,
+                             .origin = origin };
+
+        if (!spot)
+            return err_set(e, ERR_BACKEND_ERROR, "out of memory for paths");
+        /* Another place decides there; or it is this one's own root. */
+        if (fs_above(ps, FS_MOUNTS, spot) != g ||
+            strcmp(spot, grant.target) == 0 ||
+            fs_place_at(ps, 1u << PLACE_PIN, spot))
+            continue;
+        if (grant.access == ACCESS_WRITE && fs_place_add(ps, a, pin, e) < 0)
+            return -1;
+        if (guard_name(ps, a, grant, &pin, spot, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int fs_keep_links(struct places *ps, struct arena *a,
+                  const struct fs_rule *rule, size_t n, struct err *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct fs_object *at = &rule[i].at;
+
+        if (rule[i].access == ACCESS_WRITE || rule[i].base)
+            continue;
+        for (size_t k = 0; k < at->nlinks; k++)
+            if (keep_link(ps, a, &at->link[k], rule[i].origin, e) < 0)
+                return -1;
+    }
     return 0;
 }

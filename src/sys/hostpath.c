@@ -74,6 +74,21 @@ static int look_at(struct arena *a, int fd, const char *path, bool is_plain,
     return 0;
 }
 
+/* A relative link's text, from the canonical directory that holds the link:
+ * a leading ".." is there simply the directory above. */
+static const char *beside(struct arena *a, const char *dir, const char *text)
+{
+    size_t up = strlen(dir);
+
+    while (strncmp(text, "../", 3) == 0) {
+        text += 3;
+        text += strspn(text, "/");
+        while (up > 0 && dir[--up] != '/')
+            continue;
+    }
+    return arena_printf(a, "%.*s/%s", (int)up, dir, text);
+}
+
 /* `rest` is missing below the directory `dir`.  When its first component is
  * there, it is a symlink that leads nowhere: the path is then also another
  * one. */
@@ -93,7 +108,7 @@ static int look_dangling(struct arena *a, const char *dir, const char *rest,
         return 0;
     text = link_text(a, AT_FDCWD, name);
     if (text && text[0] != '/')
-        text = arena_printf(a, "%s/%s", base, text);
+        text = beside(a, base, text);
     out->dangling = text ? arena_printf(a, "%s%s", text, rest + n) : NULL;
     return out->dangling ? 0
                          : err_sys(e, "readlink(2)", ENAMETOOLONG,

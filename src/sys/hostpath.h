@@ -35,6 +35,16 @@ struct hostpath {
 int hostpath_look(struct arena *a, const char *path, struct hostpath *out,
                   struct err *e);
 
+/* The symlinks that the path leads through, those of their targets included,
+ * each by its canonical name. */
+struct hostlink {
+    const char *path;
+    uint64_t dev;
+    uint64_t ino;
+};
+int hostpath_links(struct arena *a, const char *path, struct hostlink **out,
+                   size_t *n, struct err *e);
+
 /* The mount table. */
 struct mountinfo;
 int mountinfo_read(struct arena *a, struct mountinfo **out, struct err *e);

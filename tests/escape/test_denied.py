@@ -487,6 +487,68 @@ def b11_a_denied_symlink_denies_what_it_leads_to(text, kind):
         eq(inside(code, rw='w', deny='w/sub/link').refused, 'EACCES', path)
 
 
+@test
+def b11_the_name_of_a_denied_symlink_is_not_taken_over():
+    """A host tool that reads the denied name must not find what the workload
+    put there (CVE-2026-25725)."""
+    write('w/target', SECRET)
+    os.mkdir('w/sub')
+    link = os.path.abspath('w/sub/link')
+    for code in (f'os.unlink({link!r})\nopen({link!r}, "w").write("evil")',
+                 f'open({link!r} + "2", "w").write("evil")\n'
+                 f'os.rename({link!r} + "2", {link!r})'):
+        shutil.rmtree('w/sub')
+        os.mkdir('w/sub')
+        os.symlink('../target', link)
+        inside(code, rw='w').ok()
+        eq(read(link), 'evil', 'control without the denial')
+        shutil.rmtree('w/sub')
+        os.mkdir('w/sub')
+        os.symlink('../target', link)
+        r = inside(code, rw='w', deny='w/sub/link')
+        check(not r.done, f'not refused: {r}')
+        eq(os.readlink(link), '../target')
+
+
+@test
+def b11_a_denied_dangling_symlink():
+    os.makedirs('w/sub')
+    os.symlink('../target', 'w/sub/link')
+    for path in ('w/target', 'w/sub/link'):
+        code = f'open({os.path.abspath(path)!r}, "w").write("x")'
+        eq(inside(code, rw='w').done, True, 'control without the denial')
+        os.unlink('w/target')
+        r = inside(code, rw='w', deny='w/sub/link')
+        eq(r.refused, 'EACCES', f'{path}: {r}')
+        check(not os.path.lexists('w/target'), 'made on the host')
+
+
+@test
+def b11_a_symlink_on_the_way_stays():
+    """Not only the last component: what leads there is part of the name."""
+    def make():
+        shutil.rmtree('w', ignore_errors=True)
+        write('w/repo/.git/hooks/x', SECRET)
+        os.symlink('repo', 'w/one')
+        os.symlink(os.path.abspath('w/one'), 'w/two')
+        os.mkdir('w/other')
+    w = os.path.abspath('w')
+    for code in ('os.unlink("one")', 'os.rename("one", "three")',
+                 'os.rename("two", "three")', 'os.rename("other", "two")',
+                 'call("renameat2", -100, b"other", -100, b"one", 2)'):
+        make()
+        code = f'os.chdir({w!r})\n' + code
+        if '"other", "two"' not in code:
+            check(outside(code).done, f'control of {code}')
+        make()
+        r = inside(code, rw='w', deny='w/two/.git/hooks')
+        check(r.refused in ('EBUSY', 'EXDEV', 'ENOTDIR'), f'{code}: {r}')
+        eq(os.path.realpath('w/two'), w + '/repo')
+    for path in ('w/repo', 'w/one', 'w/two'):
+        code = f'os.listdir({os.path.abspath(path) + "/.git/hooks"!r})'
+        eq(inside(code, rw='w', deny='w/two/.git/hooks').refused, 'EACCES')
+
+
 @test(only='user')
 def b11_a_denied_path_in_an_unreadable_parent():
     """The caller cannot look at it, so it cannot say what it is."""
