@@ -64,6 +64,7 @@ soak: all              ## many runs, and nothing left behind (long)
 ASAN_SUITES ?= contract e2e
 ASAN_ENV = UBSAN_OPTIONS=print_stacktrace=1 \
     MXC="$(abspath $(ASAN))/tree/bin/mxc" \
+    MXC_CONTRACT_TOOLS="$(abspath $(ASAN))/tests/contract" \
     ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
 .PHONY: asan
 asan: $(ASAN)/build.ninja   ## tests and programs under ASan and UBSan

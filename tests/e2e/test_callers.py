@@ -53,13 +53,4 @@ def a_root_that_keeps_its_groups_is_told_so():
     eq(groups_of_receipt('setpriv', '--clear-groups', *less)[0], 'enforced')
 
 
-@test
-def a_sandbox_in_a_sandbox_is_refused_by_name():
-    tree = MXC.resolve().parents[1]
-    r = mxc('run', '--ro', tree, '--', MXC, 'run', '--', 'true')
-    eq((r.status, r.out), (125, ''))
-    has(r.err, 'no sandbox can be made here: user.max_user_namespaces is 0')
-    has(r.err, 'inside of a sandbox none can be made')
-
-
 main()
