@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Callers that have less than usual: lower limits, a root without its
-capabilities, a sandbox."""
+capabilities."""
 
 import json
 import os
