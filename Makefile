@@ -49,6 +49,7 @@ check: all dev         ## unit tests, plan goldens, lint: under a minute
 
 .PHONY: test
 test: all dev          ## everything, as root and as an ordinary user
+	@tools/fetch-oracle || echo "without it the comparison with MXC skips"
 	@$(RUN_TESTS) lint unit lib plan contract fault e2e escape soak
 
 .PHONY: bench
