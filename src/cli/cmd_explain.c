@@ -122,17 +122,7 @@ static void explain_files(struct buf *b, const struct policy *p, bool all)
                 "is gone afterwards.\n");
 }
 
-/* Is it, word for word, an option of this command line? */
-static bool is_flag(const struct run_flags *f, const char *entry)
-{
-    for (size_t i = 0; i < f->nenv; i++)
-        if (strcmp(f->env[i], entry) == 0)
-            return true;
-    return false;
-}
-
-static void explain_env(struct buf *b, const struct policy *p,
-                        const struct run_flags *f)
+static void explain_env(struct buf *b, const struct policy *p)
 {
     buf_puts(b, "\nEnvironment\n");
     for (size_t i = 0; i < p->nenv; i++) {
@@ -140,7 +130,7 @@ static void explain_env(struct buf *b, const struct policy *p,
         char name[64];
 
         (void)snprintf(name, sizeof(name), "%.*s", (int)(eq - entry), entry);
-        row(b, name, eq + 1, is_flag(f, entry) ? "--env" : p->env_origin);
+        row(b, name, eq + 1, p->env_from[i]);
     }
 }
 
@@ -175,7 +165,7 @@ static void explain(struct buf *b, const struct prepared *p,
     explain_command(b, p);
     explain_files(b, &p->policy, c->all || c->plan);
     explain_rest(b);
-    explain_env(b, &p->policy, &c->flags);
+    explain_env(b, &p->policy);
     explain_receipt(b, p);
     if (c->plan) {
         buf_puts(b, "\nPlan\n");

@@ -26,16 +26,20 @@ int policy_add_env(struct policy *p, struct arena *a, const char *entry,
     for (size_t i = 0; i < p->nenv; i++) {
         if (strncmp(p->env[i], entry, name) == 0) {
             p->env[i] = entry;
+            p->env_from[i] = where;
             return 0;
         }
     }
-    if (!p->env)
+    if (!p->env) {
         p->env = arena_array(a, MAX_ENV, sizeof(*p->env));
-    if (!p->env)
+        p->env_from = arena_array(a, MAX_ENV, sizeof(*p->env_from));
+    }
+    if (!p->env || !p->env_from)
         return err_set(e, ERR_BACKEND_ERROR, "out of memory");
     if (p->nenv == MAX_ENV)
         return err_set(e, ERR_POLICY_VALIDATION,
                        "more than %d environment variables", MAX_ENV);
+    p->env_from[p->nenv] = where;
     p->env[p->nenv++] = entry;
     return 0;
 }

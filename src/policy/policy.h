@@ -54,7 +54,8 @@ struct policy {
     const char **arg; /* what to execute, argv form */
     size_t nargs;
     const char *arg_origin;
-    const char **env; /* "KEY=VALUE", no duplicates */
+    const char **env;      /* "KEY=VALUE", no duplicates */
+    const char **env_from; /* where each of them comes from */
     size_t nenv;
     const char *env_origin;
     const char *cwd; /* NULL: policy_cwd() decides */

@@ -97,9 +97,10 @@ static int take_env(struct policy *p, struct arena *a, const struct request *r,
 
     p->env_origin = env->present ? "process.env" : "contract default";
     if (!env->present || r->process.inherit_default_env) {
-        if (policy_add_env(p, a, "PATH=" POLICY_DEFAULT_PATH, "default", e) <
-                0 ||
-            policy_add_env(p, a, "TERM=xterm-256color", "default", e) < 0)
+        const char *where = "contract default";
+
+        if (policy_add_env(p, a, "PATH=" POLICY_DEFAULT_PATH, where, e) < 0 ||
+            policy_add_env(p, a, "TERM=xterm-256color", where, e) < 0)
             return -1;
     }
     for (size_t i = 0; i < env->n; i++) {

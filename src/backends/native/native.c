@@ -193,7 +193,7 @@ static int add_places(struct builder *b, struct err *e)
         if (add_place(b, p, e) < 0)
             return -1;
         /* A host socket below a granted directory is a way to a daemon that
-         * acts for whoever connects: the broker decides (needs.md N9). */
+         * acts for whoever connects: the broker decides. */
         if (p->kind == PLACE_GRANT && !p->base)
             b->plan->flags |= PLAN_BROKER_UNIX;
     }

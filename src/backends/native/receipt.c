@@ -27,8 +27,16 @@ static size_t count(const struct places *fs, enum place_kind kind)
     return n;
 }
 
-static void put_filesystem(struct rows *r, const struct host *h,
-                           const struct places *fs)
+static bool has_grants(const struct places *fs)
+{
+    for (size_t i = 0; i < fs->n; i++)
+        if (fs->item[i].kind == PLACE_GRANT && !fs->item[i].base)
+            return true;
+    return false;
+}
+
+static void put_filesystem(struct rows *r, const struct policy *p,
+                           const struct host *h, const struct places *fs)
 {
     put(r, "filesystem: nothing but what is granted",
         "mount namespace with a private root; no grant is setuid or a device",
@@ -46,6 +54,13 @@ static void put_filesystem(struct rows *r, const struct host *h,
         put(r, "filesystem: denied paths that do not exist yet",
             "broker on the calls that create names, watch on the host",
             "enforced");
+    if (p->hard_links == LINKS_REFUSE)
+        put(r, "filesystem: no file with names outside of the writable paths",
+            "a look at every file of the writable paths before the start",
+            "enforced");
+    if (has_grants(fs))
+        put(r, "filesystem: no daemon behind a socket of a granted path",
+            "broker on the calls that connect", "enforced");
     put(r, "filesystem: objects outside the view",
         h->landlock_abi ? arena_printf(r->a, "Landlock ABI %u", h->landlock_abi)
                         : "Landlock",
@@ -100,7 +115,7 @@ const struct receipt_row *native_receipt(const struct policy *p,
 
     if (!r.row)
         return NULL;
-    put_filesystem(&r, h, fs);
+    put_filesystem(&r, p, h, fs);
     put(&r, "network: none",
         "network namespace with nothing but its own "
         "loopback; AF_VSOCK and other families refused by seccomp",
