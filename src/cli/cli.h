@@ -85,6 +85,9 @@ void cli_free(struct cli *c);
 /* Read the request into c->text; refuses more than REQUEST_MAX_BYTES. */
 int cli_read_request(struct cli *c, struct err *e);
 
+/* A request by its name: whoever wrote it did not forget the "--". */
+bool cli_names_request(const char *name);
+
 /* Everything that a run does before it runs. */
 int cli_prepare_only(struct cli *c, struct prepared *p, struct err *e);
 

@@ -15,6 +15,13 @@ int cli_prepare_only(struct cli *c, struct prepared *p, struct err *e)
     return prepare(&c->arena, c->text, c->text_len, &c->flags, true, p, e);
 }
 
+static void print_ok(const struct prepared *p)
+{
+    for (size_t i = 0; i < p->policy.nwarnings; i++)
+        (void)printf("warning: %s\n", p->policy.warning[i]);
+    (void)printf("ok: backend '%s' would run it\n", p->backend->name);
+}
+
 static void write_ok(int fd, const struct prepared *p)
 {
     struct buf b = { .max = 4 << 20 };
@@ -39,9 +46,8 @@ int cmd_check(int argc, char **argv)
             cli_open_json(&c, &fd, &e) < 0) {
             r = cli_fail(&c, &e, CLI_REFUSED);
         } else {
-            for (size_t i = 0; i < p.policy.nwarnings; i++)
-                (void)printf("warning: %s\n", p.policy.warning[i]);
-            (void)printf("ok: backend '%s' would run it\n", p.backend->name);
+            if (fd != STDOUT_FILENO)
+                print_ok(&p);
             if (fd >= 0)
                 write_ok(fd, &p);
             r = CLI_OK;

@@ -266,7 +266,9 @@ static int examine(struct cli *c, struct err *e)
     if (cli_open_json(c, &fd, e) < 0 || look(d, e) < 0)
         return -1;
     print_text(&text, d);
-    cli_print(stdout, &text);
+    /* A program that reads the object there reads nothing else. */
+    if (fd != STDOUT_FILENO)
+        cli_print(stdout, &text);
     print_json(&json, d);
     r = is_whole(d) ? CLI_OK : CLI_REFUSED;
     if (fd >= 0 && write(fd, json.data, json.len) != (ssize_t)json.len)

@@ -10,6 +10,13 @@
 #include "base/report.h"
 #include "cli/cli.h"
 
+bool cli_names_request(const char *name)
+{
+    size_t n = strlen(name);
+
+    return n >= 5 && strcmp(name + n - 5, ".json") == 0;
+}
+
 static int open_request(const char *name, struct err *e)
 {
     int fd;
@@ -25,7 +32,7 @@ static int open_request(const char *name, struct err *e)
     if (fd < 0) {
         err_sys(e, "open(2)", errno, "cannot read the request '%s'", name);
         e->code = ERR_MALFORMED_REQUEST;
-        if (errno == ENOENT)
+        if (e->sys == ENOENT && !cli_names_request(name))
             err_hint(e, "to run a command, write '--' before it: mxc run -- %s",
                      name);
     }

@@ -21,6 +21,7 @@ const struct command commands[] = {
       OPT_POLICY | OPT_RUN | OPT_JSON, cmd_run },
     { "check", "[OPTION...] [FILE] [-- COMMAND [ARG...]]",
       "validate a request and its paths as a run would, and run nothing",
+      "The command may be left out, and is not looked for.\n"
       "Exit code: 0 if a run would start, 1 if it would be refused.\n",
       OPT_POLICY | OPT_JSON, cmd_check },
     { "explain", "[OPTION...] [FILE] [-- COMMAND [ARG...]]",

@@ -24,8 +24,8 @@ const struct option_row option_rows[] = {
       ID_ENV },
     { "cwd",     'C', "PATH", "start in PATH (default: the current directory "
       "if it is granted, else a private home)", OPT_POLICY, ID_CWD },
-    { "timeout", 'T', "TIME", "kill it after TIME: 30s, 500ms, 5m, 1h",
-      OPT_POLICY, ID_TIMEOUT },
+    { "timeout", 'T', "TIME", "kill it after TIME: 30s (or 30), 500ms, "
+      "5m, 1h",      OPT_POLICY, ID_TIMEOUT },
     { "backend", 'b', "NAME", "containment to use (default: process, which "
       "is 'native' on Linux)", OPT_POLICY, ID_BACKEND },
     { "accept-missing", 0, "WALL", "run although this host lacks WALL (`mxc "
@@ -213,6 +213,11 @@ static int missing_dashes(const struct cli *c, const struct command *cmd,
 {
     char hint[200];
 
+    if (cli_names_request(word))
+        return usage(c, cmd, "a second policy", word,
+                     "one request per run; options add to it");
+    if (cli_names_request(file))
+        file = word;
     (void)snprintf(hint, sizeof(hint),
                    "to run '%.60s', write '--' before it: mxc %s ... -- %.60s "
                    "...",

@@ -78,6 +78,10 @@ def without_arguments_it_helps():
                              "to run 'ls', write '--' before it"),
     'a missing file': (['run', 'no.json'], 125,
                        "cannot read the request 'no.json'"),
+    'a second file': (['run', 'a.json', 'b.json'], 125,
+                      "a second policy 'b.json'"),
+    'a file and a command': (['run', 'a.json', 'ls'], 125,
+                             "to run 'ls', write '--' before it"),
     'no command': (['run'], 125, 'no command to run'),
     'nothing after the dashes': (['run', '--'], 125, "no command after '--'"),
     'options first': (['--rw', '.', 'ls'], 2,
@@ -107,6 +111,19 @@ def mistake(argv, status, piece):
     has(r.err, piece)
     check(r.err.startswith('mxc: '), 'not said by mxc')
     eq(r.out, '')
+
+
+@test
+def a_missing_request_is_not_taken_for_a_command():
+    lacks(mxc('run', 'no.json').ok(125).err, "write '--'")
+    has(mxc('run', 'no').ok(125).err, 'mxc run -- no')
+
+
+@test
+def what_goes_to_standard_output_is_one_object():
+    for argv, status in (('--', 'ls'), 0), (('--ro', '/no/such'), 1):
+        r = mxc('check', '--json', '1', *argv).ok(status)
+        eq(json.loads(r.out)['exitCode'], status)
 
 
 @test
@@ -251,8 +268,7 @@ def doctor_agrees_with_a_run():
 
 @test
 def doctor_writes_to_a_descriptor():
-    r = mxc('doctor', '--json', '1')
-    d = json.loads(r.out.splitlines()[-1])
+    d = json.loads(mxc('doctor', '--json', '1').out)
     check(len(d['checks']) > 15, 'few checks')
 
 
