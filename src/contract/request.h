@@ -22,7 +22,8 @@ enum contract {
     CONTRACT_1_1_0_C1 /* "1.1.0+c1": ours */
 };
 
-/* As written; `process`, `vm` and `microvm` are intents (design.md 3). */
+/* As written; `process`, `vm` and `microvm` are intents: any backend
+ * of that kind will do. */
 enum containment {
     CONTAIN_PROCESS = 0,
     CONTAIN_VM,

@@ -390,7 +390,7 @@ static double seconds(enum shape shape, size_t n)
            (double)(t1.tv_nsec - t0.tv_nsec) / 1e9;
 }
 
-/* floor.md T7: a thousand paths in a few milliseconds, set-up included. */
+/* A thousand paths in a few milliseconds, set-up included. */
 TEST(cost_grows_with_the_rules_not_their_square)
 {
     static const char *const names[] = { "flat", "nested", "denied", "linked" };
