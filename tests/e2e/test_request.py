@@ -60,7 +60,7 @@ def a_request_from_a_file():
     eq(mxc('run', '--policy', path).ok().out, 'ran\n')
     eq(mxc('run', '--policy', path, '--', 'echo', 'other').ok().out,
        'other\n')
-    mxc('run', 'none.json').failed(125, "'none.json'", 'mxc run -- none.json')
+    mxc('run', 'none').failed(125, "'none'", 'mxc run -- none')
 
 
 @test
@@ -71,6 +71,38 @@ def a_command_line_is_the_shells():
     r = submit(request(command='X=1; for i in a b; do echo "$i$X"; done | '
                                "tr a-z A-Z; echo 'q \"q\"' $((2+3))"))
     eq(r.ok().out, 'A1\nB1\nq "q" 5\n')
+
+
+@test
+def w24_the_shell_is_not_looked_for_in_the_requests_path():
+    here = os.getcwd()
+    write('bin/sh', '#!/bin/sh\necho fake\n', 0o755)
+    grant = {'readonlyPaths': [here]}
+    for path, command, want in ((f'{here}/bin:/usr/bin', 'echo real', 'real'),
+                                ('/no/such', 'echo real', 'real'),
+                                (f'{here}/bin:/usr/bin', 'sh', 'fake')):
+        r = submit(request(command=command, filesystem=grant,
+                           process={'env': ['PATH=' + path]}))
+        eq(r.ok().out, want + '\n', path)
+
+
+@test
+def w26_many_paths_are_granted():
+    here = os.getcwd()
+    paths = [f'{here}/many/{n}' for n in range(2500)]
+    for path in paths:
+        write(path, 'x')
+    r = submit(request(command='ls many | wc -l; cat many/2499',
+                       process={'cwd': here},
+                       filesystem={'readonlyPaths': paths}))
+    eq(r.ok().out, '2500\nx')
+
+
+@test
+def w26_a_command_that_no_program_can_be_given_is_refused():
+    refused(request(command='echo ran; : ' + 'x' * 131072),
+            'policy_validation', 'process.commandLine',
+            'has a string of', 'put the text into a file')
 
 
 @test
