@@ -2,15 +2,20 @@
  * (proc_pid_mountinfo(5)). */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "base/scoped.h"
 #include "sys/hostpath.h"
 
 enum { MAX_MOUNTINFO = 8 << 20, MAX_ALIASES = 64 };
 
 struct mount_row {
+    uint64_t id, parent;
+    bool is_first;    /* nothing that we see is above it */
     const char *dev;  /* "major:minor" */
     const char *root; /* of the filesystem, as seen at the mount */
     const char *point;
@@ -91,9 +96,11 @@ static char *next_field(char **at)
 static bool parse_row(char *line, struct mount_row *out)
 {
     char *at = line, *root, *point, *rest;
+    const char *id = next_field(&at), *parent = next_field(&at);
 
-    (void)next_field(&at);
-    (void)next_field(&at);
+    if (!parent || num_u64(id, INT_MAX, &out->id) < 0 ||
+        num_u64(parent, INT_MAX, &out->parent) < 0)
+        return false;
     out->dev = next_field(&at);
     root = next_field(&at);
     point = next_field(&at);
@@ -107,6 +114,30 @@ static bool parse_row(char *line, struct mount_row *out)
     out->root = root;
     out->point = point;
     return true;
+}
+
+static int by_id(const void *x, const void *y)
+{
+    const uint64_t *a = x, *b = y;
+
+    return (*a > *b) - (*a < *b);
+}
+
+/* The parent of the root, or of what is mounted in a chroot, is not listed. */
+static int find_first(struct arena *a, struct mountinfo *m)
+{
+    uint64_t *id = arena_array(a, m->n + 1, sizeof(*id));
+
+    if (!id)
+        return -1;
+    for (size_t i = 0; i < m->n; i++)
+        id[i] = m->row[i].id;
+    qsort(id, m->n, sizeof(*id), by_id);
+    for (size_t i = 0; i < m->n; i++)
+        m->row[i].is_first =
+            m->row[i].parent == m->row[i].id ||
+            !bsearch(&m->row[i].parent, id, m->n, sizeof(*id), by_id);
+    return 0;
 }
 
 int mountinfo_read(struct arena *a, struct mountinfo **out, struct err *e)
@@ -131,6 +162,8 @@ int mountinfo_read(struct arena *a, struct mountinfo **out, struct err *e)
         m->n += parse_row(text, &m->row[m->n]);
         text = end ? end + 1 : text + strlen(text);
     }
+    if (find_first(a, m) < 0)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory for mounts");
     *out = m;
     return 0;
 }
@@ -143,17 +176,39 @@ static bool within(const char *path, const char *dir)
            (strncmp(path, dir, n) == 0 && (path[n] == '\0' || path[n] == '/'));
 }
 
-/* The mount that shows the path: the last of the longest mount points. */
-static const struct mount_row *owner(const struct mountinfo *m,
-                                     const char *path)
+/* The next mount on the way to the path, from one that is on it. */
+static const struct mount_row *next_on_way(const struct mountinfo *m,
+                                           const struct mount_row *from,
+                                           const char *path)
 {
     const struct mount_row *best = NULL;
 
-    for (size_t i = 0; i < m->n; i++)
-        if (within(path, m->row[i].point) &&
-            (!best || strlen(m->row[i].point) >= strlen(best->point)))
-            best = &m->row[i];
+    for (size_t i = 0; i < m->n; i++) {
+        const struct mount_row *r = &m->row[i];
+
+        if (r != from && (from ? r->parent == from->id : r->is_first) &&
+            within(path, r->point) &&
+            (!best || strlen(r->point) < strlen(best->point)))
+            best = r;
+    }
     return best;
+}
+
+/* The mount that shows the path.  From the root on, as the kernel walks: the
+ * order of the list says nothing of what is stacked on what (mount(8),
+ * --move; move_mount(2), MOVE_MOUNT_BENEATH). */
+static const struct mount_row *owner(const struct mountinfo *m,
+                                     const char *path)
+{
+    const struct mount_row *at = NULL, *next;
+
+    for (size_t i = 0; i <= m->n; i++) {
+        next = next_on_way(m, at, path);
+        if (!next)
+            break;
+        at = next;
+    }
+    return at;
 }
 
 static const char *joined(struct arena *a, const char *dir, const char *rest)

@@ -40,6 +40,26 @@ def d7_the_hosts_proc_is_not_granted_by_another_name(flag):
     has(r.err, "as well")
 
 
+@test(only='root')
+def d7_nor_where_the_list_of_mounts_hides_it():
+    """Moved on top of another mount, it stands before that one in the list."""
+    os.makedirs('tree/one')
+    os.makedirs('aside')
+    script = ('mount --make-rprivate / && mount -t proc proc aside && '
+              'mount -t tmpfs t tree/one && mount --move aside tree/one && '
+              'exec "$@"')
+
+    def moved(*argv):
+        return run(['unshare', '--mount', '--', 'sh', '-c', script, 'sh',
+                    *argv])
+    r = moved('cat', 'tree/one/version')
+    has(r.out, 'Linux', 'control')
+    r = moved(*sandboxed('pass', '--ro', 'tree'))
+    eq((r.status, r.out), (125, ''))
+    has(r.err, "tree/one'")
+    has(r.err, "the host's kernel shows itself at")
+
+
 @cases({'the mount itself': 'proc', 'a directory in it': 'proc/sys',
         'a file in it': CORE, 'a device': 'dev/full', 'sysfs': 'sys/kernel'},
        only='root')
