@@ -66,15 +66,13 @@ static int check_delegation(const struct fs_rule *r, struct err *e)
     return err_where(e, "%s", r->origin);
 }
 
-/* Only where the workload must not change what a name means. */
+/* The workload must not change what a name of the policy means. */
 static int look_at_links(struct arena *a, const struct fs_rule *r,
                          struct fs_object *at, struct err *e)
 {
     struct hostlink *found;
     size_t n;
 
-    if (r->access == ACCESS_WRITE)
-        return 0;
     if (hostpath_links(a, r->path, &found, &n, e) < 0)
         return err_where(e, "%s", r->origin);
     at->link = arena_array(a, n + 1, sizeof(*at->link));

@@ -318,7 +318,7 @@ int fs_decide(struct arena *a, struct fs_rule *rule, size_t *nrules,
         add_names(a, BY_LINK, &all, &n, e) < 0 ||
         fs_place_grants(&ps, a, all, n, e) < 0 ||
         fs_place_stricter(&ps, a, all, n, e) < 0 ||
-        fs_guard(&ps, a, &ps, e) < 0 || fs_keep_links(&ps, a, all, n, e) < 0 ||
+        fs_guard(&ps, a, &ps, e) < 0 || fs_keep_names(&ps, a, all, n, e) < 0 ||
         fs_place_names(&ps, a, all, n, e) < 0)
         return -1;
     /* Mounting goes shallow to deep; the index is of no use from here on. */

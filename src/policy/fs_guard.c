@@ -9,7 +9,9 @@
  *
  * A symlink on a restricted path is pinned as well: the workload would put
  * something of its own under the name that policy speaks of, for a program of
- * the host to find (CVE-2026-25725). */
+ * the host to find (CVE-2026-25725).  And so is whatever a grant for writing
+ * names inside another: replaced by a symlink, it would be a grant of anything
+ * the next time. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,8 +159,10 @@ int fs_guard(const struct places *in, struct arena *a, struct places *out,
     return 0;
 }
 
-static int keep_link(struct places *ps, struct arena *a,
-                     const struct fs_link *l, const char *origin, struct err *e)
+/* Pinned where the workload may write; and watched, if it is restricted. */
+static int keep_name(struct places *ps, struct arena *a,
+                     const struct fs_link *l, const struct fs_rule *r,
+                     struct err *e)
 {
     struct fs_walk w = { 0 };
     const struct place *g;
@@ -170,7 +174,8 @@ static int keep_link(struct places *ps, struct arena *a,
                              .target = spot,
                              .dev = l->dev,
                              .ino = l->ino,
-                             .origin = origin };
+                             .origin = r->origin };
+        bool is_ours = grant.access == ACCESS_WRITE;
 
         if (!spot)
             return err_set(e, ERR_BACKEND_ERROR, "out of memory for paths");
@@ -179,25 +184,43 @@ static int keep_link(struct places *ps, struct arena *a,
             strcmp(spot, grant.target) == 0 ||
             fs_place_at(ps, 1u << PLACE_PIN, spot))
             continue;
-        if (grant.access == ACCESS_WRITE && fs_place_add(ps, a, pin, e) < 0)
+        if (is_ours && fs_place_add(ps, a, pin, e) < 0)
             return -1;
-        if (guard_name(ps, a, grant, &pin, spot, e) < 0)
+        if (r->access != ACCESS_WRITE) {
+            if (guard_name(ps, a, grant, &pin, spot, e) < 0)
+                return -1;
+        } else if (is_ours &&
+                   add_pins(ps, a, grant.target, spot, r->origin, e) < 0) {
             return -1;
+        }
     }
     return 0;
 }
 
-int fs_keep_links(struct places *ps, struct arena *a,
+static int keep_names(struct places *ps, struct arena *a,
+                      const struct fs_rule *r, struct err *e)
+{
+    const struct fs_link self = { r->at.real, r->at.dev, r->at.ino };
+
+    for (size_t k = 0; k < r->at.nlinks; k++)
+        if (keep_name(ps, a, &r->at.link[k], r, e) < 0)
+            return -1;
+    /* Restricted objects are mounts of their own. */
+    return r->access == ACCESS_WRITE ? keep_name(ps, a, &self, r, e) : 0;
+}
+
+/* The restricted ones first: a name that is pinned already is passed over, and
+ * theirs are to be watched as well. */
+int fs_keep_names(struct places *ps, struct arena *a,
                   const struct fs_rule *rule, size_t n, struct err *e)
 {
-    for (size_t i = 0; i < n; i++) {
-        const struct fs_object *at = &rule[i].at;
-
-        if (rule[i].access == ACCESS_WRITE || rule[i].base)
-            continue;
-        for (size_t k = 0; k < at->nlinks; k++)
-            if (keep_link(ps, a, &at->link[k], rule[i].origin, e) < 0)
-                return -1;
-    }
+    for (size_t i = 0; i < n; i++)
+        if (rule[i].access != ACCESS_WRITE && !rule[i].base &&
+            keep_names(ps, a, &rule[i], e) < 0)
+            return -1;
+    for (size_t i = 0; i < n; i++)
+        if (rule[i].access == ACCESS_WRITE &&
+            keep_names(ps, a, &rule[i], e) < 0)
+            return -1;
     return 0;
 }

@@ -61,8 +61,9 @@ int fs_place_names(struct places *ps, struct arena *a,
 int fs_guard(const struct places *in, struct arena *a, struct places *out,
              struct err *e);
 
-/* The symlinks that restricted names lead through stay what they are. */
-int fs_keep_links(struct places *ps, struct arena *a,
+/* What the names in rules lead through, and where grants for writing lead to,
+ * stays what it is. */
+int fs_keep_names(struct places *ps, struct arena *a,
                   const struct fs_rule *rule, size_t n, struct err *e);
 
 /* Shallow to deep, places without a target last: for qsort(3). */

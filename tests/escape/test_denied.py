@@ -549,6 +549,37 @@ def b11_a_symlink_on_the_way_stays():
         eq(inside(code, rw='w', deny='w/two/.git/hooks').refused, 'EACCES')
 
 
+@cases({'a directory': ('w/sub', 'os.rmdir'), 'a link': ('w/link', 'os.unlink'),
+        'a file': ('w/out', 'os.unlink'),
+        'a directory above': ('w/up', 'os.removedirs')})
+def b11_a_grant_in_a_grant_leads_where_it_led(path, remove):
+    """With a symlink of the workload's in its place, the next run under the
+    same policy would grant what that leads to (CVE-2026-25725)."""
+    def make():
+        shutil.rmtree('w', ignore_errors=True)
+        os.makedirs('w/sub')
+        os.makedirs('w/up/sub')
+        os.makedirs('target', exist_ok=True)
+        os.symlink('../target', 'w/link')
+        write('w/out', 'plain')
+    write('home/.ssh/id', SECRET)
+    keys = os.path.abspath('home/.ssh')
+    full = os.path.abspath(path)
+    last = path + '/sub' if path == 'w/up' else path
+    code = (f'{remove}({os.path.abspath(last)!r})\n'
+            f'os.symlink({keys!r}, {full!r})')
+    make()
+    inside(code, rw='w').ok()
+    eq(os.path.realpath(path), keys, 'control without the second grant')
+    for how in ('rw', 'ro'):
+        make()
+        before = os.path.realpath(path)
+        flags = ['--rw', 'w', f'--{how}', last]
+        r = run([MXC, 'run', *flags, '--', *pyprobe(code)])
+        eq(r.refused, 'EBUSY', r)
+        eq(os.path.realpath(path), before)
+
+
 @test(only='user')
 def b11_a_denied_path_in_an_unreadable_parent():
     """The caller cannot look at it, so it cannot say what it is."""

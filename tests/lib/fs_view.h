@@ -73,9 +73,10 @@ static inline const char *v_can_mount(const struct m_host *h,
                                                   : NULL;
     if (!s.shown)
         return "the target is not there, or behind a symlink";
-    if ((p->kind == PLACE_PIN || p->kind == PLACE_ABSENT) &&
-        h->node[s.at.node].kind != M_DIR)
-        return "a pin or absent name in what is no directory";
+    if (p->kind == PLACE_ABSENT && h->node[s.at.node].kind != M_DIR)
+        return "an absent name in what is no directory";
+    if (p->kind == PLACE_PIN && p->ino && p->ino != (uint64_t)s.at.node + 1)
+        return "a pin on another object";
     if (p->kind == PLACE_GRANT &&
         (h->node[s.at.node].kind == M_DIR) != p->is_dir)
         return "a directory on a file, or the other way round";
@@ -208,6 +209,25 @@ static inline bool v_reaches(const struct m_host *h, const struct places *ps,
     return s.shown && s.at.node == (int)r->at.ino - 1;
 }
 
+/* What was granted for writing inside of what can be written: replaced by a
+ * symlink, it would be another grant the next time. */
+static inline const char *v_check_stays(const struct m_host *h,
+                                        const struct places *ps,
+                                        const struct fs_rule *r)
+{
+    struct v_spot s;
+
+    if (!r->at.exists || r->access != ACCESS_WRITE)
+        return NULL;
+    s = v_look(h, ps, ps->n, r->at.real);
+    if (!s.shown || s.by->access != ACCESS_WRITE ||
+        strcmp(s.by->target, r->at.real) == 0)
+        return NULL;
+    return v_at(ps, r->at.real) && v_is_pinned(h, ps, r->at.real)
+               ? NULL
+               : "a grant inside another that can be replaced";
+}
+
 static inline const char *v_check_names(const struct m_host *h,
                                         const struct places *ps,
                                         const struct m_policy *p,
@@ -254,6 +274,8 @@ static inline const char *fs_view_check(const struct m_host *h,
         bad = v_check_path(h, ps, &p, r->path);
         if (!bad && given && !v_reaches(h, ps, r))
             bad = "a grant that cannot be reached";
+        if (!bad)
+            bad = v_check_stays(h, ps, r);
     }
     return bad;
 }

@@ -178,6 +178,32 @@ TEST(symlinks_on_a_denied_path_stay)
     CHECK(stands(&a, &ps, PLACE_PIN, "/w/two"));
 }
 
+/* A grant inside another must lead to the same object the next time. */
+TEST(what_a_grant_inside_another_names_stays)
+{
+    scoped(arena_drop) struct arena a = { .limit = 1 << 20 };
+    struct policy p = { 0 };
+    struct places ps;
+
+    enter();
+    make_dir(&a, "/w");
+    make_dir(&a, "/w/up");
+    make_dir(&a, "/w/up/d");
+    make_dir(&a, "/v");
+    CHECK_INT(symlink(at(&a, "/v"), at(&a, "/w/link")), 0);
+    rule(&a, &p, ACCESS_WRITE, "/w");
+    rule(&a, &p, ACCESS_WRITE, "/w/up/d");
+    rule(&a, &p, ACCESS_WRITE, "/w/link");
+    decide(&a, &p, &ps);
+    CHECK(stands(&a, &ps, PLACE_PIN, "/w/up"));
+    CHECK(stands(&a, &ps, PLACE_PIN, "/w/up/d"));
+    CHECK(stands(&a, &ps, PLACE_PIN, "/w/link"));
+    CHECK(stands(&a, &ps, PLACE_GRANT, "/v"));
+    /* Nobody restricts it: the host may change it as it likes. */
+    for (size_t i = 0; i < ps.n; i++)
+        CHECK(ps.item[i].kind != PLACE_WATCH);
+}
+
 /* attacks.md B4 */
 TEST(bind_mounts_of_a_denied_directory)
 {
