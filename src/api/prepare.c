@@ -3,10 +3,25 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "backends/native/base.h"
+
+static int unknown_backend(const char *name, struct err *e)
+{
+    char names[sizeof(e->hint)] = "";
+    size_t n = 0;
+
+    for (int c = CONTAIN_PROCESS;
+         c <= CONTAIN_ISOLATION_SESSION && n < sizeof(names); c++)
+        n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s",
+                              n ? ", " : "",
+                              containment_name((enum containment)c));
+    err_set(e, ERR_UNSUPPORTED_CONTAINMENT, "backend '%s' is not known", name);
+    return err_hint(e, "one of: %s", names);
+}
 
 static int containment_of(const char *name, enum containment *out,
                           struct err *e)
@@ -16,8 +31,7 @@ static int containment_of(const char *name, enum containment *out,
             *out = (enum containment)c;
             return 0;
         }
-    return err_set(e, ERR_UNSUPPORTED_CONTAINMENT, "backend '%s' is not known",
-                   name);
+    return unknown_backend(name, e);
 }
 
 static int start_policy(struct arena *a, const char *text, size_t len,
