@@ -18,6 +18,7 @@ struct watched {
     const char *root_path;
     const char *rest;
     uint64_t dev, ino; /* ino 0: must not exist */
+    bool is_touched;   /* something was done to a name on its way */
 };
 
 struct watch {
@@ -29,6 +30,17 @@ struct watch {
 #define EVENTS                                                                 \
     (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF |    \
      IN_MOVE_SELF | IN_ONLYDIR)
+
+static int cannot_watch(const struct watched *it, const char *dir, int why,
+                        struct err *e)
+{
+    err_sys(e, "inotify_add_watch(2)", why, "cannot watch '%s%s%s'",
+            it->root_path, *dir ? "/" : "", dir);
+    return err_hint(e, why == EACCES
+                           ? "make the directory readable: what the policy "
+                             "restricts below it has to be watched"
+                           : "raise fs.inotify.max_user_watches");
+}
 
 /* Watch the directory of every component that exists. */
 static int watch_dirs(const struct watch *w, const struct watched *it,
@@ -49,11 +61,8 @@ static int watch_dirs(const struct watch *w, const struct watched *it,
         if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
             return 0;
         (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-        if (fd < 0 || inotify_add_watch(w->fd, link, EVENTS) < 0) {
-            err_sys(e, "inotify_add_watch(2)", errno, "cannot watch '%s/%s'",
-                    it->root_path, dir);
-            return err_hint(e, "raise fs.inotify.max_user_watches");
-        }
+        if (fd < 0 || inotify_add_watch(w->fd, link, EVENTS) < 0)
+            return cannot_watch(it, dir, errno, e);
         if (it->rest[at] == '/')
             at++;
         at += strcspn(it->rest + at, "/");
@@ -79,11 +88,13 @@ static int check_item(const struct watched *it, struct err *e)
     if (fstatat(it->root, it->rest, &st, AT_SYMLINK_NOFOLLOW) < 0) {
         if (it->ino == 0 && (errno == ENOENT || errno == ENOTDIR))
             return 0;
-        /* A directory on the way that was closed; the object is there. */
-        if (errno == EACCES)
+        /* A directory on the way that was closed; the object is there, but
+         * not if its name was touched: who closes it at that moment, the
+         * workload too, must not keep us from seeing it. */
+        if (errno == EACCES && !it->is_touched)
             return 0;
         /* Its name is free: the workload could make it. */
-        return changed(it, "removed", e);
+        return changed(it, errno == EACCES ? "changed" : "removed", e);
     }
     if (it->ino == 0)
         return changed(it, "created", e);
@@ -92,12 +103,50 @@ static int check_item(const struct watched *it, struct err *e)
     return 0;
 }
 
-int watch_check(struct watch *w, struct err *e)
+static bool has_component(const char *path, const char *name)
+{
+    size_t len = strlen(name);
+
+    while (*path) {
+        size_t n = strcspn(path, "/");
+
+        if (n == len && memcmp(path, name, n) == 0)
+            return true;
+        path += n + (path[n] == '/');
+    }
+    return false;
+}
+
+/* By the name alone, whatever the directory: it may be too much. */
+static void note(struct watch *w, const struct inotify_event *event)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        struct watched *it = &w->item[i];
+
+        /* Without a name: a directory moved or gone, or events were lost. */
+        if (event->len == 0 || has_component(it->rest, event->name))
+            it->is_touched = true;
+    }
+}
+
+/* What happened is looked up afterwards; from here only where it was. */
+static void read_events(struct watch *w)
 {
     char events[8192] __attribute__((aligned(8)));
+    ssize_t n;
 
-    while (read(w->fd, events, sizeof(events)) > 0)
-        continue; /* what happened is looked up below */
+    while ((n = read(w->fd, events, sizeof(events))) > 0)
+        for (const char *at = events; at < events + n;) {
+            const struct inotify_event *event = (const void *)at;
+
+            note(w, event);
+            at += sizeof(*event) + event->len;
+        }
+}
+
+int watch_check(struct watch *w, struct err *e)
+{
+    read_events(w);
     for (size_t i = 0; i < w->n; i++) {
         /* New directories on the way to a missing name first, so that
          * nothing happens unseen between the two looks. */
@@ -105,6 +154,7 @@ int watch_check(struct watch *w, struct err *e)
             return -1;
         if (check_item(&w->item[i], e) < 0)
             return -1;
+        w->item[i].is_touched = false;
     }
     return 0;
 }

@@ -3,6 +3,7 @@
 names while the sandbox runs: refused by every creating call, nothing left on
 the host, and a run that can no longer be held is stopped."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -413,6 +414,53 @@ def b10_a_denied_file_that_the_host_moves_away():
     write('w/hook', 'SECRET, old')
     check_stopped(*while_running(lambda: os.rename('w/hook', 'moved'),
                                  rw='w'), word='removed')
+
+
+CLOSING = '''
+end = time.monotonic() + 3
+print("up", flush=True)
+while time.monotonic() < end:
+    os.chmod(W, 0o700)
+    try:
+        open(H).read()
+        os.chmod(W, 0)
+        time.sleep(0.5)
+        os.chmod(W, 0o700)
+        print("kept", open(H).read())
+        break
+    except OSError:
+        os.chmod(W, 0)
+'''
+
+
+@test(only='user', seconds=120)
+def b10_closing_the_directory_hides_no_replacing():
+    """The workload shuts the watcher out, in time to be in doubt; a grant
+    without the denial is the control: there it reads and goes on."""
+    for denied in ('none', *8 * [SHALLOW]):
+        write('w/hook', '')
+        flags = ['--deny', denied] if denied == SHALLOW else []
+        probe = pyprobe(f'W = {os.path.abspath("w")!r}; H = W + "/hook"\n'
+                        'import time\n' + CLOSING)
+        p = spawn([MXC, 'run', '--rw', 'w', *flags, '--', *probe])
+        eq(p.stdout.readline(), b'up\n')
+        write('new', 'SECRET')
+        eventually(lambda: replaced('new', 'w/hook'))
+        out, err = (t.decode() for t in p.communicate(timeout=30))
+        os.chmod('w', 0o700)
+        if flags:
+            lacks(out, 'kept')
+            eq(p.returncode, 125, err)
+            has(err, 'on the host while the sandbox ran')
+        else:
+            has(out, 'kept')
+
+
+def replaced(new, old):
+    with contextlib.suppress(PermissionError):
+        os.rename(new, old)
+        return True
+    return False
 
 
 SAVER = """
