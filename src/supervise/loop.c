@@ -316,6 +316,16 @@ static int take_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static void tell_of_the_stuck(struct err *e)
+{
+    if (!e->msg[0])
+        err_set(e, ERR_BACKEND_ERROR,
+                "the sandbox was killed, but has not ended yet");
+    err_hint(e, "a process of it waits in the kernel (state D in ps(1)) and "
+                "ends when that does: look at what serves the granted "
+                "directories");
+}
+
 void supervise(const struct plan_view *plan, struct sandbox *s, int parent,
                struct result *out)
 {
@@ -334,7 +344,8 @@ void supervise(const struct plan_view *plan, struct sandbox *s, int parent,
     while (!l.ended)
         turn(&l);
     /* Whatever the reason: gone first, told afterwards. */
-    sandbox_kill(s);
+    if (!sandbox_kill(s))
+        tell_of_the_stuck(&out->err);
     if (l.tty)
         tty_drain(l.tty);
     tty_destroy(l.tty);

@@ -19,7 +19,7 @@
 #include "sys/caps.h"
 #include "sys/userns.h"
 
-enum { CHILD_STACK = 64 * 1024 };
+enum { CHILD_STACK = 64 * 1024, KILL_PATIENCE_MS = 5000 };
 
 #ifndef P_PIDFD
 #define P_PIDFD 3
@@ -152,20 +152,29 @@ int sandbox_spawn(const struct plan_view *plan, const char *launcher,
     return 0;
 }
 
-void sandbox_kill(struct sandbox *s)
+bool sandbox_kill(struct sandbox *s)
 {
+    struct pollfd p = { .fd = s->pidfd, .events = POLLIN };
     siginfo_t info;
+    int r;
 
     if (s->pidfd < 0)
-        return;
+        return true;
     (void)syscall(SYS_pidfd_send_signal, s->pidfd, SIGKILL, NULL, 0);
-    /* Returns only when the kernel has reaped every process of the
-     * namespace (pid_namespaces(7)). */
-    while (waitid(P_PIDFD, (id_t)s->pidfd, &info, WEXITED) < 0 &&
-           errno == EINTR)
-        continue;
+    /* Its end is told only when the kernel has reaped every process of the
+     * namespace (pid_namespaces(7)).  One that waits in the kernel for a
+     * server or a disk without an answer can keep it, and must not keep us:
+     * no code of its own will run again. */
+    do
+        r = poll(&p, 1, KILL_PATIENCE_MS);
+    while (r < 0 && errno == EINTR);
+    if (r != 0)
+        while (waitid(P_PIDFD, (id_t)s->pidfd, &info, WEXITED) < 0 &&
+               errno == EINTR)
+            continue;
     (void)close(s->pidfd);
     (void)close(s->status);
     s->pidfd = -1;
     s->status = -1;
+    return r != 0;
 }

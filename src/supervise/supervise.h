@@ -57,8 +57,9 @@ int supervise_plan(const struct supervise_args *a);
 int sandbox_spawn(const struct plan_view *plan, const char *launcher,
                   int plan_fd, struct sandbox *out, struct err *e);
 
-/* Kill everything in it and wait until it is gone. */
-void sandbox_kill(struct sandbox *s);
+/* Kill everything in it and wait until it is gone.  False: it is dying, but
+ * still there after a few seconds. */
+bool sandbox_kill(struct sandbox *s);
 
 /* Run it to its end: always fills *out.  `parent` is a pidfd whose end is the
  * sandbox's too, or -1. */

@@ -332,6 +332,76 @@ def h6_a_reader_that_goes_away():
     eq(p.wait(timeout=10), 128 + signal.SIGPIPE)
 
 
+# A file system (fuse(4)) of one file, which is never read: READ is heard and
+# has no answer, and then even SIGKILL waits for one (state D).
+SERVER = '''
+import ctypes, os, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+fd = os.open("/dev/fuse", os.O_RDWR)
+data = f"fd={fd},rootmode=40000,user_id=0,group_id=0".encode()
+if libc.mount(b"t", sys.argv[1].encode(), b"fuse", 0, data):
+    sys.exit("no fuse")
+print("up", flush=True)
+ATTR = "QQQQQQIIIIIIIIII"
+def attr(node):
+    mode = 0o40755 if node == 1 else 0o100644
+    return struct.pack(ATTR, node, 64, 1, *[0] * 6, mode, 1, 0, 0, 0, 64, 0)
+while True:
+    try:
+        words = os.read(fd, 1 << 17)
+    except OSError:
+        break
+    _, op, unique, node = struct.unpack_from("IIQQ", words)
+    if op in (2, 15, 36, 42):
+        continue
+    answer, error = b"", 0
+    if op == 26:
+        answer = struct.pack("IIIIHHIIHHIIIIII", 7, 31, 0, 0, 12, 12, 1 << 16,
+                             1, *[0] * 8)
+    elif op == 1:
+        answer = struct.pack("QQQQII", 2, 0, 0, 0, 0, 0) + attr(2)
+    elif op == 3:
+        answer = struct.pack("QII", 0, 0, 0) + attr(node)
+    elif op in (14, 27):
+        answer = struct.pack("QII", 1, 1, 0)
+    elif op not in (18, 25, 29):
+        error = -38
+    os.write(fd, struct.pack("IiQ", 16 + len(answer), error, unique) + answer)
+'''
+
+
+def into_file(*argv):
+    """A pipe would be held open by what does not end."""
+    with open('out', 'w+') as f:
+        argv = [MXC, 'run', '--timeout', '1s', '--ro', 'm', '--', *argv]
+        status = subprocess.call(argv, stdin=subprocess.DEVNULL, stdout=f,
+                                 stderr=f, timeout=20)
+        f.seek(0)
+        return status, f.read()
+
+
+@test(only='root')
+def h6_a_process_that_cannot_die_does_not_keep_its_caller():
+    os.mkdir('m')
+    server = spawn([PYTHON, '-c', SERVER, os.path.abspath('m')])
+    try:
+        if server.stdout.readline() != b'up\n':
+            skip('no fuse here')
+        m = os.path.abspath('m')
+        eq(into_file('ls', '-d', m), (0, m + '\n'), 'control: an answer')
+        status, text = into_file('cat', m + '/file')
+        eq(status, 124)
+        has(text, 'killed after its timeout')
+        has(text, 'waits in the kernel')
+        status, text = into_file('sh', '-c', f'cat {m}/file & sleep 0.3')
+        eq(status, 0)
+        has(text, 'was killed, but has not ended yet')
+    finally:
+        server.send_signal(signal.SIGKILL)
+        server.communicate()
+        subprocess.run(['umount', '-f', 'm'], check=False, capture_output=True)
+
+
 @test
 def w14_a_run_leaves_no_file_and_no_directory():
     """Nor does it while it runs, so a power cut leaves none either."""
