@@ -95,11 +95,10 @@ static int help(const char *about)
     return CLI_OK;
 }
 
-int main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
     const struct command *c;
 
-    ensure_stdio();
     if (argc < 2) {
         help_main(stderr);
         return CLI_USAGE;
@@ -113,4 +112,21 @@ int main(int argc, char **argv)
         return help(argv[2]);
     c = command_find(argv[1]);
     return c ? c->run(argc - 1, argv + 1) : no_such_command(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+    int status;
+
+    ensure_stdio();
+    status = dispatch(argc, argv);
+    /* An answer that nobody could read is none. */
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        const struct cli none = { 0 };
+        struct err e;
+
+        err_set(&e, ERR_BACKEND_ERROR, "cannot write to standard output");
+        return cli_fail(&none, &e, CLI_FAILED);
+    }
+    return status;
 }

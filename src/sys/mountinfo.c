@@ -350,11 +350,12 @@ int mountinfo_parts(struct arena *a, const struct mountinfo *m,
 static bool is_kernel_type(const char *type)
 {
     static const char *const types[] = {
-        "proc",    "sysfs",      "cgroup",   "cgroup2",     "debugfs",
-        "tracefs", "securityfs", "configfs", "bpf",         "devtmpfs",
-        "devpts",  "mqueue",     "efivarfs", "binfmt_misc", "selinuxfs",
-        "smackfs", "pstore",     "fusectl",  "rpc_pipefs",  "nfsd",
-        "resctrl",
+        "proc",     "sysfs",      "cgroup",   "cgroup2",     "debugfs",
+        "tracefs",  "securityfs", "configfs", "bpf",         "devtmpfs",
+        "devpts",   "mqueue",     "efivarfs", "binfmt_misc", "selinuxfs",
+        "smackfs",  "pstore",     "fusectl",  "rpc_pipefs",  "nfsd",
+        "resctrl",  "cpuset",     "binder",   "xenfs",       "functionfs",
+        "gadgetfs",
     };
 
     for (size_t i = 0; i < ARRAY_LEN(types); i++)

@@ -32,6 +32,16 @@ def an_error_that_nobody_reads_is_still_an_error():
         eq(p.wait(30), 127)
 
 
+@cases({name: name for name in ('doctor', 'explain', 'schema', '--version',
+                                '--help')})
+def an_answer_that_cannot_be_written_is_a_failure(command):
+    with open('/dev/full', 'w') as full:
+        p = subprocess.run([MXC, command], stdout=full, text=True,
+                           stderr=subprocess.PIPE, timeout=30)
+    eq((p.returncode, p.stderr), (125, 'mxc: cannot write to standard output'
+                                       '\n'))
+
+
 @test
 def a_limit_on_file_sizes_is_not_an_end_of_the_workload():
     r = run(['sh', '-c', 'ulimit -f 0; exec "$@"', 'sh', MXC, 'run', '--',
