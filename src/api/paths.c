@@ -366,8 +366,8 @@ static int check_links(struct arena *a, const struct policy *p, struct err *e)
         return 0;
     err_set(e, ERR_POLICY_VALIDATION,
             "file '%s' has hard links outside of the writable paths", found);
-    err_hint(e, "break the link (copy the file over itself): writing here "
-                "would change the other file too");
+    err_hint(e, "break the link (copy it to a new file and rename that over "
+                "it): writing here would change the other file too");
     return err_where(e, "filesystem.hardLinks");
 }
 

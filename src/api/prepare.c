@@ -50,7 +50,7 @@ static int start_policy(struct arena *a, const char *text, size_t len,
         return err_set(e, ERR_BACKEND_ERROR, "out of memory");
     if (policy_add_env(p, a, "PATH=" POLICY_DEFAULT_PATH, "default", e) < 0)
         return -1;
-    return policy_add_env(p, a, entry, "default", e);
+    return policy_add_env(p, a, entry, f->term ? "the caller's" : "default", e);
 }
 
 /* A name on the command line means what it means to the caller's shell. */

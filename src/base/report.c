@@ -1,6 +1,28 @@
 /* report.c - see report.h. */
 #include "base/report.h"
 
+#include <errno.h>
+#include <unistd.h>
+
+int report_write(int fd, const struct buf *b, struct err *e)
+{
+    if (b->failed)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory for the result");
+    for (size_t at = 0; at < b->len;) {
+        ssize_t n = write(fd, b->data + at, b->len - at);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EPIPE)
+            return 0;
+        if (n < 0)
+            return err_sys(e, "write(2)", errno,
+                           "cannot write the result (--json)");
+        at += (size_t)n;
+    }
+    return 0;
+}
+
 void report_text(struct buf *out, const struct err *e)
 {
     buf_puts(out, "mxc: ");

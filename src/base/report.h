@@ -12,4 +12,8 @@ void report_text(struct buf *out, const struct err *e);
  * "details"?}: the error object of MXC's wire format. */
 void report_json(struct buf *out, const struct err *e);
 
+/* Write all of it to a caller's descriptor.  A reader that went away did not
+ * want it: only other failures count. */
+int report_write(int fd, const struct buf *b, struct err *e);
+
 #endif

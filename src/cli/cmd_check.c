@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/report.h"
 #include "cli/cli.h"
 
 int cli_prepare_only(struct cli *c, struct prepared *p, struct err *e)
@@ -22,16 +23,17 @@ static void print_ok(const struct prepared *p)
     (void)printf("ok: backend '%s' would run it\n", p->backend->name);
 }
 
-static void write_ok(int fd, const struct prepared *p)
+static int write_ok(int fd, const struct prepared *p, struct err *e)
 {
     struct buf b = { .max = 4 << 20 };
+    int r;
 
     buf_puts(&b, "{\"outcome\":\"valid\",\"exitCode\":0,");
     buf_puts(&b, p->plan.receipt);
     buf_puts(&b, "}\n");
-    if (!b.failed)
-        (void)!write(fd, b.data, b.len);
+    r = report_write(fd, &b, e);
     buf_drop(&b);
+    return r;
 }
 
 int cmd_check(int argc, char **argv)
@@ -48,9 +50,11 @@ int cmd_check(int argc, char **argv)
         } else {
             if (fd != STDOUT_FILENO)
                 print_ok(&p);
-            if (fd >= 0)
-                write_ok(fd, &p);
             r = CLI_OK;
+            if (fd >= 0 && write_ok(fd, &p, &e) < 0) {
+                c.json = NULL;
+                r = cli_fail(&c, &e, CLI_FAILED);
+            }
         }
     }
     cli_free(&c);

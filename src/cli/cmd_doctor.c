@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/report.h"
 #include "cli/cli.h"
 #include "sys/probe.h"
 
@@ -271,8 +272,8 @@ static int examine(struct cli *c, struct err *e)
         cli_print(stdout, &text);
     print_json(&json, d);
     r = is_whole(d) ? CLI_OK : CLI_REFUSED;
-    if (fd >= 0 && write(fd, json.data, json.len) != (ssize_t)json.len)
-        r = err_sys(e, "write(2)", errno, "--json: cannot write");
+    if (fd >= 0 && report_write(fd, &json, e) < 0)
+        r = -1;
     buf_drop(&text);
     buf_drop(&json);
     return r;

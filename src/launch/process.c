@@ -76,6 +76,8 @@ static void reset_signals(void)
 
 int launch_set_up_process(const struct plan_view *plan, struct err *e)
 {
+    /* What ps(1) inside shows, as its command line does. */
+    (void)prctl(PR_SET_NAME, "mxc-init", 0, 0, 0);
     if (raise_loopback(e) < 0 || leave_keyring(e) < 0)
         return -1;
     for (size_t i = 0; i < plan->head.nsteps; i++) {

@@ -211,8 +211,8 @@ static int check_rule(const struct fs_rule *r, struct err *e)
                 "denied file '%s' has %llu hard links: its other names "
                 "cannot be known",
                 r->path, (unsigned long long)r->at.nlink);
-        err_hint(e, "break the links (copy the file over itself), or deny "
-                    "the directories that hold them");
+        err_hint(e, "break the links (copy it to a new file and rename that "
+                    "over it), or deny the directories that hold them");
         return err_where(e, "%s", r->origin);
     }
     return 0;

@@ -14,12 +14,13 @@
 #include "base/report.h"
 #include "supervise/supervise.h"
 
-static void print_result_json(int fd, const struct plan_view *plan,
-                              const struct result *r)
+static int print_result_json(int fd, const struct plan_view *plan,
+                             const struct result *r, struct err *e)
 {
     static const char *const names[] = { "failed",   "not_started", "exited",
                                          "signaled", "timed_out",   "stopped" };
     struct buf b = { .max = 8 << 20 };
+    int written;
 
     buf_printf(&b, "{\"outcome\":\"%s\",\"exitCode\":%d", names[r->outcome],
                r->exit_code);
@@ -37,16 +38,9 @@ static void print_result_json(int fd, const struct plan_view *plan,
         buf_puts(&b, plan->head.receipt);
     }
     buf_puts(&b, "}\n");
-    for (size_t at = 0; !b.failed && at < b.len;) {
-        ssize_t n = write(fd, b.data + at, b.len - at);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            break;
-        at += (size_t)n;
-    }
+    written = report_write(fd, &b, e);
     buf_drop(&b);
+    return written;
 }
 
 static void print_error(const struct err *e)
@@ -132,13 +126,18 @@ void supervise_ignore_signals(void)
 int supervise_plan(const struct supervise_args *a)
 {
     struct result r = { .exit_code = EXIT_MXC };
+    struct err e;
     int parent;
 
     if (follow_parent(a->parent, &parent, &r.err) == 0)
         run(a, parent, &r);
     if (r.err.msg[0])
         print_error(&r.err);
-    if (a->result_fd >= 0)
-        print_result_json(a->result_fd, a->plan, &r);
+    /* Who asked for a result and has none does not know how it ended. */
+    if (a->result_fd >= 0 &&
+        print_result_json(a->result_fd, a->plan, &r, &e) < 0) {
+        print_error(&e);
+        return EXIT_MXC;
+    }
     return r.exit_code;
 }

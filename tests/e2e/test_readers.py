@@ -42,6 +42,17 @@ def an_answer_that_cannot_be_written_is_a_failure(command):
                                        '\n'))
 
 
+@cases({'run': ['run', '--', 'true'], 'check': ['check', '--', 'true'],
+        'doctor': ['doctor']})
+def a_result_that_cannot_be_written_is_a_failure(argv):
+    with open('/dev/full', 'w') as full:
+        fd = str(full.fileno())
+        r = run([MXC, argv[0], '--json', fd, *argv[1:]],
+                pass_fds=[full.fileno()])
+    eq(r.status, 125)
+    has(r.err, 'mxc: cannot write the result (--json): No space left')
+
+
 @test
 def a_limit_on_file_sizes_is_not_an_end_of_the_workload():
     r = run(['sh', '-c', 'ulimit -f 0; exec "$@"', 'sh', MXC, 'run', '--',
