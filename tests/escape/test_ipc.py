@@ -1,7 +1,12 @@
 #!/usr/bin/env python3
 """Daemons that act for whoever asks them, and memory shared with others
 (F1-F10): sockets of the host, abstract ones, D-Bus and agents, passed
-descriptors, System V and POSIX objects, another sandbox, vsock."""
+descriptors, System V and POSIX objects, another sandbox, vsock.
+
+Its controls make System V objects on the host, which other tests count.
+
+tap: alone
+"""
 
 import os
 import socket
