@@ -180,7 +180,7 @@ def w3_without_the_word_nothing_runs():
                'trace=inotify_init1', '-e',
                'inject=inotify_init1:delay_enter=2000000', MXC, *args])
     eventually(lambda: [n for n in descendants().values()
-                        if n == 'mxc-launch'], 10, 'the launcher')
+                        if n == 'mxc-init'], 10, 'the launcher')
     eventually(lambda: os.path.exists('trace') and
                'inotify_init1' in read('trace'), 10, 'walls stand')
     mine = descendants()
