@@ -52,16 +52,14 @@ static int tell_launcher(const struct loop *l, uint32_t msg, int32_t status)
 }
 
 /* A word that was not heard would leave both sides waiting for ever.  Where
- * there is nobody left to hear it, what it said before tells why. */
+ * there is nobody left to hear it, the last word from there tells why. */
 static void say_go(struct loop *l)
 {
-    if (tell_launcher(l, MSG_GO, 0) == 0 || errno == EPIPE) {
+    if (tell_launcher(l, MSG_GO, 0) == 0 || errno == EPIPE ||
+        errno == ECONNRESET) {
         l->has_said_go = true;
         return;
     }
-    /* The launcher has ended already, and its last word says why. */
-    if (errno == EPIPE || errno == ECONNRESET)
-        return;
     err_sys(&l->result->err, "send(2)", errno, "cannot start the workload");
     end(l, OUTCOME_FAILED, EXIT_MXC);
 }
