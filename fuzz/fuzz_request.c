@@ -82,7 +82,8 @@ static void check_rules(const struct net_rules *rules)
         const struct net_rule *r = &rules->item[i];
 
         for (size_t j = 0; j < r->nto; j++)
-            must(cidr_parse(r->to[j].cidr, &c, &why) == 0);
+            must(r->to[j].host ? !r->to[j].cidr
+                               : cidr_parse(r->to[j].cidr, &c, &why) == 0);
         for (size_t j = 0; j < r->nports; j++)
             must(!r->ports[j].end_port || r->ports[j].port);
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -105,6 +106,42 @@ static bool root_keeps_groups(void)
             first_byte("/proc/self/setgroups", 'a') != 'a');
 }
 
+/* Fixed places: PATH may lead through a directory that a workload of this
+ * caller's can write. */
+static void look_for_bwrap(struct host *h)
+{
+    static const char *const places[] = { "/usr/bin/bwrap",
+                                          "/usr/local/bin/bwrap",
+                                          "/bin/bwrap" };
+    struct stat st;
+
+    for (size_t i = 0; i < ARRAY_LEN(places) && !h->bwrap; i++) {
+        if (stat(places[i], &st) < 0 || !S_ISREG(st.st_mode) ||
+            !(st.st_mode & 0111))
+            continue;
+        h->bwrap = places[i];
+        h->bwrap_is_setuid = st.st_mode & S_ISUID;
+    }
+}
+
+/* Where packages put it.  Not along PATH: it is given the sandbox to build,
+ * and a directory of the caller's may be a workload's to write. */
+static void look_for_runsc(struct host *h)
+{
+    static const char *const places[] = { "/usr/bin/runsc",
+                                          "/usr/local/bin/runsc" };
+    struct stat st;
+
+    for (size_t i = 0; i < ARRAY_LEN(places) && !h->runsc; i++) {
+        if (lstat(places[i], &st) < 0 || !S_ISREG(st.st_mode) ||
+            faccessat(AT_FDCWD, places[i], X_OK, 0) < 0)
+            continue;
+        h->runsc = places[i];
+        h->runsc_dev = (uint64_t)st.st_dev;
+        h->runsc_ino = (uint64_t)st.st_ino;
+    }
+}
+
 int host_look(struct arena *a, struct host *out, struct err *e)
 {
     struct host h = {
@@ -122,7 +159,9 @@ int host_look(struct arena *a, struct host *out, struct err *e)
     if (h.landlock_abi == 0)
         h.is_sandbox =
             first_byte("/proc/sys/user/max_user_namespaces", '0') == '0';
-    if (make_ids(a, &h, e) < 0)
+    look_for_bwrap(&h);
+    look_for_runsc(&h);
+    if (make_ids(a, &h, e) < 0 || driver_look(a, &h, e) < 0)
         return -1;
     *out = h;
     return 0;

@@ -34,16 +34,14 @@ static int containment_of(const char *name, enum containment *out,
     return unknown_backend(name, e);
 }
 
-static int start_policy(struct arena *a, const char *text, size_t len,
-                        const struct run_flags *f, struct request **r,
-                        struct policy *p, struct err *e)
+static int start_policy(struct arena *a, const struct request *r,
+                        const struct run_flags *f, struct policy *p,
+                        struct err *e)
 {
     const char *entry;
 
-    if (text)
-        return request_parse(a, text, len, r, e) < 0
-                   ? -1
-                   : policy_from_request(a, *r, p, e);
+    if (r)
+        return policy_from_request(a, r, p, e);
     policy_default(p);
     entry = arena_printf(a, "TERM=%s", f->term ? f->term : "dumb");
     if (!entry)
@@ -90,6 +88,8 @@ static int apply_flags(struct arena *a, struct policy *p, const char *cwd,
     for (size_t i = 0; i < f->npaths; i++)
         if (add_path_flag(a, p, cwd, &f->path[i], e) < 0)
             return -1;
+    if (network_flags(a, p, &f->net, e) < 0)
+        return -1;
     if (f->tools && tools_add(a, p, f, e) < 0)
         return -1;
     for (size_t i = 0; i < f->nenv; i++)
@@ -99,6 +99,9 @@ static int apply_flags(struct arena *a, struct policy *p, const char *cwd,
         return -1;
     if (f->backend && containment_of(f->backend, &p->containment, e) < 0)
         return -1;
+    policy_ask_tier(p, f->tier, "--tier");
+    if (f->image)
+        p->image = f->image;
     if (f->nargs) {
         p->arg = f->arg;
         p->nargs = f->nargs;
@@ -116,6 +119,7 @@ static int apply_flags(struct arena *a, struct policy *p, const char *cwd,
     }
     p->die_with_parent = f->die_with_parent;
     p->accept_missing = f->accept_missing;
+    p->runtime = f->runtime;
     return 0;
 }
 
@@ -155,6 +159,8 @@ static const char *receipt_json(struct arena *a, const struct prepared *p)
 
     buf_puts(&b, "\"backend\":");
     buf_json(&b, p->backend->name);
+    buf_puts(&b, ",\"tier\":");
+    buf_json(&b, tier_name(p->backend->tier));
     if (p->policy.label) {
         buf_puts(&b, ",\"containerId\":");
         buf_json(&b, p->policy.label);
@@ -180,6 +186,32 @@ static const char *receipt_json(struct arena *a, const struct prepared *p)
     return text;
 }
 
+/* The backend's own rows, behind one for the tier that was asked for. */
+static const struct receipt_row *add_tier_row(struct arena *a,
+                                              const struct prepared *p,
+                                              const struct receipt_row *rows)
+{
+    struct receipt_row *all;
+    size_t n = 1;
+
+    if (!rows || p->policy.tier == TIER_ANY)
+        return rows;
+    while (rows[n - 1].clause)
+        n++;
+    all = arena_array(a, n + 1, sizeof(*all));
+    if (!all)
+        return NULL;
+    memcpy(all + 1, rows, n * sizeof(*rows));
+    all[0] = (struct receipt_row){
+        arena_printf(a, "isolation: tier '%s' or stronger",
+                     tier_name(p->policy.tier)),
+        arena_printf(a, "backend '%s', which is of tier '%s'", p->backend->name,
+                     tier_name(p->backend->tier)),
+        "enforced"
+    };
+    return all[0].clause && all[0].by ? all : NULL;
+}
+
 /* A section of another backend would be accepted and do nothing. */
 static int sections_fit(const struct request *r, const struct backend *b,
                         struct err *e)
@@ -203,16 +235,17 @@ static int finish(struct arena *a, const char *caller_cwd, bool want_receipt,
     p->cwd = policy_cwd(&p->policy, caller_cwd);
     if (policy_finish_env(&p->policy, a, p->cwd, e) < 0 ||
         policy_check_size(&p->policy, e) < 0 ||
-        paths_add_base(a, &p->policy, e) < 0 ||
+        (!p->backend->has_image && paths_add_base(a, &p->policy, e) < 0) ||
         fs_decide(a, p->policy.rule, &p->policy.nrules, &p->places, e) < 0 ||
         p->backend->probe(&p->host, &p->policy, e) < 0 ||
         p->backend->plan(&p->policy, &p->host, &p->places, p->cwd, a, &p->plan,
                          e) < 0 ||
-        add_links(a, p, e) < 0)
+        (!p->backend->has_image && add_links(a, p, e) < 0))
         return -1;
     if (!want_receipt)
         return 0;
-    p->receipt = p->backend->receipt(&p->policy, &p->host, &p->places, a);
+    p->receipt = add_tier_row(
+        a, p, p->backend->receipt(&p->policy, &p->host, &p->places, a));
     p->plan.receipt = p->receipt ? receipt_json(a, p) : NULL;
     if (!p->plan.receipt)
         return err_set(e, ERR_BACKEND_ERROR, "out of memory");
@@ -226,41 +259,70 @@ static void locate(const char *text, size_t len, struct err *e)
         request_locate(text, len, e->where, &e->line, &e->column);
 }
 
+static int no_command(struct arena *a, struct policy *p, bool plan_only,
+                      struct err *e)
+{
+    if (!plan_only) {
+        err_set(e, ERR_MALFORMED_REQUEST, "no command to run");
+        return err_hint(e, "write it after '--', as in: mxc run -- ls");
+    }
+    p->arg = arena_alloc(a, sizeof(*p->arg));
+    if (!p->arg)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    p->arg[0] = "true";
+    p->nargs = 1;
+    return 0;
+}
+
+/* `r` is NULL for a policy of flags alone. */
+static int build(struct arena *a, const struct request *r,
+                 const struct run_flags *f, bool plan_only,
+                 struct prepared *out, struct err *e)
+{
+    struct prepared p = { 0 };
+    char here[PATH_MAX];
+    const char *cwd = f->directory;
+
+    if (!cwd)
+        cwd = getcwd(here, sizeof(here));
+    if (!cwd || cwd[0] != '/')
+        cwd = "/"; /* a deleted or unreachable one */
+    if (start_policy(a, r, f, &p.policy, e) < 0 ||
+        apply_flags(a, &p.policy, cwd, f, e) < 0 ||
+        host_look(a, &p.host, e) < 0)
+        return -1;
+    if (p.policy.nargs == 0 && no_command(a, &p.policy, plan_only, e) < 0)
+        return -1;
+    if (backend_find(&p.policy, &p.host, &p.backend, e) < 0 ||
+        sections_fit(r, p.backend, e) < 0 ||
+        backend_check(p.backend, &p.policy, e) < 0 ||
+        policy_check_network(&p.policy, e) < 0 ||
+        image_look(a, &p.policy, p.backend, f, &p.host, e) < 0 ||
+        (net_has_egress(&p.policy.net) && network_look(a, &p.host, e) < 0) ||
+        finish(a, arena_strdup(a, cwd), plan_only || f->want_receipt, &p, e) <
+            0)
+        return -1;
+    *out = p;
+    return 0;
+}
+
 int prepare(struct arena *a, const char *text, size_t len,
             const struct run_flags *f, bool plan_only, struct prepared *out,
             struct err *e)
 {
-    struct prepared p = { 0 };
     struct request *r = NULL;
-    char cwd[PATH_MAX];
 
-    if (!getcwd(cwd, sizeof(cwd)) || cwd[0] != '/')
-        memcpy(cwd, "/", 2); /* a deleted or unreachable one */
-    if (start_policy(a, text, len, f, &r, &p.policy, e) < 0 ||
-        apply_flags(a, &p.policy, cwd, f, e) < 0 ||
-        host_look(a, &p.host, e) < 0) {
+    if ((text && request_parse(a, text, len, &r, e) < 0) ||
+        build(a, r, f, plan_only, out, e) < 0) {
         locate(text, len, e);
         return -1;
     }
-    if (p.policy.nargs == 0) {
-        if (!plan_only) {
-            err_set(e, ERR_MALFORMED_REQUEST, "no command to run");
-            return err_hint(e, "write it after '--', as in: mxc run -- ls");
-        }
-        p.policy.arg = arena_alloc(a, sizeof(*p.policy.arg));
-        if (!p.policy.arg)
-            return err_set(e, ERR_BACKEND_ERROR, "out of memory");
-        p.policy.arg[0] = "true";
-        p.policy.nargs = 1;
-    }
-    if (backend_find(p.policy.containment, &p.backend, e) < 0 ||
-        sections_fit(r, p.backend, e) < 0 ||
-        backend_check(p.backend, &p.policy, e) < 0 ||
-        finish(a, arena_strdup(a, cwd), plan_only || f->want_receipt, &p, e) <
-            0) {
-        locate(text, len, e);
-        return -1;
-    }
-    *out = p;
     return 0;
+}
+
+int prepare_parsed(struct arena *a, const struct request *r,
+                   const struct run_flags *f, struct prepared *out,
+                   struct err *e)
+{
+    return build(a, r, f, false, out, e);
 }

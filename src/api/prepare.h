@@ -6,6 +6,20 @@
 #define MXC_API_PREPARE_H
 
 #include "backends/backend.h"
+#include "sys/seal.h"
+
+/* A flag of the network: policy_add_net and the like. */
+struct net_flags {
+    struct net_source *rule;
+    size_t nrules;
+    bool internet; /* --allow-net internet */
+    struct net_forward *publish;
+    size_t npublish;
+    struct net_forward *service;
+    size_t nservices;
+    const char *proxy; /* URL; NULL: none */
+    bool builtin_proxy;
+};
 
 struct path_flag {
     enum access access;
@@ -16,12 +30,15 @@ struct path_flag {
 struct run_flags {
     struct path_flag *path;
     size_t npaths;
+    struct net_flags net;
     const char **env; /* KEY=VALUE */
     size_t nenv;
     const char **arg; /* replaces the request's command */
     size_t nargs;
     const char *cwd;
-    const char *backend; /* containment name */
+    const char *directory; /* stands for the caller's; NULL: ask for it */
+    const char *backend;   /* containment name */
+    enum tier tier;        /* at least this one */
     uint64_t timeout_ms;
     bool has_timeout;
     bool tools;
@@ -29,8 +46,12 @@ struct run_flags {
     bool die_with_parent;
     bool want_receipt; /* a plan that carries its receipt as JSON */
     uint32_t accept_missing;
-    const char *home; /* the caller's HOME, TERM and PATH, */
-    const char *term; /* for --tools and a terminal */
+    const char *data_home;  /* the caller's XDG_DATA_HOME, for images */
+    const char *image;      /* of a backend that has one; NULL: the request's */
+    const char *lxc_driver; /* mxc-lxc; NULL: beside this program */
+    const char *runtime;    /* XDG_RUNTIME_DIR; NULL: the usual one */
+    const char *home;       /* the caller's HOME, TERM and PATH, */
+    const char *term;       /* for --tools and a terminal */
     const char *search_path;
 };
 
@@ -50,8 +71,34 @@ int prepare(struct arena *a, const char *text, size_t len,
             const struct run_flags *f, bool plan_only, struct prepared *out,
             struct err *e);
 
+/* The same for a one-shot request that was parsed before.  Errors name the
+ * place in the request, and no line. */
+int prepare_parsed(struct arena *a, const struct request *r,
+                   const struct run_flags *f, struct prepared *out,
+                   struct err *e);
+
 /* The caller and the kernel, as far as planning needs them. */
 int host_look(struct arena *a, struct host *out, struct err *e);
+
+/* The network's flags, added to the policy. */
+int network_flags(struct arena *a, struct policy *p, const struct net_flags *f,
+                  struct err *e);
+
+/* The host's name servers that are not its own loopback (h->resolv_conf). */
+int network_look(struct arena *a, struct host *h, struct err *e);
+
+/* What a resolv.conf (changed on the way) comes to; *out stays as it is when
+ * it names no server for others. */
+int network_resolver(struct arena *a, char *text, const char **out,
+                     struct err *e);
+
+/* The driver of liblxc beside this program (h->lxc), if it is there. */
+int driver_look(struct arena *a, struct host *h, struct err *e);
+
+/* The policy's image, where the backend has one; one that is not named, is not
+ * there, or cannot be trusted is refused, and one that would be of no use. */
+int image_look(struct arena *a, const struct policy *p, const struct backend *b,
+               const struct run_flags *f, struct host *h, struct err *e);
 
 /* Fill in what the host says about every rule; expands a grant of "/". */
 int paths_look(struct arena *a, struct policy *p, struct err *e);

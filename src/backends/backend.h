@@ -18,7 +18,16 @@ struct host {
     bool is_sandbox;         /* no user namespace may be made */
     bool keeps_groups;       /* though the caller is root */
     bool crash_runs_program; /* of the host, and no limit can prevent it */
-    uint64_t nofile_hard;    /* caller's own ceilings, see rlimit(2) */
+    const char *bwrap;       /* where it is, or NULL */
+    bool bwrap_is_setuid;
+    const char *lxc;   /* our driver of liblxc, or NULL */
+    const char *image; /* the tree of the policy's image, or NULL */
+    const char *image_digest;
+    uint64_t image_dev, image_ino;
+    const char *resolv_conf; /* its name servers that others may ask, or NULL */
+    const char *runsc;       /* gVisor's program, or NULL */
+    uint64_t runsc_dev, runsc_ino;
+    uint64_t nofile_hard; /* caller's own ceilings, see rlimit(2) */
     uint64_t nproc_hard;
 };
 
@@ -32,7 +41,9 @@ struct receipt_row {
 struct backend {
     const char *name; /* wire value of `containment` */
     const char *summary;
+    enum tier tier;
     uint32_t features; /* OR of enum feature */
+    bool has_image;    /* the root is an image's: no base of the host's */
 
     /* Usable here?  Reads *h only.  On failure *e names cause and remedy. */
     int (*probe)(const struct host *h, const struct policy *p, struct err *e);
@@ -51,12 +62,29 @@ struct backend {
 };
 
 extern const struct backend backend_native;
+extern const struct backend backend_bubblewrap;
+extern const struct backend backend_gvisor;
+extern const struct backend backend_lxc;
 
 /* All backends, in order of preference; ends with NULL. */
 extern const struct backend *const backends[];
 
-/* The backend that a containment resolves to on this kind of host. */
-int backend_find(enum containment c, const struct backend **out, struct err *e);
+/* The row of a containment, `process` being the native one; NULL if a table
+ * has none. */
+const struct backend *backend_row(const struct backend *const *table,
+                                  enum containment c);
+
+/* The backend that runs a policy.  A name means that backend, and `process`
+ * means native; where the policy asks for a tier as well, `process` is the
+ * first of the table that has it and is usable here.  Whatever fits not is
+ * refused: nothing is put in its place. */
+int backend_choose(const struct backend *const *table, const struct policy *p,
+                   const struct host *h, const struct backend **out,
+                   struct err *e);
+
+/* The same, of all backends. */
+int backend_find(const struct policy *p, const struct host *h,
+                 const struct backend **out, struct err *e);
 
 /* Refuse every clause that the backend cannot enforce. */
 int backend_check(const struct backend *b, const struct policy *p,

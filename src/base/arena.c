@@ -29,8 +29,10 @@ static struct arena_block *add_block(struct arena *a, size_t size)
     if (want > a->limit - a->used)
         want = a->limit - a->used;
     b = calloc(1, sizeof(*b) + want);
-    if (!b)
+    if (!b) {
+        a->starved = true;
         return NULL;
+    }
     b->size = want;
     b->next = a->head;
     a->head = b;

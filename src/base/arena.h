@@ -6,6 +6,7 @@
 #ifndef MXC_BASE_ARENA_H
 #define MXC_BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena_block;
@@ -14,6 +15,7 @@ struct arena {
     size_t limit; /* bytes, all blocks together */
     size_t used;
     struct arena_block *head;
+    bool starved; /* memory was lacking, not the limit reached */
 };
 
 /* Zeroed, aligned for any object; NULL when the limit or memory is reached. */

@@ -76,8 +76,11 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 
 void buf_json(struct buf *b, const char *s)
 {
-    size_t left = strlen(s);
+    buf_json_n(b, s, strlen(s));
+}
 
+void buf_json_n(struct buf *b, const char *s, size_t left)
+{
     buf_putc(b, '"');
     while (left > 0) {
         uint32_t cp;

@@ -27,6 +27,8 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 /* A JSON string literal, quotes included.  Invalid UTF-8 becomes U+FFFD, so
  * that the output is valid JSON whatever the input was. */
 void buf_json(struct buf *b, const char *s);
+/* The same of `left` bytes, which may hold NUL. */
+void buf_json_n(struct buf *b, const char *s, size_t left);
 
 /* Text for a terminal: control characters, bidirectional and zero-width
  * marks, and invalid UTF-8 are shown as \n, \x1b or \u{202e}, never sent. */

@@ -43,20 +43,23 @@
 #endif
 
 /* move_mount(2), open_tree(2), mount_setattr(2), fsopen(2) */
-#define MXC_OPEN_TREE_CLONE         1u
-#define MXC_AT_RECURSIVE            0x8000u
-#define MXC_MOVE_MOUNT_F_EMPTY_PATH 0x04u
-#define MXC_MOVE_MOUNT_T_EMPTY_PATH 0x40u
-#define MXC_FSOPEN_CLOEXEC          1u
-#define MXC_FSMOUNT_CLOEXEC         1u
-#define MXC_FSCONFIG_SET_FLAG       0u
-#define MXC_FSCONFIG_SET_STRING     1u
-#define MXC_FSCONFIG_CMD_CREATE     6u
-#define MXC_ATTR_RDONLY             0x01ull
-#define MXC_ATTR_NOSUID             0x02ull
-#define MXC_ATTR_NODEV              0x04ull
-#define MXC_ATTR_NOEXEC             0x08ull
-#define MXC_ATTR_IDMAP              0x100000ull
+#define MXC_OPEN_TREE_CLONE          1u
+#define MXC_AT_RECURSIVE             0x8000u
+#define MXC_MOVE_MOUNT_F_EMPTY_PATH  0x04u
+#define MXC_MOVE_MOUNT_T_EMPTY_PATH  0x40u
+#define MXC_FSOPEN_CLOEXEC           1u
+#define MXC_FSMOUNT_CLOEXEC          1u
+#define MXC_FSPICK_CLOEXEC           1u
+#define MXC_FSPICK_EMPTY_PATH        8u
+#define MXC_FSCONFIG_SET_FLAG        0u
+#define MXC_FSCONFIG_SET_STRING      1u
+#define MXC_FSCONFIG_CMD_CREATE      6u
+#define MXC_FSCONFIG_CMD_RECONFIGURE 7u
+#define MXC_ATTR_RDONLY              0x01ull
+#define MXC_ATTR_NOSUID              0x02ull
+#define MXC_ATTR_NODEV               0x04ull
+#define MXC_ATTR_NOEXEC              0x08ull
+#define MXC_ATTR_IDMAP               0x100000ull
 
 struct mxc_mount_attr {
     uint64_t attr_set;

@@ -105,6 +105,8 @@ static int unexpected(struct reader *r, const char *expected)
 
 static int too_big(struct reader *r)
 {
+    if (r->arena->starved)
+        return err_set(r->e, ERR_BACKEND_ERROR, "out of memory");
     err_set(r->e, ERR_MALFORMED_REQUEST,
             "document needs more memory than a document may use");
     json_place(r->text, r->len, r->pos, &r->e->line, &r->e->column);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 
 enum json_type {
@@ -61,6 +62,10 @@ int json_u64(const struct json *v, uint64_t *out);
 
 /* "null", "a string", ...: for messages. */
 const char *json_type_name(enum json_type type);
+
+/* The tree as text, two spaces deeper at each level, a newline at the end.
+ * Numbers stand as they were written. */
+void json_print(struct buf *b, const struct json *v);
 
 /* Line and column, both from 1 and in bytes, of a byte offset. */
 void json_place(const char *text, size_t len, size_t pos, unsigned *line,

@@ -26,6 +26,11 @@ int report_write(int fd, const struct buf *b, struct err *e)
 void report_text(struct buf *out, const struct err *e)
 {
     buf_puts(out, "mxc: ");
+    report_lines(out, e);
+}
+
+void report_lines(struct buf *out, const struct err *e)
+{
     buf_shown(out, e->msg);
     buf_putc(out, '\n');
     if (e->where[0]) {

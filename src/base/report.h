@@ -8,6 +8,9 @@
 /* "mxc: message" and, on further lines, place and remedy. */
 void report_text(struct buf *out, const struct err *e);
 
+/* The same without "mxc: ", for what begins in its own way. */
+void report_lines(struct buf *out, const struct err *e);
+
 /* {"code":...,"message":...,"operation"?,"nativeCode"?,"remediation"?,
  * "details"?}: the error object of MXC's wire format. */
 void report_json(struct buf *out, const struct err *e);

@@ -39,6 +39,18 @@ size_t utf8_decode(const char *s, size_t len, uint32_t *cp)
     return n;
 }
 
+bool utf8_is_valid(const char *s, size_t len)
+{
+    uint32_t cp;
+
+    for (size_t at = 0, n; at < len; at += n) {
+        n = utf8_decode(s + at, len - at, &cp);
+        if (n == 0)
+            return false;
+    }
+    return true;
+}
+
 size_t utf8_encode(uint32_t cp, char out[4])
 {
     if (cp < 0x80) {

@@ -10,6 +10,9 @@
  * the bytes at s are not a valid sequence. */
 size_t utf8_decode(const char *s, size_t len, uint32_t *cp);
 
+/* Nothing but characters? */
+bool utf8_is_valid(const char *s, size_t len);
+
 /* Write a code point (at most 4 bytes); returns its length, 0 if invalid. */
 size_t utf8_encode(uint32_t cp, char out[4]);
 

@@ -254,6 +254,11 @@ static void adopt(struct broker *b, int listener)
                   MXC_NOTIF_SYNC_WAKE_UP);
 }
 
+void broker_narrow(struct broker *b, bool is_narrowed)
+{
+    b->is_narrowed = is_narrowed;
+}
+
 int broker_serve(struct broker *b, int listener)
 {
     bool gone = false;

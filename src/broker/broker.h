@@ -66,6 +66,16 @@ int broker_create(const struct broker_config *c, struct broker **out,
  * not leave its caller waiting. */
 int broker_serve(struct broker *b, int listener);
 
+/* Of the listeners that are served from now on: their callers stand in a
+ * Landlock domain below the broker's, so that what the broker did for them
+ * could be more than they may.  Sockets with names are refused to them.  Not
+ * for a broker of `creates`. */
+void broker_narrow(struct broker *b, bool is_narrowed);
+
+/* A broker may serve several listeners, of filters that were loaded one after
+ * another.  Before one that is gone is closed: its number will be another's. */
+void broker_forget(struct broker *b, int listener);
+
 void broker_destroy(struct broker *b);
 
 #endif

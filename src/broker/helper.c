@@ -51,13 +51,13 @@ void helpers_tend(struct broker *b)
 {
     for (size_t i = 0; i < MAX_HELPERS; i++) {
         struct helper *h = &b->helper[i];
-        struct caller c = { .b = b, .listener = b->listener, .id = h->id };
+        struct caller c = { .b = b, .listener = h->listener, .id = h->id };
 
         if (h->pidfd < 0)
             continue;
         if (has_ended(h->pidfd)) {
             /* Killed before it could answer?  If it did, this is void. */
-            answer(b->listener, h->id, -EINTR);
+            answer(h->listener, h->id, -EINTR);
             reap(h);
         } else if (!caller_waits(&c)) {
             (void)syscall(SYS_pidfd_send_signal, h->pidfd, SIGKILL, NULL, 0);
@@ -65,18 +65,30 @@ void helpers_tend(struct broker *b)
     }
 }
 
+static void end_helper(struct helper *h)
+{
+    siginfo_t info;
+
+    if (h->pidfd < 0)
+        return;
+    (void)syscall(SYS_pidfd_send_signal, h->pidfd, SIGKILL, NULL, 0);
+    (void)waitid((idtype_t)MXC_P_PIDFD, (id_t)h->pidfd, &info, WEXITED);
+    drop_fd(&h->pidfd);
+}
+
 void helpers_fini(struct broker *b)
 {
-    for (size_t i = 0; i < MAX_HELPERS; i++) {
-        struct helper *h = &b->helper[i];
-        siginfo_t info;
+    for (size_t i = 0; i < MAX_HELPERS; i++)
+        end_helper(&b->helper[i]);
+}
 
-        if (h->pidfd < 0)
-            continue;
-        (void)syscall(SYS_pidfd_send_signal, h->pidfd, SIGKILL, NULL, 0);
-        (void)waitid((idtype_t)MXC_P_PIDFD, (id_t)h->pidfd, &info, WEXITED);
-        drop_fd(&h->pidfd);
-    }
+void broker_forget(struct broker *b, int listener)
+{
+    for (size_t i = 0; i < MAX_HELPERS; i++)
+        if (b->helper[i].listener == listener)
+            end_helper(&b->helper[i]);
+    if (b->listener == listener)
+        b->listener = -1;
 }
 
 static void on_alarm(int sig)
@@ -171,6 +183,8 @@ int helper_start(struct caller *c, const struct job *j)
         (void)waitpid(pid, NULL, 0);
         return -EAGAIN;
     }
-    *h = (struct helper){ .pidfd = (int)fd, .id = c->id };
+    *h = (struct helper){ .pidfd = (int)fd,
+                          .listener = c->listener,
+                          .id = c->id };
     return ANSWERED;
 }

@@ -35,13 +35,15 @@ struct socket_record {
 };
 
 struct helper {
-    int pidfd;   /* -1: free */
-    uint64_t id; /* the notification that it answers */
+    int pidfd;    /* -1: free */
+    int listener; /* not owned */
+    uint64_t id;  /* the notification that it answers */
 };
 
 struct broker {
     bool creates;
     bool unix_sockets;
+    bool is_narrowed; /* who is served now may less than the broker */
     struct absent *absent;
     size_t nabsent;
     const char **name; /* every component of every absent, sorted */

@@ -23,12 +23,28 @@
 #include <sys/un.h>
 #include <sys/vfs.h>
 
+/* What is made on an overlay is of its upper filesystem, by its number, but for
+ * directories (Documentation/filesystems/overlayfs.rst, "Inode properties");
+ * before Linux 6.1 it cannot be asked, and sockets there lead nowhere. */
+static void add_upper(struct broker *b)
+{
+    scoped(drop_fd) int fd = -1;
+    struct statfs fs;
+    struct stat st;
+
+    if (fstatfs(b->root, &fs) < 0 || fs.f_type != OVERLAYFS_SUPER_MAGIC)
+        return;
+    fd = openat(b->root, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0 && fstat(fd, &st) == 0)
+        b->private_dev[b->nprivate++] = st.st_dev;
+}
+
 int sockets_init(struct broker *b, const struct broker_config *c, struct err *e)
 {
     struct stat st;
 
     b->diag = -1;
-    b->private_dev = calloc(c->nprivate + 1, sizeof(*b->private_dev));
+    b->private_dev = calloc(c->nprivate + 2, sizeof(*b->private_dev));
     if (!b->private_dev)
         return err_sys(e, "malloc(3)", ENOMEM,
                        "cannot keep the private filesystems");
@@ -41,6 +57,7 @@ int sockets_init(struct broker *b, const struct broker_config *c, struct err *e)
                            c->private_dirs[i]);
         b->private_dev[b->nprivate++] = st.st_dev;
     }
+    add_upper(b);
     if (c->unix_sockets)
         b->diag =
             socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);

@@ -139,6 +139,9 @@ int do_connect(struct caller *c, const uint64_t a[])
     domain = socket_number(sock, SO_DOMAIN);
     if (domain < 0)
         return domain;
+    /* By name, in our domain, which is wider than the caller's. */
+    if (domain == AF_UNIX && c->b->is_narrowed)
+        return -EACCES;
     r = read_address(c, a[1], a[2], &ad);
     if (r < 0)
         return r;
@@ -234,6 +237,9 @@ int do_bind(struct caller *c, const uint64_t a[])
     domain = socket_number(sock, SO_DOMAIN);
     if (domain < 0)
         return domain;
+    /* By name, in our domain, which is wider than the caller's. */
+    if (domain == AF_UNIX && c->b->is_narrowed)
+        return -EACCES;
     r = read_address(c, a[1], a[2], &ad);
     if (r < 0)
         return r;

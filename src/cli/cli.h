@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "api/prepare.h"
+#include "session/client.h"
 
 /* Exit codes that are mxc's own (docs/errors.md). */
 enum { CLI_OK = 0, CLI_REFUSED = 1, CLI_USAGE = 2, CLI_FAILED = 125 };
@@ -17,6 +18,7 @@ struct command {
     const char *help; /* paragraphs below the options; may be NULL */
     unsigned groups;  /* OPT_* groups of options it takes */
     int (*run)(int argc, char **argv);
+    const char *const *verbs; /* OPT_WORDS: ended by NULL */
 };
 
 extern const struct command commands[];
@@ -28,7 +30,14 @@ enum {
     OPT_JSON = 1 << 2,
     OPT_SHOW = 1 << 3,
     OPT_VERSION = 1 << 4,
-    OPT_HIDDEN = 1 << 5 /* a command for our own tools, not in help */
+    OPT_HIDDEN = 1 << 5,   /* a command for our own tools, not in help */
+    OPT_FILE = 1 << 6,     /* one request FILE, and no policy of options */
+    OPT_WORDS = 1 << 7,    /* a verb and its operands, options anywhere */
+    OPT_KEEP = 1 << 8,     /* how long a session may live */
+    OPT_ID = 1 << 9,       /* the ID of a session comes first */
+    OPT_SOME_ID = 1 << 10, /* the same, and it may be left out */
+    OPT_EXEC = 1 << 11,    /* a command in a session */
+    OPT_END = 1 << 12      /* how a session ends */
 };
 
 /* Options of all commands: the one table behind getopt, help and
@@ -47,20 +56,38 @@ extern const struct option_row option_rows[];
 enum option_id {
     ID_POLICY = 256,
     ID_BACKEND,
+    ID_IMAGE,
+    ID_TIER,
     ID_RO,
     ID_RW,
     ID_DENY,
+    ID_ALLOW_HOST,
+    ID_ALLOW_INTRANET,
+    ID_ALLOW_NET,
+    ID_DENY_NET,
+    ID_PUBLISH,
+    ID_SERVICE,
+    ID_PROXY,
     ID_TOOLS,
     ID_ENV,
     ID_CWD,
     ID_TIMEOUT,
     ID_JSON,
+    ID_EVENTS,
+    ID_CONTROL,
     ID_TTY,
+    ID_PTY,
     ID_ACCEPT,
     ID_DIE,
     ID_PLAN,
     ID_ALL,
     ID_VERSION,
+    ID_TO,
+    ID_IDLE,
+    ID_AGE,
+    ID_GRACE,
+    ID_LIMIT,
+    ID_NO_NETWORK,
     ID_HELP
 };
 
@@ -70,9 +97,21 @@ struct cli {
     struct run_flags flags;
     const char *policy_file; /* NULL: none; "-": standard input */
     const char *json;        /* file or descriptor number */
+    const char *events;      /* the same, for events of the network */
+    const char *control;     /* descriptor number */
+    uint16_t rows, columns;  /* --pty; 0: none */
     const char *version;     /* schema --version */
+    const char *to;          /* migrate --to */
+    char **word;             /* OPT_WORDS: what is no option */
+    int nwords;
     bool plan;
     bool all;
+    const char *id; /* of a session */
+    uint64_t idle_ms, age_ms, grace_ms;
+    bool has_grace;
+    bool no_network;
+    struct session_limit limit[16];
+    size_t nlimits;
     const char *text; /* the request, when policy_file was read */
     size_t text_len;
 };
@@ -81,6 +120,11 @@ struct cli {
  * code to exit with (help was printed, or usage was wrong). */
 int cli_parse(struct cli *c, const struct command *cmd, int argc, char **argv);
 void cli_free(struct cli *c);
+
+/* An option of the network, into c->flags.net.  NULL, or why its value is
+ * none, with an example in *hint. */
+const char *net_option(struct cli *c, int id, const char *arg,
+                       const char **hint);
 
 /* Read the request into c->text; refuses more than REQUEST_MAX_BYTES. */
 int cli_read_request(struct cli *c, struct err *e);
@@ -96,6 +140,11 @@ int cli_fail(const struct cli *c, const struct err *e, int code);
 
 /* The descriptor that --json names: -1 when there is no --json. */
 int cli_open_json(const struct cli *c, int *out, struct err *e);
+/* The same for --events. */
+int cli_open_events(const struct cli *c, int *out, struct err *e);
+
+/* The one that --control names, for reading. */
+int cli_open_control(const struct cli *c, int *out, struct err *e);
 
 /* The name of the table nearest to a mistyped one, or NULL. */
 const char *near_command(const char *typed);
@@ -112,7 +161,21 @@ int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_image(int argc, char **argv);
+extern const char *const image_verbs[];
+int cmd_migrate(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
 int cmd_tables(int argc, char **argv);
+int cmd_provision(int argc, char **argv);
+int cmd_start(int argc, char **argv);
+int cmd_exec(int argc, char **argv);
+int cmd_stop(int argc, char **argv);
+int cmd_deprovision(int argc, char **argv);
+int cmd_pause(int argc, char **argv);
+int cmd_resume(int argc, char **argv);
+int cmd_ps(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
+int cmd_logs(int argc, char **argv);
+int cmd_gc(int argc, char **argv);
 
 #endif

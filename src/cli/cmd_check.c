@@ -10,6 +10,7 @@ int cli_prepare_only(struct cli *c, struct prepared *p, struct err *e)
 {
     c->flags.term = getenv("TERM");
     c->flags.home = getenv("HOME");
+    c->flags.data_home = getenv("XDG_DATA_HOME");
     c->flags.search_path = getenv("PATH");
     if (cli_read_request(c, e) < 0)
         return -1;

@@ -22,9 +22,19 @@ struct self_test {
     char said[600]; /* what the run wrote to stderr */
 };
 
+/* A row of the table of backends, by its own word about this host. */
+struct judged {
+    const struct backend *backend;
+    bool is_usable;
+    const char *cause;  /* why not, */
+    const char *remedy; /* and what would mend it */
+};
+
 struct doctor {
     struct probe_result probe[PROBE_MAX];
     size_t n;
+    struct judged *backend;
+    size_t nbackends;
     struct self_test test;
     struct utsname kernel;
     char around[256];
@@ -37,23 +47,15 @@ static const struct {
 } kinds[] = {
     [PROBE_NEEDED] = { "What every run needs", "needed" },
     [PROBE_WALL] = { "Walls that --accept-missing can do without", "wall" },
-    [PROBE_POLICY] = { "What policies need that name paths", "policy" },
+    [PROBE_POLICY] = { "What policies need that name paths or a network",
+                       "policy" },
     [PROBE_EXTRA] = { "What makes it better where it is there", "extra" },
 };
-
-/* A wall that only guards root callers is no lack for others. */
-static bool is_lack(const struct probe_result *r)
-{
-    if (r->is_there || r->probe->kind == PROBE_EXTRA ||
-        r->probe->kind == PROBE_POLICY)
-        return false;
-    return strcmp(r->probe->name, "pid-limit") != 0 || geteuid() == 0;
-}
 
 static bool is_whole(const struct doctor *d)
 {
     for (size_t i = 0; i < d->n; i++)
-        if (is_lack(&d->probe[i]))
+        if (probe_is_lack(&d->probe[i]))
             return false;
     return d->test.worked;
 }
@@ -117,7 +119,7 @@ static void test_self(struct self_test *t)
 
 static void print_check(struct buf *b, const struct probe_result *r)
 {
-    const char *word = r->is_there ? "ok" : is_lack(r) ? "MISSING" : "no";
+    const char *word = r->is_there ? "ok" : probe_is_lack(r) ? "MISSING" : "no";
 
     buf_printf(b, "  %-8s %s", word, r->probe->what);
     if (r->detail[0] || r->is_untried)
@@ -151,6 +153,23 @@ static void print_test(struct buf *b, const struct self_test *t)
     }
 }
 
+static void print_backends(struct buf *b, const struct doctor *d)
+{
+    buf_puts(b, "\nBackends\n");
+    for (size_t i = 0; i < d->nbackends; i++) {
+        const struct judged *j = &d->backend[i];
+
+        buf_printf(b, "  %-8s %s, tier '%s'\n           %s\n",
+                   j->is_usable ? "ok" : "no", j->backend->name,
+                   tier_name(j->backend->tier), j->backend->summary);
+        if (j->is_usable)
+            continue;
+        buf_puts(b, "           cause: ");
+        buf_shown(b, j->cause);
+        buf_printf(b, "\n           try:   %s\n", j->remedy);
+    }
+}
+
 static void print_verdict(struct buf *b, const struct doctor *d)
 {
     bool accepted = false;
@@ -163,7 +182,7 @@ static void print_verdict(struct buf *b, const struct doctor *d)
     for (size_t i = 0; i < d->n; i++) {
         const struct probe_result *r = &d->probe[i];
 
-        if (is_lack(r) && r->probe->kind == PROBE_NEEDED) {
+        if (probe_is_lack(r) && r->probe->kind == PROBE_NEEDED) {
             buf_printf(b, "\nNothing can do without: %s.\n", r->probe->what);
             return;
         }
@@ -171,7 +190,7 @@ static void print_verdict(struct buf *b, const struct doctor *d)
     for (size_t i = 0; i < d->n; i++) {
         const struct probe_result *r = &d->probe[i];
 
-        if (!is_lack(r) || r->probe->kind != PROBE_WALL)
+        if (!probe_is_lack(r) || r->probe->kind != PROBE_WALL)
             continue;
         buf_printf(b, "%s --accept-missing %s",
                    accepted ? ""
@@ -198,6 +217,7 @@ static void print_text(struct buf *b, const struct doctor *d)
     buf_shown(b, d->around[0] ? d->around : "nothing that confines mxc");
     buf_printf(b, "\n  cgroups  %s\n", d->cgroup);
     print_test(b, &d->test);
+    print_backends(b, d);
     print_verdict(b, d);
 }
 
@@ -225,6 +245,31 @@ static void json_check(struct buf *b, const struct probe_result *r)
     buf_putc(b, '}');
 }
 
+static void json_backend(struct buf *b, const struct judged *j)
+{
+    bool is_first = true;
+
+    buf_puts(b, "{\"name\":");
+    buf_json(b, j->backend->name);
+    json_member(b, "tier", tier_name(j->backend->tier));
+    json_member(b, "summary", j->backend->summary);
+    json_member(b, "state", j->is_usable ? "ok" : "missing");
+    buf_puts(b, ",\"enforces\":[");
+    for (unsigned bit = 1; bit && feature_name((enum feature)bit); bit <<= 1) {
+        if (!(j->backend->features & bit))
+            continue;
+        buf_puts(b, is_first ? "" : ",");
+        buf_json(b, feature_name((enum feature)bit));
+        is_first = false;
+    }
+    buf_putc(b, ']');
+    if (!j->is_usable) {
+        json_member(b, "cause", j->cause);
+        json_member(b, "remedy", j->remedy);
+    }
+    buf_putc(b, '}');
+}
+
 static void print_json(struct buf *b, const struct doctor *d)
 {
     buf_printf(b, "{\"ready\":%s", is_whole(d) ? "true" : "false");
@@ -239,13 +284,75 @@ static void print_json(struct buf *b, const struct doctor *d)
         buf_puts(b, i ? "," : "");
         json_check(b, &d->probe[i]);
     }
+    buf_puts(b, "],\"backends\":[");
+    for (size_t i = 0; i < d->nbackends; i++) {
+        buf_puts(b, i ? "," : "");
+        json_backend(b, &d->backend[i]);
+    }
     buf_printf(b, "],\"selfTest\":{\"worked\":%s,\"durationMs\":%lu",
                d->test.worked ? "true" : "false", d->test.ms);
     json_member(b, "said", d->test.said);
     buf_puts(b, "}}\n");
 }
 
-static int look(struct doctor *d, struct err *e)
+/* What its probe does not know, and the checks of this command do: whether
+ * the kernel really lets the caller. */
+static void doubt_native(const struct doctor *d, struct judged *j)
+{
+    if (is_whole(d))
+        return;
+    j->is_usable = false;
+    j->cause = d->test.said[0] ? d->test.said : "the self-test failed";
+    j->remedy = "see the self-test";
+    for (size_t i = 0; i < d->n; i++)
+        if (probe_is_lack(&d->probe[i])) {
+            j->cause = d->probe[i].cause;
+            j->remedy = d->probe[i].remedy;
+            return;
+        }
+}
+
+static int judge(const struct backend *backend, const struct host *h,
+                 struct arena *a, struct judged *out, struct err *e)
+{
+    struct policy p;
+    struct err why = { 0 };
+
+    policy_default(&p);
+    *out = (struct judged){ .backend = backend, .is_usable = true };
+    if (backend->probe(h, &p, &why) == 0)
+        return 0;
+    out->is_usable = false;
+    out->cause = arena_strdup(a, why.msg);
+    out->remedy = arena_strdup(a, why.hint);
+    return out->cause && out->remedy
+               ? 0
+               : err_set(e, ERR_BACKEND_ERROR, "out of memory");
+}
+
+static int judge_backends(struct doctor *d, struct arena *a, struct err *e)
+{
+    struct host h;
+
+    while (backends[d->nbackends])
+        d->nbackends++;
+    d->backend = arena_array(a, d->nbackends, sizeof(*d->backend));
+    if (!d->backend)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    if (host_look(a, &h, e) < 0)
+        return -1;
+    for (size_t i = 0; i < d->nbackends; i++) {
+        struct judged *j = &d->backend[i];
+
+        if (judge(backends[i], &h, a, j, e) < 0)
+            return -1;
+        if (backends[i] == &backend_native && j->is_usable)
+            doubt_native(d, j);
+    }
+    return 0;
+}
+
+static int look(struct doctor *d, struct arena *a, struct err *e)
 {
     if (uname(&d->kernel) < 0)
         return err_sys(e, "uname(2)", errno, "cannot ask for the kernel");
@@ -253,7 +360,7 @@ static int look(struct doctor *d, struct err *e)
     probe_surroundings(d->around, sizeof(d->around));
     probe_cgroup(d->cgroup, sizeof(d->cgroup));
     test_self(&d->test);
-    return 0;
+    return judge_backends(d, a, e);
 }
 
 static int examine(struct cli *c, struct err *e)
@@ -264,7 +371,7 @@ static int examine(struct cli *c, struct err *e)
 
     if (!d)
         return err_set(e, ERR_BACKEND_ERROR, "out of memory");
-    if (cli_open_json(c, &fd, e) < 0 || look(d, e) < 0)
+    if (cli_open_json(c, &fd, e) < 0 || look(d, &c->arena, e) < 0)
         return -1;
     print_text(&text, d);
     /* A program that reads the object there reads nothing else. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "contract/names.h"
 #include "contract/schema.h"
 
 int cmd_schema(int argc, char **argv)
@@ -14,11 +15,13 @@ int cmd_schema(int argc, char **argv)
     if (r < 0) {
         const char *name = c.version ? c.version : "1.1.0+c1";
         enum contract v = contract_find(name);
+        char names[LISTED_MAX];
 
         if (v == CONTRACT_NONE) {
             err_set(&e, ERR_MALFORMED_REQUEST,
                     "contract version '%s' is not known", name);
-            err_hint(&e, "0.9.0-alpha, 1.0.0, 1.1.0-alpha or 1.1.0+c1");
+            err_hint(&e, "one of %s",
+                     listed_choices(names, contract_names, CONTRACT_NONE));
             r = cli_fail(&c, &e, CLI_REFUSED);
         } else {
             contract_schema(v, &b);

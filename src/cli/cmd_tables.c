@@ -45,6 +45,18 @@ static void put_options(struct buf *b, const struct command *cmd)
     buf_putc(b, ']');
 }
 
+static void put_verbs(struct buf *b, const struct command *cmd)
+{
+    bool is_first = true;
+
+    buf_puts(b, ",\"verbs\":[");
+    for (const char *const *v = cmd->verbs; v && *v; v++) {
+        separate(b, &is_first);
+        buf_json(b, *v);
+    }
+    buf_putc(b, ']');
+}
+
 static void put_commands(struct buf *b)
 {
     bool is_first = true;
@@ -63,7 +75,9 @@ static void put_commands(struct buf *b)
         buf_putc(b, ',');
         member(b, "help", c->help);
         buf_printf(b, ",\"operands\":%s",
-                   c->groups & OPT_POLICY ? "true" : "false");
+                   c->groups & (OPT_POLICY | OPT_FILE | OPT_WORDS) ? "true"
+                                                                   : "false");
+        put_verbs(b, c);
         put_options(b, c);
         buf_putc(b, '}');
     }
@@ -98,7 +112,14 @@ static void put_backends(struct buf *b)
         member(b, "name", (*p)->name);
         buf_putc(b, ',');
         member(b, "summary", (*p)->summary);
+        buf_putc(b, ',');
+        member(b, "tier", tier_name((*p)->tier));
         buf_printf(b, ",\"features\":%u}", (unsigned)(*p)->features);
+    }
+    buf_puts(b, "],\"tiers\":[");
+    for (const struct choice *t = tier_names; t->name; t++) {
+        buf_puts(b, t == tier_names ? "" : ",");
+        buf_json(b, t->name);
     }
     buf_puts(b, "],\"probes\":[");
     for (const struct probe *p = probes; p->name; p++) {
@@ -147,20 +168,22 @@ static const char *type_of(enum kind k)
 struct place_in {
     const struct object *object;
     const char *prefix;
+    unsigned in; /* contracts that have the object there */
 };
 
-static void put_field(struct buf *b, const struct field *f, const char *prefix)
+static void put_field(struct buf *b, const struct field *f,
+                      const struct place_in *at)
 {
     char path[160];
 
-    (void)snprintf(path, sizeof(path), "%s%s", prefix, f->name);
+    (void)snprintf(path, sizeof(path), "%s%s", at->prefix, f->name);
     buf_putc(b, '{');
     member(b, "path", path);
     buf_putc(b, ',');
     member(b, "type", type_of(f->kind));
     buf_putc(b, ',');
     member(b, "doc", f->doc);
-    buf_printf(b, ",\"in\":%u,\"required\":%s,\"positive\":%s", f->in,
+    buf_printf(b, ",\"in\":%u,\"required\":%s,\"positive\":%s", f->in & at->in,
                f->flags & F_REQUIRED ? "true" : "false",
                f->flags & F_POSITIVE ? "true" : "false");
     if (f->kind == K_ENUM)
@@ -174,13 +197,16 @@ static void put_object(struct buf *b, struct place_in at, bool *is_first)
     for (const struct field *f = at.object->fields; f->name; f++) {
         char prefix[160];
 
+        if (!(f->in & at.in))
+            continue;
         separate(b, is_first);
-        put_field(b, f, at.prefix);
+        put_field(b, f, &at);
         if (f->kind != K_OBJ && f->kind != K_OBJS)
             continue;
         (void)snprintf(prefix, sizeof(prefix), "%s%s%s.", at.prefix, f->name,
                        f->kind == K_OBJS ? "[]" : "");
-        put_object(b, (struct place_in){ f->arg, prefix }, is_first);
+        put_object(b, (struct place_in){ f->arg, prefix, f->in & at.in },
+                   is_first);
     }
 }
 
@@ -195,7 +221,7 @@ static void put_contracts(struct buf *b)
         buf_printf(b, ",\"in\":%u}", IN(c->value));
     }
     buf_puts(b, "],\"fields\":[");
-    put_object(b, (struct place_in){ roots[0].object, "" }, &is_first);
+    put_object(b, (struct place_in){ roots[0].object, "", IN_ALL }, &is_first);
     buf_putc(b, ']');
 }
 

@@ -90,13 +90,14 @@ void help_main(FILE *to)
         to);
     for (const struct command *c = commands; c->name; c++)
         if (!(c->groups & OPT_HIDDEN))
-            (void)fprintf(to, "  %-9s %s\n", c->name, c->summary);
+            (void)fprintf(to, "  %-11s %s\n", c->name, c->summary);
     (void)fputs(
         "\nexamples:\n"
         "  mxc run -- ls /                      nothing of yours, no "
         "network\n"
         "  mxc run --rw . -- python3 test.py    may change this directory\n"
         "  mxc run --tools --rw . --deny .env -- npm test\n"
+        "  mxc run --allow-host example.com -- curl https://example.com/\n"
         "  mxc run policy.json                  what a request in a file "
         "says\n"
         "  mxc explain --rw . -- make           what would be enforced, "

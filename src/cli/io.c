@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "base/read_all.h"
 #include "base/report.h"
 #include "cli/cli.h"
 
@@ -15,6 +16,22 @@ bool cli_names_request(const char *name)
     size_t n = strlen(name);
 
     return n >= 5 && strcmp(name + n - 5, ".json") == 0;
+}
+
+/* A socket cannot be opened by its name, /dev/fd/N, as a pipe can; node gives
+ * its children nothing else.  The caller's own N ends when the request has
+ * been accepted (close_strangers), which tells a caller that listens. */
+static int copy_socket(const char *name)
+{
+    static const char prefix[] = "/dev/fd/";
+    uint64_t number;
+
+    if (strncmp(name, prefix, sizeof(prefix) - 1) != 0 ||
+        num_u64(name + sizeof(prefix) - 1, INT_MAX, &number) < 0) {
+        errno = ENXIO;
+        return -1;
+    }
+    return fcntl((int)number, F_DUPFD_CLOEXEC, 3);
 }
 
 static int open_request(const char *name, struct err *e)
@@ -29,6 +46,8 @@ static int open_request(const char *name, struct err *e)
         return fd;
     }
     fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENXIO)
+        fd = copy_socket(name);
     if (fd < 0) {
         err_sys(e, "open(2)", errno, "cannot read the request '%s'", name);
         e->code = ERR_MALFORMED_REQUEST;
@@ -62,41 +81,28 @@ static int check_is_json(const char *name, const char *text, size_t len,
 int cli_read_request(struct cli *c, struct err *e)
 {
     scoped(drop_fd) int fd = -1;
-    size_t cap = 64 * 1024, len = 0;
-    char *text;
-    ssize_t n;
+    const char *text;
+    size_t len;
+    int r;
 
     if (!c->policy_file)
         return 0;
-    text = arena_alloc(&c->arena, cap);
     fd = open_request(c->policy_file, e);
     if (fd < 0)
         return -1;
-    while (text && (n = read(fd, text + len, cap - len)) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            err_sys(e, "read(2)", errno, "cannot read the request '%s'",
-                    c->policy_file);
-            e->code = ERR_MALFORMED_REQUEST;
-            return -1;
-        }
-        len += (size_t)n;
-        if (len > REQUEST_MAX_BYTES)
-            return err_set(e, ERR_MALFORMED_REQUEST,
-                           "the request is larger than %u bytes",
-                           REQUEST_MAX_BYTES);
-        if (len == cap) {
-            char *grown = arena_alloc(&c->arena, cap * 2);
-
-            if (grown)
-                memcpy(grown, text, len);
-            text = grown;
-            cap *= 2;
-        }
-    }
-    if (!text)
+    r = read_all(&c->arena, fd, REQUEST_MAX_BYTES, &text, &len);
+    if (r == -EFBIG)
+        return err_set(e, ERR_MALFORMED_REQUEST,
+                       "the request is larger than %u bytes",
+                       REQUEST_MAX_BYTES);
+    if (r == -ENOMEM)
         return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    if (r < 0) {
+        err_sys(e, "read(2)", -r, "cannot read the request '%s'",
+                c->policy_file);
+        e->code = ERR_MALFORMED_REQUEST;
+        return -1;
+    }
     if (check_is_json(c->policy_file, text, len, e) < 0)
         return -1;
     c->text = text;
@@ -104,26 +110,70 @@ int cli_read_request(struct cli *c, struct err *e)
     return 0;
 }
 
-int cli_open_json(const struct cli *c, int *out, struct err *e)
+/* A file to be written anew, or a descriptor that the caller has open. */
+static int open_output(const char *option, const char *text, int *out,
+                       struct err *e)
 {
     uint64_t number;
     int fd;
 
     *out = -1;
-    if (!c->json)
+    if (!text)
         return 0;
-    if (num_u64(c->json, INT_MAX, &number) == 0) {
+    if (num_u64(text, INT_MAX, &number) == 0) {
         if (fcntl((int)number, F_GETFD) < 0)
             return err_sys(e, "fcntl(2)", errno,
-                           "--json: descriptor %s is not open", c->json);
+                           "%s: descriptor %s is not open", option, text);
         *out = (int)number;
         return 0;
     }
-    fd = open(c->json, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    fd = open(text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0)
-        return err_sys(e, "open(2)", errno, "--json: cannot write '%s'",
-                       c->json);
+        return err_sys(e, "open(2)", errno, "%s: cannot write '%s'", option,
+                       text);
     *out = fd;
+    return 0;
+}
+
+int cli_open_json(const struct cli *c, int *out, struct err *e)
+{
+    return open_output("--json", c->json, out, e);
+}
+
+int cli_open_events(const struct cli *c, int *out, struct err *e)
+{
+    return open_output("--events", c->events, out, e);
+}
+
+int cli_open_control(const struct cli *c, int *out, struct err *e)
+{
+    uint64_t number;
+    int flags;
+
+    *out = -1;
+    if (!c->control)
+        return 0;
+    if (num_u64(c->control, INT_MAX, &number) < 0) {
+        err_set(e, ERR_MALFORMED_REQUEST, "--control: not a descriptor: '%s'",
+                c->control);
+        return err_hint(e, "the number of a pipe or socket that is open for "
+                           "reading");
+    }
+    /* The command has it too, and a pipe can be opened for writing by its
+     * name in /proc: its orders would pass for the caller's. */
+    if (number < 3) {
+        err_set(e, ERR_MALFORMED_REQUEST,
+                "--control: descriptor %s is the command's", c->control);
+        return err_hint(e, "a descriptor from 3 on, as in: --control 3 3<FILE");
+    }
+    flags = fcntl((int)number, F_GETFL);
+    if (flags < 0)
+        return err_sys(e, "fcntl(2)", errno,
+                       "--control: descriptor %s is not open", c->control);
+    if ((flags & O_ACCMODE) == O_WRONLY)
+        return err_set(e, ERR_MALFORMED_REQUEST,
+                       "--control: descriptor %s cannot be read", c->control);
+    *out = (int)number;
     return 0;
 }
 

@@ -1,10 +1,9 @@
 /* main.c - the mxc command: a table of commands. */
-#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
+#include "supervise/supervise.h"
 
 const struct command commands[] = {
     { "run", "[OPTION...] [FILE] [-- COMMAND [ARG...]]",
@@ -16,8 +15,8 @@ const struct command commands[] = {
       "command.\n\n"
       "Exit code: the command's own; 128+N if signal N killed it; 124 after\n"
       "the timeout; 126 or 127 if it could not be executed or was not found;\n"
-      "125 if mxc itself refused or failed. --json tells them apart for "
-      "sure.\n",
+      "125 if mxc itself refused or failed; 137 after a 'kill' by --control.\n"
+      "--json tells them apart for sure.\n",
       OPT_POLICY | OPT_RUN | OPT_JSON, cmd_run },
     { "check", "[OPTION...] [FILE] [-- COMMAND [ARG...]]",
       "validate a request and its paths as a run would, and run nothing",
@@ -30,11 +29,66 @@ const struct command commands[] = {
       "with where\nit comes from: an option, a place in the request, the base, "
       "a default.\nExit code: 0, or 1 if a run would be refused.\n",
       OPT_POLICY | OPT_SHOW, cmd_explain },
+    { "provision", "[OPTION...] [FILE]",
+      "make a session: a sandbox for many commands; print its ID",
+      "The policy is fixed here, and can only be narrowed later. Nothing runs "
+      "yet.\n"
+      "Exit code: 0, or 1 if the policy is refused.\n",
+      OPT_POLICY | OPT_KEEP | OPT_JSON, cmd_provision },
+    { "start", "ID [OPTION...]", "start a session",
+      "It goes on when the caller ends, until it is stopped.\n",
+      OPT_ID | OPT_JSON, cmd_start },
+    { "exec", "ID [OPTION...] -- COMMAND [ARG...]",
+      "run a command in a started session",
+      "The options can only take away from what the session may do. What the "
+      "command\nleaves running goes on until the session ends.\n"
+      "Exit code: as of `mxc run`.\n",
+      OPT_ID | OPT_EXEC | OPT_JSON, cmd_exec },
+    { "stop", "ID [OPTION...]", "end what runs in a session; keep its policy",
+      NULL, OPT_ID | OPT_END | OPT_JSON, cmd_stop },
+    { "deprovision", "ID [OPTION...]", "end a session and remove it", NULL,
+      OPT_ID | OPT_END | OPT_JSON, cmd_deprovision },
+    { "ps", "[ID] [OPTION...]", "list the sessions, or the processes of one",
+      NULL, OPT_SOME_ID | OPT_JSON, cmd_ps },
+    { "inspect", "ID [OPTION...]", "show all about a session, as JSON", NULL,
+      OPT_ID | OPT_JSON, cmd_inspect },
+    { "logs", "ID [OPTION...]", "show what a session's holder had to say", NULL,
+      OPT_ID, cmd_logs },
+    { "pause", "ID [OPTION...]", "stop the clock of all that runs in a session",
+      NULL, OPT_ID | OPT_JSON, cmd_pause },
+    { "resume", "ID [OPTION...]", "let a paused session go on", NULL,
+      OPT_ID | OPT_JSON, cmd_resume },
+    { "gc", "[OPTION...]", "remove sessions whose holder is gone",
+      "Prints their IDs. A session that is provisioned or started stays.\n", 0,
+      cmd_gc },
     { "doctor", "[OPTION...]",
       "try what this host can enforce; say what is missing and why",
       "Every mechanism is tried in a short-lived child; nothing is changed.\n"
       "Exit code: 0 if a default run has all its walls, else 1.\n",
       OPT_JSON, cmd_doctor },
+    { "image", "VERB [NAME [TARBALL|DIR]] [OPTION...]",
+      "keep the roots that containers of the lxc backend start from",
+      "import NAME TARBALL|DIR   take a tar archive (plain, gzip, bzip2, xz, "
+      "zstd; '-':\n                          standard input) or a directory\n"
+      "list                      the images\n"
+      "show NAME                 one image\n"
+      "verify NAME               read all of it again: is it what was "
+      "imported?\n"
+      "rm NAME                   forget it\n\n"
+      "A request's lxc.distribution and lxc.release name the image "
+      "DISTRIBUTION/RELEASE.\nRoot's images are in /var/lib/mxc/images, "
+      "others' in\n${XDG_DATA_HOME:-~/.local/share}/mxc/images.\n"
+      "Exit code: 0, 1 if it is refused or fails, 2 for a wrong command "
+      "line.\n",
+      OPT_WORDS | OPT_JSON, cmd_image, image_verbs },
+    { "migrate", "[OPTION...] FILE",
+      "rewrite a request of a former contract in a later one",
+      "The new request goes to standard output. Standard error tells what "
+      "changes its\nform, and what no later contract can say and is dropped: "
+      "then less is allowed\nthan before, never more.\n"
+      "Exit code: 0 if all of it was carried over, 1 if something was dropped "
+      "or it\ncannot be rewritten, 2 for a wrong command line.\n",
+      OPT_FILE | OPT_JSON, cmd_migrate },
     { "schema", "[OPTION...]", "print the JSON Schema of a contract version",
       NULL, OPT_VERSION, cmd_schema },
     { "tables", "", "print the tables that documents are made from", NULL,
@@ -48,15 +102,6 @@ const struct command *command_find(const char *name)
         if (strcmp(c->name, name) == 0)
             return c;
     return NULL;
-}
-
-/* A caller may have closed them; then what we open next would take their
- * numbers, and a message would land in somebody's file. */
-static void ensure_stdio(void)
-{
-    for (int fd = 0; fd < 3; fd++)
-        if (fcntl(fd, F_GETFD) < 0)
-            (void)open("/dev/null", O_RDWR);
 }
 
 static int no_such_command(const char *typed)
@@ -118,7 +163,7 @@ int main(int argc, char **argv)
 {
     int status;
 
-    ensure_stdio();
+    supervise_hold_stdio();
     status = dispatch(argc, argv);
     /* An answer that nobody could read is none. */
     if (fflush(stdout) != 0 || ferror(stdout)) {

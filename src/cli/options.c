@@ -2,51 +2,97 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/num.h"
 #include "cli/cli.h"
+#include "supervise/supervise.h"
 
 /* clang-format off */
 const struct option_row option_rows[] = {
     { "policy",  'p', "FILE", "start from the request in FILE ('-': standard "
       "input); the other options add to it", OPT_POLICY, ID_POLICY },
     { "ro",      'r', "PATH", "grant PATH, and all below it, for reading",
-      OPT_POLICY, ID_RO },
+      OPT_POLICY | OPT_EXEC, ID_RO },
     { "rw",      'w', "PATH", "grant PATH, and all below it, for reading and "
-      "writing", OPT_POLICY, ID_RW },
+      "writing", OPT_POLICY | OPT_EXEC, ID_RW },
     { "deny",    'd', "PATH", "refuse PATH inside a granted directory",
-      OPT_POLICY, ID_DENY },
+      OPT_POLICY | OPT_EXEC, ID_DENY },
     { "tools",   't', NULL, "grant the programs on your PATH, and what lies "
       "beside them, for reading; give your PATH", OPT_POLICY, ID_TOOLS },
-    { "env",     'e', "KEY=VALUE", "set an environment variable", OPT_POLICY,
-      ID_ENV },
+    { "allow-host", 0, "NAME[:PORT]", "let it talk to a host, or with '*.' in "
+      "front to all below a name; PORT may be a range, 8000-8010",
+      OPT_POLICY, ID_ALLOW_HOST },
+    { "allow-intranet-host", 0, "NAME[:PORT]", "the same for a name that may "
+      "lead to private addresses", OPT_POLICY, ID_ALLOW_INTRANET },
+    { "allow-net", 0, "CIDR[:PORT]", "let it talk to addresses: "
+      "192.0.2.0/24:443, [2001:db8::]/32:443, or 'internet' for all public "
+      "ones", OPT_POLICY, ID_ALLOW_NET },
+    { "deny-net", 0, "CIDR[:PORT]", "refuse addresses that other options or "
+      "the request allow", OPT_POLICY, ID_DENY_NET },
+    { "publish", 0, "GUEST[:HOST]", "make its port GUEST the port HOST of "
+      "this host's loopback (default: a free one)", OPT_POLICY, ID_PUBLISH },
+    { "host-service", 0, "HOST[:GUEST]", "give it the port HOST of this "
+      "host's loopback, as its own port GUEST (default: the same)",
+      OPT_POLICY, ID_SERVICE },
+    { "proxy",   0, "URL|builtin", "let it talk to an HTTP proxy on this "
+      "host's loopback and nothing else; or 'builtin': run a proxy inside "
+      "that obeys the other options", OPT_POLICY, ID_PROXY },
+    { "env",     'e', "KEY=VALUE", "set an environment variable",
+      OPT_POLICY | OPT_EXEC, ID_ENV },
     { "cwd",     'C', "PATH", "start in PATH (default: the current directory "
-      "if it is granted, else a private home)", OPT_POLICY, ID_CWD },
+      "if it is granted, else a private home)", OPT_POLICY | OPT_EXEC, ID_CWD },
     { "timeout", 'T', "TIME", "kill it after TIME: 30s (or 30), 500ms, "
-      "5m, 1h",      OPT_POLICY, ID_TIMEOUT },
+      "5m, 1h", OPT_POLICY | OPT_EXEC, ID_TIMEOUT },
     { "backend", 'b', "NAME", "containment to use (default: process, which "
       "is 'native' on Linux)", OPT_POLICY, ID_BACKEND },
+    { "image",   0, "IMAGE", "the root of a container of the backend lxc, as "
+      "`mxc image list` names it", OPT_POLICY, ID_IMAGE },
+    { "tier",    0, "TIER", "run it behind at least process, kernel or vm: the "
+      "host's kernel with walls around, a kernel of its own, or a virtual "
+      "machine", OPT_POLICY, ID_TIER },
     { "accept-missing", 0, "WALL", "run although this host lacks WALL (`mxc "
       "doctor` tells); the receipt says so", OPT_POLICY, ID_ACCEPT },
     { "tty",     'i', NULL, "give it a terminal of its own, for interactive "
-      "programs", OPT_RUN, ID_TTY },
+      "programs", OPT_RUN | OPT_EXEC, ID_TTY },
+    { "pty",     0, "ROWSxCOLUMNS", "give it a terminal of that size, whose "
+      "other side are standard input and output (pipes or sockets)",
+      OPT_RUN | OPT_EXEC, ID_PTY },
     { "die-with-parent", 0, NULL, "end it when the calling process ends",
       OPT_RUN, ID_DIE },
     { "json",    'j', "FILE|FD", "write the result or the error, as one JSON "
       "object, to a file or an open descriptor", OPT_JSON, ID_JSON },
+    { "events",  0, "FILE|FD", "write what the network is used for, one JSON "
+      "object in a line, to a file or an open descriptor", OPT_RUN,
+      ID_EVENTS },
+    { "control", 0, "FD", "obey lines from a descriptor: 'signal N', 'kill', "
+      "'resize ROWS COLUMNS'", OPT_RUN, ID_CONTROL },
     { "all",     'a', NULL, "list the base system path by path", OPT_SHOW,
       ID_ALL },
     { "plan",    0, NULL, "show every step of the plan", OPT_SHOW, ID_PLAN },
-    { "version", 'V', "V", "contract version: 0.9.0-alpha, 1.0.0, "
-      "1.1.0-alpha or 1.1.0+c1 (default)", OPT_VERSION, ID_VERSION },
+    { "version", 'V', "V", "contract version: 0.6.0-alpha to "
+      "0.10.0-alpha, 1.0.0, 1.1.0-alpha or 1.1.0+c1 (default)", OPT_VERSION,
+      ID_VERSION },
+    { "to",      0, "VERSION", "contract to write: 1.0.0 or 1.1.0+c1 "
+      "(default: the first, where nothing is lost)", OPT_FILE, ID_TO },
+    { "idle-timeout", 0, "TIME", "stop the session when nothing has run in it "
+      "for TIME", OPT_KEEP, ID_IDLE },
+    { "max-age", 0, "TIME", "stop the session TIME after its start, whatever "
+      "runs", OPT_KEEP, ID_AGE },
+    { "grace",   0, "TIME", "wait TIME for what runs to end, after SIGTERM "
+      "(default: 2s; 0: do not)", OPT_END, ID_GRACE },
+    { "limit",   0, "NAME=N", "lower a limit for this command: cpu (seconds), "
+      "files, processes, file-size or memory (bytes)", OPT_EXEC, ID_LIMIT },
+    { "no-network", 0, NULL, "let it make no sockets", OPT_EXEC,
+      ID_NO_NETWORK },
     { "help",    'h', NULL, "show this help", ~0u, ID_HELP },
     { 0 }
 };
 /* clang-format on */
 
-enum { MAX_OPTIONS = 32, MAX_LIST = 16384 };
+enum { MAX_OPTIONS = 64, MAX_LIST = 16384 };
 
 bool takes_option(const struct command *cmd, const struct option_row *o)
 {
@@ -58,7 +104,8 @@ static void make_getopt(const struct command *cmd, struct option *longs,
 {
     size_t n = 0, s = 0;
 
-    shorts[s++] = '+';
+    if (!(cmd->groups & OPT_WORDS))
+        shorts[s++] = '+';
     shorts[s++] = ':';
     for (const struct option_row *o = option_rows; o->name; o++) {
         if (!takes_option(cmd, o))
@@ -86,7 +133,8 @@ static int usage(const struct cli *c, const struct command *cmd,
         err_hint(&e, "%s", hint);
     else
         err_hint(&e, "mxc %s --help", cmd->name);
-    return cli_fail(c, &e, cmd->groups & OPT_RUN ? CLI_FAILED : CLI_USAGE);
+    return cli_fail(
+        c, &e, cmd->groups & (OPT_RUN | OPT_EXEC) ? CLI_FAILED : CLI_USAGE);
 }
 
 static int unknown_option(const struct cli *c, const struct command *cmd,
@@ -102,9 +150,12 @@ static int unknown_option(const struct cli *c, const struct command *cmd,
     return usage(c, cmd, "unknown option", typed, hint);
 }
 
-static int add_path(struct cli *c, enum access access, const char *path)
+static int add_path(struct cli *c, int id, const char *path)
 {
     struct run_flags *f = &c->flags;
+    enum access access = id == ID_RO   ? ACCESS_READ
+                         : id == ID_RW ? ACCESS_WRITE
+                                       : ACCESS_DENY;
 
     if (!f->path)
         f->path = arena_array(&c->arena, MAX_LIST, sizeof(*f->path));
@@ -126,9 +177,138 @@ static int add_env(struct cli *c, const char *entry)
     return 0;
 }
 
+static int take_network(struct cli *c, const struct command *cmd, int id,
+                        const char *arg)
+{
+    const char *hint = NULL, *why = net_option(c, id, arg, &hint);
+    const struct option_row *o = option_rows;
+    char what[200];
+
+    if (!why)
+        return -1;
+    while (o->id != id)
+        o++;
+    (void)snprintf(what, sizeof(what), "--%s: %s:", o->name, why);
+    return usage(c, cmd, what, arg, hint);
+}
+
+/* --tty without, --pty with a size. */
+static int take_tty(struct cli *c, const struct command *cmd, const char *size)
+{
+    if (c->flags.tty && (size != NULL) != (c->rows != 0))
+        return usage(c, cmd, "--tty and --pty exclude each other", NULL,
+                     "--tty for a terminal of yours, --pty for a program");
+    if (size && !tty_size_parse(size, &c->rows, &c->columns))
+        return usage(c, cmd, "--pty: not a size:", size,
+                     "24x80; 1 to 32767 each");
+    c->flags.tty = true;
+    return -1;
+}
+
+/* Of several the strongest counts, as between this and the request. */
+static int take_tier(struct cli *c, const struct command *cmd, const char *name)
+{
+    enum tier tier = tier_find(name);
+
+    if (tier == TIER_ANY)
+        return usage(c, cmd, "no tier of that name:", name,
+                     "process, kernel or vm");
+    if (tier > c->flags.tier)
+        c->flags.tier = tier;
+    return -1;
+}
+
+static int take_time(struct cli *c, const struct command *cmd, int id,
+                     const char *arg)
+{
+    uint64_t *out = id == ID_IDLE  ? &c->idle_ms
+                    : id == ID_AGE ? &c->age_ms
+                                   : &c->grace_ms;
+
+    c->has_grace = c->has_grace || id == ID_GRACE;
+    /* No time at all to end is a time; to live is none. */
+    if (num_duration_ms(arg, out) == 0 && (*out || id == ID_GRACE))
+        return -1;
+    return usage(c, cmd, "not a duration:", arg, "30s, 500ms, 5m or 1h");
+}
+
+static int take_limit(struct cli *c, const struct command *cmd, const char *arg)
+{
+    const char *number = arg ? strchr(arg, '=') : NULL;
+    struct session_limit l = { .resource = -1 };
+    char name[32] = "";
+
+    if (number && (size_t)(number - arg) < sizeof(name)) {
+        memcpy(name, arg, (size_t)(number - arg));
+        l.resource = session_limit_find(name);
+    }
+    if (l.resource < 0 || num_u64(number + 1, UINT64_MAX / 2, &l.value) < 0)
+        return usage(c, cmd, "not a limit:", arg, session_limit_names());
+    if (c->nlimits == ARRAY_LEN(c->limit))
+        return usage(c, cmd, "too many limits", NULL, NULL);
+    c->limit[c->nlimits++] = l;
+    return -1;
+}
+
+/* Options whose text is looked at later. */
+static const char **text_of(struct cli *c, int id)
+{
+    switch (id) {
+    case ID_CWD:
+        return &c->flags.cwd;
+    case ID_BACKEND:
+        return &c->flags.backend;
+    case ID_IMAGE:
+        return &c->flags.image;
+    case ID_JSON:
+        return &c->json;
+    case ID_EVENTS:
+        return &c->events;
+    case ID_CONTROL:
+        return &c->control;
+    case ID_VERSION:
+        return &c->version;
+    case ID_TO:
+        return &c->to;
+    default:
+        return NULL;
+    }
+}
+
+/* Options without a value. */
+static int take_word(struct cli *c, const struct command *cmd, int id)
+{
+    switch (id) {
+    case ID_TOOLS:
+        c->flags.tools = true;
+        return -1;
+    case ID_DIE:
+        c->flags.die_with_parent = true;
+        return -1;
+    case ID_NO_NETWORK:
+        c->no_network = true;
+        return -1;
+    case ID_PLAN:
+        c->plan = true;
+        return -1;
+    case ID_ALL:
+        c->all = true;
+        return -1;
+    default:
+        help_command(stdout, cmd);
+        return CLI_OK;
+    }
+}
+
 static int take(struct cli *c, const struct command *cmd, int id,
                 const char *arg)
 {
+    const char **text = text_of(c, id);
+
+    if (text) {
+        *text = arg;
+        return -1;
+    }
     switch (id) {
     case ID_POLICY:
         if (c->policy_file)
@@ -137,15 +317,9 @@ static int take(struct cli *c, const struct command *cmd, int id,
         c->policy_file = arg;
         return -1;
     case ID_RO:
-        return add_path(c, ACCESS_READ, arg) < 0
-                   ? usage(c, cmd, "too many paths", NULL, NULL)
-                   : -1;
     case ID_RW:
-        return add_path(c, ACCESS_WRITE, arg) < 0
-                   ? usage(c, cmd, "too many paths", NULL, NULL)
-                   : -1;
     case ID_DENY:
-        return add_path(c, ACCESS_DENY, arg) < 0
+        return add_path(c, id, arg) < 0
                    ? usage(c, cmd, "too many paths", NULL, NULL)
                    : -1;
     case ID_ENV:
@@ -159,6 +333,12 @@ static int take(struct cli *c, const struct command *cmd, int id,
                          "30s, 500ms, 5m or 1h, and more than 0");
         c->flags.has_timeout = true;
         return -1;
+    case ID_IDLE:
+    case ID_AGE:
+    case ID_GRACE:
+        return take_time(c, cmd, id, arg);
+    case ID_LIMIT:
+        return take_limit(c, cmd, arg);
     case ID_ACCEPT:
         if (wall_find(arg) == WALL_NONE)
             return usage(c, cmd, "no wall of that name:", arg,
@@ -166,36 +346,21 @@ static int take(struct cli *c, const struct command *cmd, int id,
                          "is missing");
         c->flags.accept_missing |= wall_find(arg);
         return -1;
-    case ID_TOOLS:
-        c->flags.tools = true;
-        return -1;
-    case ID_CWD:
-        c->flags.cwd = arg;
-        return -1;
-    case ID_BACKEND:
-        c->flags.backend = arg;
-        return -1;
+    case ID_TIER:
+        return take_tier(c, cmd, arg);
+    case ID_ALLOW_HOST:
+    case ID_ALLOW_INTRANET:
+    case ID_ALLOW_NET:
+    case ID_DENY_NET:
+    case ID_PUBLISH:
+    case ID_SERVICE:
+    case ID_PROXY:
+        return take_network(c, cmd, id, arg);
     case ID_TTY:
-        c->flags.tty = true;
-        return -1;
-    case ID_DIE:
-        c->flags.die_with_parent = true;
-        return -1;
-    case ID_JSON:
-        c->json = arg;
-        return -1;
-    case ID_PLAN:
-        c->plan = true;
-        return -1;
-    case ID_ALL:
-        c->all = true;
-        return -1;
-    case ID_VERSION:
-        c->version = arg;
-        return -1;
+    case ID_PTY:
+        return take_tty(c, cmd, arg);
     default:
-        help_command(stdout, cmd);
-        return CLI_OK;
+        return take_word(c, cmd, id);
     }
 }
 
@@ -260,14 +425,47 @@ static int take_operands(struct cli *c, const struct command *cmd, int argc,
     return missing_dashes(c, cmd, argv[at - 1], argv[at]);
 }
 
+/* "ID", and for exec "-- COMMAND..." behind it. */
+static int take_session(struct cli *c, const struct command *cmd, int argc,
+                        char **argv, int at)
+{
+    bool after_dashes = at > 0 && strcmp(argv[at - 1], "--") == 0;
+
+    if (!c->id && !after_dashes && at < argc)
+        c->id = argv[at++];
+    if (!c->id && cmd->groups & OPT_ID)
+        return usage(c, cmd, "no ID of a session", NULL,
+                     "`mxc provision` prints one, `mxc ps` lists them");
+    if (at == argc && !after_dashes)
+        return -1;
+    if (!(cmd->groups & OPT_EXEC))
+        return usage(c, cmd, "unexpected", at < argc ? argv[at] : "--", NULL);
+    if (after_dashes)
+        return take_command(c, cmd, argc, argv, at);
+    if (strcmp(argv[at], "--") == 0)
+        return take_command(c, cmd, argc, argv, at + 1);
+    return usage(c, cmd, "unexpected", argv[at],
+                 "write '--' before the command: mxc exec ID -- COMMAND");
+}
+
 int cli_parse(struct cli *c, const struct command *cmd, int argc, char **argv)
 {
+    const bool has_id = cmd->groups & (OPT_ID | OPT_SOME_ID);
+
     struct option longs[MAX_OPTIONS];
     char shorts[2 * MAX_OPTIONS];
     int got, r;
 
     c->arena.limit = 64 << 20;
+    c->flags.runtime = getenv("XDG_RUNTIME_DIR");
     make_getopt(cmd, longs, shorts);
+    /* Options may follow the ID. */
+    if (has_id && argc > 1 && argv[1][0] != '-') {
+        c->id = argv[1];
+        argv[1] = argv[0];
+        argc--;
+        argv++;
+    }
     opterr = 0;
     optind = 1;
     while ((got = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
@@ -281,6 +479,15 @@ int cli_parse(struct cli *c, const struct command *cmd, int argc, char **argv)
         if (r >= 0)
             return r;
     }
+    if (cmd->groups & OPT_WORDS) {
+        c->word = argv + optind;
+        c->nwords = argc - optind;
+        return -1;
+    }
+    if (cmd->groups & OPT_FILE && optind < argc)
+        c->policy_file = argv[optind++];
+    if (has_id)
+        return take_session(c, cmd, argc, argv, optind);
     if (!(cmd->groups & OPT_POLICY))
         return optind < argc ? usage(c, cmd, "unexpected", argv[optind], NULL)
                              : -1;

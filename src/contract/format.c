@@ -56,6 +56,19 @@ static const char *wrong_cidr(const char *text)
     return cidr_parse(text, &c, &why) < 0 ? why : NULL;
 }
 
+/* A coarse look: what a name may be is for whoever decides about names. */
+static const char *wrong_host(const char *text)
+{
+    if (strncmp(text, "*.", 2) == 0)
+        text += 2;
+    for (const char *c = text; *c; c++)
+        if (!ascii_is_letter(*c) && !ascii_is_digit(*c) && *c != '-' &&
+            *c != '.')
+            return "expected a host name: letters, digits, hyphens and dots, "
+                   "perhaps with '*.' in front";
+    return *text ? NULL : "must not be empty";
+}
+
 static const char *wrong_capability(const char *text)
 {
     if (strchr(text, ','))
@@ -118,6 +131,10 @@ const struct format format_path = {
 const struct format format_cidr = {
     .pattern = "^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$",
     .min_length = 2, .wrong = wrong_cidr
+};
+const struct format format_host = {
+    .pattern = "^(\\*\\.)?[0-9A-Za-z.-]+$", .min_length = 1,
+    .wrong = wrong_host
 };
 const struct format format_capability = {
     .pattern = "^[^,]*$", .wrong = wrong_capability

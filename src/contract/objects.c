@@ -9,6 +9,7 @@
 #define PEER(member) offsetof(struct net_peer, member)
 #define PORT(member) offsetof(struct net_port, member)
 #define RULE(member) offsetof(struct net_rule, member)
+#define PAIR(member) offsetof(struct net_pair, member)
 
 /* clang-format off */
 static const struct field process_fields[] = {
@@ -18,7 +19,7 @@ static const struct field process_fields[] = {
       NULL, "Working directory inside the sandbox." },
     { "env", K_STRS, IN_ALL, 0, AT(process.env),
       NULL, "Environment as NAME=VALUE; replaces the default one." },
-    { "inheritDefaultEnv", K_BOOL, IN_ALL, 0, AT(process.inherit_default_env),
+    { "inheritDefaultEnv", K_BOOL, SINCE_09, 0, AT(process.inherit_default_env),
       NULL, "Keep the default environment and lay 'env' over it." },
     { "timeout", K_U32, IN_ALL, 0, AT(process.timeout_ms),
       NULL, "Milliseconds until the workload is killed; 0 means never." },
@@ -79,10 +80,18 @@ static const struct choice protocol_names[] = {
 };
 
 static const struct field peer_fields[] = {
-    { "cidr", K_STR, IN_ALL, F_REQUIRED, PEER(cidr),
+    { "cidr", K_STR, IN_ALL & ~IN_C1, F_REQUIRED, PEER(cidr),
+      &format_cidr, "Address or block of addresses, IPv4 or IPv6." },
+    { "cidr", K_STR, IN_C1, 0, PEER(cidr),
       &format_cidr, "Address or block of addresses, IPv4 or IPv6." },
     { "except", K_STRS, IN_ALL, 0, PEER(except),
       &format_cidr, "Blocks inside 'cidr' that do not match." },
+    { "host", K_STR, IN_C1, 0, PEER(host),
+      &format_host,
+      "Host name, or '*.' and a name for all names below it; instead of "
+      "'cidr'." },
+    { "intranet", K_BOOL, IN_C1, 0, PEER(intranet),
+      NULL, "The name of 'host' may lead to private addresses." },
     { 0 }
 };
 static const struct object object_peer = { .name = "networkPeer",
@@ -131,6 +140,38 @@ static const struct field egress_fields[] = {
 static const struct object object_egress = { .name = "egress",
                                              .fields = egress_fields };
 
+static const struct choice forwarded_names[] = { { "tcp", PROTO_TCP, 0 },
+                                                 { 0 } };
+static const struct field published_fields[] = {
+    { "guest", K_PORT, IN_C1, F_REQUIRED, PAIR(guest),
+      NULL, "Port that the workload listens on." },
+    { "host", K_U32, IN_C1, F_PORT, PAIR(host),
+      NULL, "Port of the host's loopback; 0, the default, picks a free one." },
+    { "protocol", K_ENUM, IN_C1, 0, NOWHERE,
+      forwarded_names, "Protocol." },
+    { 0 }
+};
+static const struct object object_published = {
+    .name = "publishedPort",
+    .fields = published_fields,
+    .size = sizeof(struct net_pair)
+};
+static const struct field service_fields[] = {
+    { "host", K_U32, IN_C1, F_REQUIRED | F_POSITIVE | F_PORT, PAIR(host),
+      NULL, "Port that listens on the host's loopback." },
+    { "guest", K_PORT, IN_C1, 0, PAIR(guest),
+      NULL, "Port of the sandbox's loopback that leads there (default the "
+      "same)." },
+    { "protocol", K_ENUM, IN_C1, 0, NOWHERE,
+      forwarded_names, "Protocol." },
+    { 0 }
+};
+static const struct object object_service = {
+    .name = "hostService",
+    .fields = service_fields,
+    .size = sizeof(struct net_pair)
+};
+
 static const struct field ingress_fields[] = {
     { "default", K_ENUM, IN_ALL, 0, AT(network.ingress_default),
       action_names, "New connections from outside (default deny)." },
@@ -138,15 +179,44 @@ static const struct field ingress_fields[] = {
       action_names,
       "Connections between the sandbox and the host's loopback, both ways "
       "(default deny)." },
+    { "ports", K_OBJS, IN_C1, 0, AT(network.publish),
+      &object_published, "Ports of the sandbox that the host's loopback has; "
+      "needs hostLoopback 'allow'.",
+      .count = AT(network.npublish) },
+    { "hostServices", K_OBJS, IN_C1, 0, AT(network.service),
+      &object_service, "Ports of the host's loopback that the sandbox has; "
+      "needs hostLoopback 'allow'.",
+      .count = AT(network.nservices) },
     { 0 }
 };
 static const struct object object_ingress = { .name = "ingress",
                                               .fields = ingress_fields };
 
 static const struct field network_fields[] = {
-    { "egress", K_OBJ, IN_ALL, 0, AT(network.egress_present),
+    { "defaultPolicy", K_ENUM, IN_LEGACY, 0, AT(network.legacy.default_policy),
+      legacy_policy_names,
+      "What happens to connections that no list names (default block).",
+      .seen = AT(network.legacy.present) },
+    { "enforcementMode", K_ENUM, IN_LEGACY, 0, NOWHERE,
+      legacy_enforcement_names,
+      "Without effect: the backend chooses how it enforces.",
+      .seen = AT(network.legacy.present) },
+    { "allowedHosts", K_STRS, IN_LEGACY, 0, AT(network.legacy.allowed),
+      NULL, "Host names, addresses and blocks that are let out to.",
+      .seen = AT(network.legacy.present) },
+    { "blockedHosts", K_STRS, IN_LEGACY, 0, AT(network.legacy.blocked),
+      NULL, "The same, refused; they beat 'allowedHosts'.",
+      .seen = AT(network.legacy.present) },
+    { "allowLocalNetwork", K_BOOL, IN_LEGACY, 0,
+      AT(network.legacy.allow_local),
+      NULL, "New connections from outside.",
+      .seen = AT(network.legacy.present) },
+    { "proxy", K_OBJ, IN_LEGACY, 0, AT(network.legacy.proxy_present),
+      &object_legacy_proxy, "The only way out, an HTTP proxy.",
+      .seen = AT(network.legacy.present) },
+    { "egress", K_OBJ, SINCE_08, 0, AT(network.egress_present),
       &object_egress, "What the workload may connect to." },
-    { "ingress", K_OBJ, IN_ALL, 0, AT(network.ingress_present),
+    { "ingress", K_OBJ, SINCE_08, 0, AT(network.ingress_present),
       &object_ingress, "What may connect to the workload." },
     { 0 }
 };
@@ -156,10 +226,10 @@ static const struct moved network_moved[] = {
       "leave it out: the backend chooses how network policy is enforced" },
     { "allowLocalNetwork",
       "use network.ingress.default and network.ingress.hostLoopback" },
-    { "allowedHosts", "use network.egress.allow with CIDR rules; there is no "
-                      "equivalent of a host name" },
-    { "blockedHosts", "use network.egress.deny with CIDR rules; there is no "
-                      "equivalent of a host name" },
+    { "allowedHosts", "use network.egress.allow, with 'cidr', or with 'host' "
+                      "in contract '1.1.0+c1'" },
+    { "blockedHosts", "use network.egress.deny, with 'cidr', or with 'host' "
+                      "in contract '1.1.0+c1'" },
     { "proxy", "use runtimeConfig.networkProxy with the URL of the proxy" },
     { 0 }
 };
@@ -170,6 +240,9 @@ const struct object object_network = { .name = "network",
 static const struct field runtime_config_fields[] = {
     { "networkProxy", K_STR, IN_ALL, 0, AT(network_proxy),
       NULL, "URL of the only way out, an HTTP proxy on the host." },
+    { "filteringProxy", K_BOOL, IN_C1, 0, AT(filtering_proxy),
+      NULL, "Run the built-in proxy inside, for programs that need one; the "
+      "same rules decide." },
     { 0 }
 };
 const struct object object_runtime_config = {
@@ -202,6 +275,16 @@ static const struct field telemetry_fields[] = {
 };
 const struct object object_telemetry = { .name = "telemetry",
                                          .fields = telemetry_fields };
+
+static const struct field guarantees_fields[] = {
+    { "tier", K_ENUM, IN_C1, 0, AT(tier),
+      tier_names,
+      "Weakest isolation that will do: the host's kernel behind walls, a "
+      "kernel of its own in user space, or a virtual machine." },
+    { 0 }
+};
+const struct object object_guarantees = { .name = "guarantees",
+                                          .fields = guarantees_fields };
 
 static const struct field limits_fields[] = {
     { "memoryBytes", K_U64, IN_C1, F_POSITIVE, AT(limits.memory_bytes),

@@ -14,6 +14,16 @@ extern const struct object object_runtime_config;
 extern const struct object object_ui;
 extern const struct object object_telemetry;
 extern const struct object object_limits;
+extern const struct object object_guarantees;
+
+/* legacy.c: what former contracts alone have. */
+extern const struct object object_legacy_proxy;
+extern const struct object object_experimental;
+extern const struct object object_experimental_phase;
+extern const struct object object_experimental_session;
+extern const struct object object_experimental_wslc;
+extern const struct choice legacy_policy_names[];
+extern const struct choice legacy_enforcement_names[];
 
 /* sections.c: what one backend alone reads. */
 extern const struct object object_lxc;

@@ -43,6 +43,12 @@ static int unknown_name(const struct walk *w, const struct json *v,
     return err_where(w->e, "%s", field);
 }
 
+static int unknown_version(const struct walk *w, const struct json *v)
+{
+    return unknown_name(w, v, "version", "unsupported contract version",
+                        contract_names);
+}
+
 static int find_version(struct walk *w, const struct json *doc)
 {
     const struct json *v = probe(w, doc, "version", true);
@@ -55,8 +61,7 @@ static int find_version(struct walk *w, const struct json *doc)
     }
     found = choice_find(contract_names, CONTRACT_NONE, v->text, v->len);
     if (found < 0)
-        return unknown_name(w, v, "version", "unsupported contract version",
-                            contract_names);
+        return unknown_version(w, v);
     w->contract = (enum contract)found;
     return 0;
 }
@@ -67,7 +72,9 @@ static int find_phase(const struct walk *w, const struct json *doc,
     const struct json *v;
     int found;
 
-    if (!json_get(doc, "phase")) {
+    /* Where there are no phases, that is an unknown field. */
+    if (!json_get(doc, "phase") ||
+        !root_find(w->contract, PHASE_START, CONTAIN_PROCESS)) {
         *out = PHASE_NONE;
         return 0;
     }

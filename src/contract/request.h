@@ -1,8 +1,9 @@
 /* request.h - one parsed request: what the JSON said, nothing decided yet.
  *
- * The struct mirrors the wire contract 1.1.0-alpha (older versions are
- * subsets, our 1.1.0+c1 a superset).  All-zero is the most restrictive
- * meaning of every field.  Strings are UTF-8, NUL-terminated and owned by the
+ * The struct mirrors the wire contract 1.1.0-alpha; our 1.1.0+c1 is a
+ * superset, and so is what came before 0.9.0-alpha in `network` alone
+ * (struct legacy_network).  All-zero is the most restrictive meaning of every
+ * field.  Strings are UTF-8, NUL-terminated and owned by the
  * arena that the request was parsed into; a list is NULL when empty. */
 #ifndef MXC_CONTRACT_REQUEST_H
 #define MXC_CONTRACT_REQUEST_H
@@ -16,7 +17,11 @@
 
 enum contract {
     CONTRACT_NONE = 0,
+    CONTRACT_0_6_0_ALPHA,
+    CONTRACT_0_7_0_ALPHA,
+    CONTRACT_0_8_0_ALPHA,
     CONTRACT_0_9_0_ALPHA,
+    CONTRACT_0_10_0_ALPHA,
     CONTRACT_1_0_0,
     CONTRACT_1_1_0_ALPHA,
     CONTRACT_1_1_0_C1 /* "1.1.0+c1": ours */
@@ -31,6 +36,7 @@ enum containment {
     CONTAIN_NATIVE, /* 1.1.0+c1 only: our own engine by name */
     CONTAIN_BUBBLEWRAP,
     CONTAIN_LXC,
+    CONTAIN_GVISOR, /* 1.1.0+c1 only */
     CONTAIN_HYPERLIGHT,
     CONTAIN_SEATBELT,
     CONTAIN_PROCESSCONTAINER,
@@ -53,15 +59,27 @@ enum net_protocol { PROTO_ANY = 0, PROTO_TCP, PROTO_UDP, PROTO_ICMP };
 enum clipboard { CLIP_NONE = 0, CLIP_READ, CLIP_WRITE, CLIP_ALL };
 enum hard_links { LINKS_UNCHECKED = 0, LINKS_REFUSE };
 
+/* What stands between the workload and the host's kernel; a later one is the
+ * stronger. */
+enum tier {
+    TIER_ANY = 0, /* nothing is asked for */
+    TIER_PROCESS, /* the host's kernel itself serves the workload's calls */
+    TIER_KERNEL,  /* a kernel of its own, in user space */
+    TIER_VM       /* hardware virtualization */
+};
+
 struct strings {
     const char **item;
     size_t n;
     bool present; /* distinguishes [] from absent */
 };
 
+/* Exactly one of cidr and host. */
 struct net_peer {
     const char *cidr;
     struct strings except;
+    const char *host; /* 1.1.0+c1: a name, or "*." and a name */
+    bool intranet;    /* host: may lead to private addresses */
 };
 
 struct net_port {
@@ -77,10 +95,30 @@ struct net_rule {
     size_t nports;
 };
 
+/* 1.1.0+c1: a port of the sandbox's loopback joined to one of the host's. */
+struct net_pair {
+    uint16_t guest;
+    uint32_t host; /* publish: 0 picks a free one */
+};
+
 struct net_rules {
     struct net_rule *item;
     size_t n;
     bool present;
+};
+
+/* `network` of the contracts before 0.9.0-alpha; in 0.8.0-alpha a request has
+ * either this or the directional kind. */
+struct legacy_network {
+    bool present;                   /* any field of it */
+    enum net_action default_policy; /* `block` is NET_DENY */
+    bool allow_local;
+    struct strings allowed;
+    struct strings blocked;
+    bool proxy_present; /* exactly one of these three: */
+    uint16_t proxy_port;
+    const char *proxy_url;
+    bool proxy_builtin;
 };
 
 struct wslc_port {
@@ -146,9 +184,15 @@ struct request {
         struct net_rules egress_deny;
         enum net_action ingress_default;
         enum net_action host_loopback;
+        struct net_pair *publish; /* 1.1.0+c1 ingress.ports */
+        size_t npublish;
+        struct net_pair *service; /* 1.1.0+c1 ingress.hostServices */
+        size_t nservices;
+        struct legacy_network legacy;
     } network;
 
     const char *network_proxy; /* runtimeConfig.networkProxy */
+    bool filtering_proxy;      /* 1.1.0+c1 runtimeConfig.filteringProxy */
 
     struct {
         bool enable; /* disable: false */
@@ -160,6 +204,7 @@ struct request {
     bool telemetry;
     bool limits_present; /* 1.1.0+c1 `limits`, any content */
     struct limits limits;
+    enum tier tier; /* 1.1.0+c1 guarantees.tier: at least this one */
 
     struct {
         bool present;
@@ -217,5 +262,9 @@ enum contract contract_find(const char *name);
 /* Names as they stand on the wire; NULL for a number that has none. */
 const char *contract_name(enum contract c);
 const char *containment_name(enum containment c);
+const char *tier_name(enum tier t);
+
+/* The tier of that name, or TIER_ANY. */
+enum tier tier_find(const char *name);
 
 #endif

@@ -111,9 +111,9 @@ static void integer_type(struct writer *w, const struct field *f)
     text(w, "type", "integer");
     number(w, "minimum", f->kind == K_PORT || f->flags & F_POSITIVE);
     number(w, "maximum",
-           f->kind == K_PORT  ? UINT16_MAX
-           : f->kind == K_U32 ? UINT32_MAX
-                              : UINT64_MAX);
+           f->kind == K_PORT || f->flags & F_PORT ? UINT16_MAX
+           : f->kind == K_U32                     ? UINT32_MAX
+                                                  : UINT64_MAX);
 }
 
 static const char *phase_name(enum phase p)
@@ -142,6 +142,10 @@ static void type_of(struct writer *w, const struct field *f,
     case K_BOOL:
     case K_NOT:
         text(w, "type", "boolean");
+        if (f->flags & F_TRUE) {
+            key(w, "const");
+            buf_puts(w->out, "true");
+        }
         return;
     case K_STR:
         string_type(w, f->arg);

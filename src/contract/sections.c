@@ -19,11 +19,21 @@ static const struct field lxc_fields[] = {
 };
 const struct object object_lxc = { .name = "lxc", .fields = lxc_fields };
 
+static const struct choice launch_names[] = {
+    { "exec", 0, 0 }, { "open", 1, 0 },
+    { 0 }
+};
+static const struct moved seatbelt_moved[] = {
+    { "launchMethod", "leave it out: the workload is executed" },
+    { 0 }
+};
 static const struct field seatbelt_fields[] = {
     { "profileOverride", K_STR, IN_ALL, 0, AT(seatbelt.profile_override),
       NULL, "Sandbox profile to use instead of the generated one." },
     { "guiAccess", K_BOOL, IN_ALL, 0, AT(seatbelt.gui_access),
       NULL, "Allow windows." },
+    { "launchMethod", K_ENUM, IN_07 | IN_08, 0, NOWHERE,
+      launch_names, "How the workload is started." },
     { "nestedPty", K_NOT, IN_ALL, 0, AT(seatbelt.no_nested_pty),
       NULL, "Allow the workload to make terminals (default true)." },
     { "keychainAccess", K_BOOL, IN_ALL, 0, AT(seatbelt.keychain_access),
@@ -33,7 +43,8 @@ static const struct field seatbelt_fields[] = {
     { 0 }
 };
 const struct object object_seatbelt = { .name = "seatbelt",
-                                        .fields = seatbelt_fields };
+                                        .fields = seatbelt_fields,
+                                        .moved = seatbelt_moved };
 
 static const struct choice capture_names[] = {
     { "block", 0, 0 }, { "allow", 1, 0 },
@@ -87,7 +98,7 @@ static const struct field container_ui_fields[] = {
       isolation_names, "What of the desktop is shared." },
     { "desktopSystemControl", K_BOOL, IN_ALL, 0, NOWHERE,
       NULL, "Allow system control of the desktop." },
-    { "systemSettings", K_STR, IN_09 | IN_10, 0, NOWHERE,
+    { "systemSettings", K_STR, IN_ALL & ~SINCE_11, 0, NOWHERE,
       NULL, "System settings that may change." },
     { "systemSettings", K_ENUM, SINCE_11, 0, NOWHERE,
       settings_names, "System settings that may change." },
@@ -103,15 +114,15 @@ static const struct object object_container_ui = {
 static const struct field container_fields[] = {
     { "leastPrivilege", K_BOOL, IN_ALL, 0, NOWHERE,
       NULL, "Run as a less privileged container." },
-    { "learningMode", K_BOOL, IN_ALL, 0, NOWHERE,
+    { "learningMode", K_BOOL, SINCE_08, 0, NOWHERE,
       NULL, "Record what would have been refused." },
     { "capabilities", K_STRS, IN_ALL, 0, NOWHERE,
       &format_capability, "Capabilities of the container." },
-    { "captureDenials", K_OBJ, IN_ALL, 0, NOWHERE,
+    { "captureDenials", K_OBJ, SINCE_08, 0, NOWHERE,
       &object_capture, "Record refusals." },
-    { "filesystem", K_OBJ, IN_ALL, 0, NOWHERE,
+    { "filesystem", K_OBJ, SINCE_09, 0, NOWHERE,
       &object_container_filesystem, "Further file rules." },
-    { "network", K_OBJ, IN_ALL, 0, NOWHERE,
+    { "network", K_OBJ, SINCE_08, 0, NOWHERE,
       &object_container_network, "Further network rules." },
     { "ui", K_OBJ, IN_ALL, 0, NOWHERE,
       &object_container_ui, "Further rules for the user interface." },
@@ -223,9 +234,16 @@ static const struct object object_session_ingress = {
     .fields = session_ingress_fields
 };
 static const struct field session_network_fields[] = {
-    { "egress", K_OBJ, IN_ALL, F_REQUIRED, AT(network.egress_present),
+    { "defaultPolicy", K_ENUM, IN_08, F_REQUIRED,
+      AT(network.legacy.default_policy),
+      allow_names, "Everything is let out.",
+      .seen = AT(network.legacy.present) },
+    { "allowLocalNetwork", K_BOOL, IN_08, F_REQUIRED | F_TRUE,
+      AT(network.legacy.allow_local),
+      NULL, "Everything is let in." },
+    { "egress", K_OBJ, SINCE_09, F_REQUIRED, AT(network.egress_present),
       &object_session_egress, "What the workload may connect to." },
-    { "ingress", K_OBJ, IN_ALL, F_REQUIRED, AT(network.ingress_present),
+    { "ingress", K_OBJ, SINCE_09, F_REQUIRED, AT(network.ingress_present),
       &object_session_ingress, "What may connect to the workload." },
     { 0 }
 };
@@ -240,7 +258,7 @@ static const struct choice runtime_names[] = {
     { 0 }
 };
 static const struct field hyperlight_fields[] = {
-    { "runtime", K_ENUM, SINCE_11, 0, NOWHERE,
+    { "runtime", K_ENUM, IN_ALL, 0, NOWHERE,
       runtime_names, "Guest that runs the command (default agent)." },
     { 0 }
 };
@@ -248,11 +266,11 @@ const struct object object_hyperlight = { .name = "hyperlight",
                                           .fields = hyperlight_fields };
 
 static const struct field windows_sandbox_fields[] = {
-    { "idleTimeoutMs", K_U32, SINCE_11, 0, NOWHERE,
+    { "idleTimeoutMs", K_U32, IN_ALL, 0, NOWHERE,
       NULL, "Kept for compatibility; without effect." },
-    { "idleTimeout", K_U32, SINCE_11, 0, NOWHERE,
+    { "idleTimeout", K_U32, IN_ALL, 0, NOWHERE,
       NULL, "Kept for compatibility; without effect." },
-    { "daemonPipeName", K_STR, SINCE_11, 0, NOWHERE,
+    { "daemonPipeName", K_STR, IN_ALL, 0, NOWHERE,
       NULL, "Kept for compatibility; without effect." },
     { 0 }
 };
@@ -262,7 +280,7 @@ const struct object object_windows_sandbox = {
 };
 
 static const struct field test_fields[] = {
-    { "message", K_STR, SINCE_11, 0, NOWHERE, NULL, "Without effect." },
+    { "message", K_STR, IN_ALL, 0, NOWHERE, NULL, "Without effect." },
     { 0 }
 };
 /* clang-format on */

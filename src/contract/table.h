@@ -15,12 +15,25 @@
 
 /* Sets of contracts. */
 #define IN(c)    (1u << (c))
+#define IN_06    IN(CONTRACT_0_6_0_ALPHA)
+#define IN_07    IN(CONTRACT_0_7_0_ALPHA)
+#define IN_08    IN(CONTRACT_0_8_0_ALPHA)
 #define IN_09    IN(CONTRACT_0_9_0_ALPHA)
+#define IN_010   IN(CONTRACT_0_10_0_ALPHA)
 #define IN_10    IN(CONTRACT_1_0_0)
 #define IN_11    IN(CONTRACT_1_1_0_ALPHA)
 #define IN_C1    IN(CONTRACT_1_1_0_C1)
-#define IN_ALL   (IN_09 | IN_10 | IN_11 | IN_C1)
 #define SINCE_11 (IN_11 | IN_C1)
+#define SINCE_09 (IN_09 | IN_010 | IN_10 | SINCE_11)
+#define SINCE_08 (IN_08 | SINCE_09)
+#define SINCE_07 (IN_07 | SINCE_08)
+#define IN_ALL   (IN_06 | SINCE_07)
+/* What a development contract has and the published one beside it lacks. */
+#define IN_DEV (IN_010 | SINCE_11)
+/* Host lists and a proxy below `network`. */
+#define IN_LEGACY (IN_06 | IN_07 | IN_08)
+/* Second names of backends and their sections. */
+#define IN_ALIAS (IN_LEGACY | IN_09 | IN_010)
 
 enum kind {
     K_ANY = 0, /* any JSON, not looked at */
@@ -43,7 +56,9 @@ enum {
     F_REQUIRED = 1 << 0,
     F_FILLED = 1 << 1,          /* array: at least one element */
     F_EMPTY_IS_ABSENT = 1 << 2, /* string: "" is stored as NULL */
-    F_POSITIVE = 1 << 3         /* number: at least 1 */
+    F_POSITIVE = 1 << 3,        /* number: at least 1 */
+    F_PORT = 1 << 4,            /* number: at most 65535 */
+    F_TRUE = 1 << 5             /* boolean: never false */
 };
 
 /* Offset of what is checked and not kept. */
@@ -72,7 +87,7 @@ struct field {
     const void *arg;
     const char *doc; /* one sentence: the schema's description */
     uint16_t count;  /* K_OBJS: where the length goes */
-    uint16_t seen;   /* K_OBJS: where presence goes, or 0 */
+    uint16_t seen;   /* where presence goes as well, or 0 */
 };
 
 /* A field of former contracts, and what says the same thing now. */
@@ -107,5 +122,6 @@ int choice_find(const struct choice *list, enum contract c, const char *name,
 extern const struct choice contract_names[];
 extern const struct choice phase_names[];
 extern const struct choice containment_names[];
+extern const struct choice tier_names[];
 
 #endif

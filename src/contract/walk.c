@@ -138,6 +138,10 @@ static int store_bool(const struct walk *w, const struct place *at,
 
     if (v->type != JSON_BOOL)
         return wrong_type(w, at, v, "true or false");
+    if (f->flags & F_TRUE && !v->truth) {
+        fail(w, at, "expected true, found false");
+        return err_hint(w->e, "leave the field out instead");
+    }
     if (f->off != NOWHERE)
         memcpy(base + f->off, &value, sizeof(value));
     return 0;
@@ -256,9 +260,9 @@ static int store_number(const struct walk *w, const struct place *at,
 {
     bool port = f->kind == K_PORT;
     uint64_t least = port || f->flags & F_POSITIVE;
-    uint64_t most = port               ? UINT16_MAX
-                    : f->kind == K_U32 ? UINT32_MAX
-                                       : UINT64_MAX;
+    uint64_t most = port || f->flags & F_PORT ? UINT16_MAX
+                    : f->kind == K_U32        ? UINT32_MAX
+                                              : UINT64_MAX;
     uint64_t value;
     uint32_t u32;
     uint16_t u16;
@@ -303,7 +307,6 @@ static int store_objects(const struct walk *w, const struct place *at,
 {
     const struct object *o = f->arg;
     const struct json *c = v->first;
-    const bool yes = true;
     char *list = NULL;
     size_t n = 0;
 
@@ -322,14 +325,16 @@ static int store_objects(const struct walk *w, const struct place *at,
     }
     memcpy(base + f->off, &list, sizeof(list));
     memcpy(base + f->count, &n, sizeof(n));
-    if (f->seen)
-        memcpy(base + f->seen, &yes, sizeof(yes));
     return 0;
 }
 
 static int store(const struct walk *w, const struct place *at,
                  const struct json *v, const struct field *f, char *base)
 {
+    const bool yes = true;
+
+    if (f->seen)
+        memcpy(base + f->seen, &yes, sizeof(yes));
     switch (f->kind) {
     case K_ANY:
     case K_VERSION:

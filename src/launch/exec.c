@@ -7,15 +7,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "launch/exec.h"
+#include "sys/landlock.h"
 #include "sys/seccomp_load.h"
 
 enum { CHILD_STACK = 256 * 1024 };
@@ -94,6 +98,51 @@ static int exec_search(const struct exec_args *a)
     return why;
 }
 
+/* Lower than init's own, which are the session's, or not at all. */
+static int lower_limits(const struct plan_view *v)
+{
+    for (size_t i = 0; v && i < v->head.nsteps; i++) {
+        struct step s = plan_step(v, i);
+        struct rlimit r;
+
+        if (s.kind != STEP_RLIMIT)
+            continue;
+        if (getrlimit((int)s.num[0], &r) < 0)
+            return -errno;
+        if (s.num[1] > r.rlim_max)
+            return -EPERM;
+        r.rlim_cur = r.rlim_max = s.num[1];
+        if (setrlimit((int)s.num[0], &r) < 0)
+            return -errno;
+    }
+    return 0;
+}
+
+/* Before the whole filter, which would not let another one be loaded.  The
+ * whole one looks at the architecture; of two verdicts the stricter counts
+ * (seccomp(2)). */
+static int refuse_sockets(void)
+{
+    static const struct sock_filter no_sockets[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_socket, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+
+    return seccomp_enforce(no_sockets, ARRAY_LEN(no_sockets), false, NULL);
+}
+
+static int narrow(struct child *c)
+{
+    const struct exec_args *a = c->args;
+    int r = a->ruleset < 0 ? 0 : landlock_enforce(a->ruleset);
+    if (r < 0)
+        return child_fail(c, "landlock_restrict_self(2)", -r);
+    r = a->has_no_sockets ? refuse_sockets() : 0;
+    return r < 0 ? child_fail(c, "seccomp(2)", -r) : 0;
+}
+
 static int child_main(void *arg)
 {
     struct child *c = arg;
@@ -112,10 +161,18 @@ static int child_main(void *arg)
     (void)umask(022);
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    if (narrow(c) != 0)
+        return 1;
     /* Last: from here on only what the filter lets through. */
-    r = seccomp_load(a->filter, a->filter_len, a->want_listener, &c->listener);
+    r = seccomp_enforce(a->filter, a->filter_len, a->want_listener,
+                        &c->listener);
     if (r < 0)
         return child_fail(c, "seccomp(2)", -r);
+    /* After it: the filter's listener got a number in init's table, which has
+     * more of them than a command may want. */
+    r = lower_limits(a->limits);
+    if (r < 0)
+        return child_fail(c, "setrlimit(2)", -r);
     return child_fail(c, "execve(2)", exec_search(a));
 }
 
@@ -130,6 +187,13 @@ static int explain(const struct exec_args *a, const struct child *c,
         err_sys(e, c->op, c->sys, "cannot start in '%s'", a->cwd);
         return err_hint(e, "the directory must exist inside the sandbox: "
                            "grant it, or choose another with --cwd");
+    }
+    if (strcmp(c->op, "setrlimit(2)") == 0) {
+        *status = 0;
+        err_sys(e, c->op, c->sys, "a limit is higher than the session's");
+        e->code = ERR_POLICY_VALIDATION;
+        return err_hint(e, "a command may have less than its session, not "
+                           "more");
     }
     if (strcmp(c->op, "execve(2)") != 0) {
         *status = 0;

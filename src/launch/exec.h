@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "plan/plan.h"
 
 /* Arguments plus variables of one workload. */
 #define EXEC_MAX_STRINGS 16384
@@ -21,6 +22,10 @@ struct exec_args {
     size_t filter_len; /* instructions */
     bool want_listener;
     int tty; /* slave side, or -1 */
+    /* In a session, what it has less than the session. */
+    int ruleset;                    /* of Landlock, or -1 */
+    const struct plan_view *limits; /* its RLIMIT steps; NULL: none */
+    bool has_no_sockets;
 };
 
 /* Start it behind its filter.  On failure *status is 127 (no such command) or

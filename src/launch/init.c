@@ -16,21 +16,28 @@
 
 #include "broker/broker.h"
 #include "launch/exec.h"
+#include "launch/inside.h"
 #include "launch/launch.h"
 #include "launch/proto.h"
+#include "launch/runsc.h"
 
-enum { MAX_ABSENT = 1024 };
+enum { MAX_ABSENT = 1024, EARLY_MS = 10 };
 
 struct init {
     struct broker *broker;
     int listener;
     int signals;
+    int inside; /* requests of the gateway, or -1 */
     pid_t workload;
+    bool is_runsc;  /* it is gVisor around the workload */
+    uint64_t early; /* signals that nobody could take yet */
+    struct streams streams;
 };
 
-int launch_tell(uint32_t msg, int32_t status, const struct err *e, int fd)
+int launch_tell_of(uint32_t msg, uint32_t exec, int32_t status,
+                   const struct err *e, int fd)
 {
-    struct launch_record rec = { .msg = msg, .status = status };
+    struct launch_record rec = { .msg = msg, .status = status, .exec = exec };
     struct iovec iov = { .iov_base = &rec, .iov_len = sizeof(rec) };
     union {
         struct cmsghdr head;
@@ -53,8 +60,13 @@ int launch_tell(uint32_t msg, int32_t status, const struct err *e, int fd)
     return 0;
 }
 
+int launch_tell(uint32_t msg, int32_t status, const struct err *e, int fd)
+{
+    return launch_tell_of(msg, 0, status, e, fd);
+}
+
 /* Only an explicit word starts the workload; anything else ends the sandbox. */
-static bool hear_go(void)
+bool launch_hear_go(void)
 {
     struct launch_record rec;
     ssize_t n;
@@ -65,10 +77,31 @@ static bool hear_go(void)
     return n == (ssize_t)sizeof(rec) && rec.msg == MSG_GO;
 }
 
+static void send_signal(struct init *in, int number)
+{
+    if (number == SIGSTOP || number == SIGCONT)
+        (void)kill(-1, number);
+    else if (!in->is_runsc)
+        (void)kill(-in->workload, number);
+    else if (!runsc_signal(number))
+        in->early |= 1ull << (number - 1);
+}
+
+/* What came before the workload's kernel was there. */
+static void send_early(struct init *in)
+{
+    uint64_t early = in->early;
+
+    in->early = 0;
+    for (int number = 1; number <= 64; number++)
+        if (early >> (number - 1) & 1)
+            send_signal(in, number);
+}
+
 /* Signals of the caller go to the workload's process group, as a terminal
  * would send them.  Being stopped is for all: who went off into a session of
  * its own could go on and read the terminal that is the shell's again. */
-static bool hear_supervisor(const struct init *in)
+static bool hear_supervisor(struct init *in)
 {
     struct launch_record rec;
     ssize_t n = recv(LAUNCH_STATUS_FD, &rec, sizeof(rec), MSG_DONTWAIT);
@@ -78,9 +111,7 @@ static bool hear_supervisor(const struct init *in)
     if (n != (ssize_t)sizeof(rec))
         return false;
     if (rec.msg == MSG_SIGNAL && rec.status > 0 && rec.status < NSIG)
-        (void)kill(
-            rec.status == SIGSTOP || rec.status == SIGCONT ? -1 : -in->workload,
-            rec.status);
+        send_signal(in, rec.status);
     return true;
 }
 
@@ -113,6 +144,20 @@ static void serve_broker(struct init *in)
     }
 }
 
+static void tell_end(struct init *in, int status)
+{
+    struct err e = { 0 };
+
+    if (in->is_runsc) {
+        streams_finish(&in->streams);
+        if (runsc_has_failed(status, &e)) {
+            (void)launch_tell(MSG_FAILED, 0, &e, -1);
+            return;
+        }
+    }
+    (void)launch_tell(MSG_EXITED, status, NULL, -1);
+}
+
 static int run_loop(struct init *in)
 {
     for (;;) {
@@ -120,20 +165,26 @@ static int run_loop(struct init *in)
             { .fd = LAUNCH_STATUS_FD, .events = POLLIN },
             { .fd = in->signals, .events = POLLIN },
             { .fd = in->listener, .events = POLLIN },
+            { .fd = in->inside, .events = POLLIN },
         };
         struct signalfd_siginfo si;
         int status;
 
-        if (poll(p, ARRAY_LEN(p), -1) < 0 && errno != EINTR)
+        if (poll(p, ARRAY_LEN(p), in->early ? EARLY_MS : -1) < 0 &&
+            errno != EINTR)
             return 1;
+        if (in->early)
+            send_early(in);
         if (p[2].revents)
             serve_broker(in);
+        if (p[3].revents)
+            (void)launch_lend_socket(&in->inside);
         if (p[1].revents) {
             /* How many children ended, waitpid(2) tells. */
             if (read(in->signals, &si, sizeof(si)) < 0 && errno != EAGAIN)
                 return 1;
             if (reap(in, &status)) {
-                (void)launch_tell(MSG_EXITED, status, NULL, -1);
+                tell_end(in, status);
                 return 0;
             }
             /* It may have been a helper of the broker's that the workload
@@ -146,7 +197,7 @@ static int run_loop(struct init *in)
     }
 }
 
-static int open_broker(const struct plan_view *plan, struct broker **out,
+int launch_open_broker(const struct plan_view *plan, struct broker **out,
                        struct err *e)
 {
     static struct broker_absent absent[MAX_ABSENT];
@@ -175,7 +226,7 @@ static int open_broker(const struct plan_view *plan, struct broker **out,
 
 /* Points into the plan; the arrays are static because nothing is allocated
  * after the plan was checked. */
-static int fill_args(const struct plan_view *plan, struct exec_args *a,
+int launch_fill_args(const struct plan_view *plan, struct exec_args *a,
                      struct err *e)
 {
     static char *strings[EXEC_MAX_STRINGS];
@@ -212,7 +263,7 @@ static int fill_args(const struct plan_view *plan, struct exec_args *a,
     return 0;
 }
 
-static int watch_children(int *fd, struct err *e)
+int launch_watch_children(int *fd, struct err *e)
 {
     sigset_t chld;
 
@@ -226,26 +277,36 @@ static int watch_children(int *fd, struct err *e)
     return 0;
 }
 
-int launch_init(const struct plan_view *plan, int tty, int master)
+int launch_init(const struct plan_view *plan, int tty, int master, int userns)
 {
-    struct exec_args a = { .path = "/usr/bin:/bin", .tty = tty };
-    struct init in = { .listener = -1 };
+    struct exec_args a = { .path = LAUNCH_PATH, .tty = tty, .ruleset = -1 };
+    struct init in = { .listener = -1,
+                       .inside = -1,
+                       .is_runsc = plan_count(plan, STEP_RUNSC) > 0 };
     struct err e = { 0 };
     int status = 0;
 
-    if (watch_children(&in.signals, &e) < 0 ||
-        open_broker(plan, &in.broker, &e) < 0 || fill_args(plan, &a, &e) < 0) {
+    if (plan->head.flags & PLAN_SESSION)
+        return launch_session(plan);
+    if (launch_watch_children(&in.signals, &e) < 0 ||
+        launch_open_broker(plan, &in.broker, &e) < 0 ||
+        launch_fill_args(plan, &a, &e) < 0) {
         (void)launch_tell(MSG_FAILED, 0, &e, -1);
         return 1;
     }
     a.want_listener = in.broker != NULL;
+    if (plan->head.flags & PLAN_NET_DIAL)
+        in.inside = LAUNCH_INSIDE_FD;
     if (launch_tell(MSG_READY, 0, NULL, master) < 0)
         return 1;
     if (master >= 0)
         (void)close(master);
-    if (!hear_go())
+    if (!launch_hear_go())
         return 1;
-    if (exec_workload(&a, &in.workload, &in.listener, &status, &e) < 0) {
+    if ((in.is_runsc
+             ? runsc_start(plan, userns, &in.streams, &in.workload, &status, &e)
+             : exec_workload(&a, &in.workload, &in.listener, &status, &e)) <
+        0) {
         (void)launch_tell(status ? MSG_NOT_STARTED : MSG_FAILED, status, &e,
                           -1);
         return 1;

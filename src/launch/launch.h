@@ -17,9 +17,12 @@
 struct view {
     int root;         /* the private root */
     bool is_attached; /* to our mount namespace, or free still */
+    bool is_taken;    /* a runtime has made it */
+    bool has_image;   /* its root holds somebody's files, and symlinks */
     bool has_hollow;  /* private places may lie beyond granted ones */
     int void_dir;     /* O_PATH, the empty mode 0 directory ... */
     int void_file;    /* ... and file that masks are made of */
+    int void_place;   /* where these have a name while the view is built */
     int strangers;    /* a user namespace without us, or < 0 */
 };
 
@@ -47,8 +50,26 @@ int view_mask(struct view *v, const struct step *s, struct err *e);
 int view_open_strangers(void);
 int view_cover_file(struct view *v, const struct step *s, struct err *e);
 
+/* Where a runtime started us: take the workload's streams.  `argv0` is what
+ * main was given. */
+int launch_arrive(char *argv0, struct err *e);
+
+/* The root that a runtime made, and a step of its view: looked at where that
+ * was its work, else done. */
+int launch_take_root(struct view *v, const struct step *root, struct err *e);
+int launch_take_step(struct view *v, const struct plan_view *plan,
+                     const struct step *s, struct err *e);
+
 /* Stage 2: name, loopback, keyring, limits. */
 int launch_set_up_process(const struct plan_view *plan, struct err *e);
+
+/* Stage 2b: where the plan has rules, routes and sockets of the network, which
+ * go to the gateway. */
+int launch_set_up_network(const struct plan_view *plan, struct err *e);
+
+/* Answer one request of the gateway's for a socket; never blocks.  False, and
+ * *inside is closed, when the gateway is gone. */
+bool launch_lend_socket(int *inside);
 
 /* Refuse a directory as stdio, and replace the host's /dev/null by the view's.
  * After the view is built. */
@@ -60,10 +81,38 @@ int launch_raise_walls(const struct plan_view *plan, struct err *e);
 
 /* Stage 4: wait for the word, run the workload, reap, report.  `tty` and
  * `master` are the terminal's two sides or -1; the master goes to the
- * supervisor.  Returns the program's exit code. */
-int launch_init(const struct plan_view *plan, int tty, int master);
+ * supervisor; `userns` is runsc's, or -1.  Returns the program's exit
+ * code. */
+int launch_init(const struct plan_view *plan, int tty, int master, int userns);
+
+/* Stage 4 of a session: run what arrives, for as long as there is a holder.
+ * Returns the program's exit code. */
+int launch_session(const struct plan_view *plan);
+
+/* Pieces of both. */
+#define LAUNCH_PATH "/usr/bin:/bin" /* where there is no other */
+struct broker;
+struct exec_args;
+int launch_open_broker(const struct plan_view *plan, struct broker **out,
+                       struct err *e);
+int launch_fill_args(const struct plan_view *plan, struct exec_args *a,
+                     struct err *e);
+int launch_watch_children(int *fd, struct err *e);
+bool launch_hear_go(void);
+int launch_open_terminal(int *slave, int *master, struct err *e);
+
+/* Map a plan that nobody can change any more: NULL, and *e. */
+const void *launch_map_plan(int fd, size_t *len, struct err *e);
+
+/* A Landlock ruleset of the steps and of the streams. */
+int launch_make_ruleset(const struct plan_view *plan, unsigned abi,
+                        bool may_miss, int *out, struct err *e);
 
 /* Tell the supervisor; `fd` is sent along when it is not -1. */
 int launch_tell(uint32_t msg, int32_t status, const struct err *e, int fd);
+
+/* The same about one command of a session. */
+int launch_tell_of(uint32_t msg, uint32_t exec, int32_t status,
+                   const struct err *e, int fd);
 
 #endif

@@ -1,6 +1,7 @@
 /* main.c - mxc-launch: from a packed plan to a running sandbox.
  *
- * Started by mxc-supervise inside new namespaces; of no use by hand. */
+ * Started by mxc-supervise inside new namespaces, or by a runtime that made
+ * them; of no use by hand. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -14,36 +15,52 @@
 #include <unistd.h>
 
 #include "base/compat.h"
+#include "launch/inside.h"
 #include "launch/launch.h"
 #include "launch/proto.h"
+#include "launch/runsc.h"
 
 #ifndef TIOCGPTPEER
 #define TIOCGPTPEER 0x5441
 #endif
 
 /* The plan can no longer be changed by anybody: check once, use often. */
-static int map_plan(struct plan_view *out, struct err *e)
+const void *launch_map_plan(int fd, size_t *len, struct err *e)
 {
     const int want = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
     struct stat st;
     void *bytes;
-    int seals = fcntl(LAUNCH_PLAN_FD, F_GET_SEALS);
+    int seals = fcntl(fd, F_GET_SEALS);
 
-    if (seals < 0 || (seals & want) != want)
-        return err_set(e, ERR_BACKEND_ERROR, "the plan is not sealed");
-    if (fstat(LAUNCH_PLAN_FD, &st) < 0 || st.st_size <= 0 ||
-        st.st_size > (off_t)PLAN_MAX_BYTES)
-        return err_set(e, ERR_BACKEND_ERROR, "the plan has no usable size");
-    bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE,
-                 LAUNCH_PLAN_FD, 0);
-    if (bytes == MAP_FAILED)
-        return err_sys(e, "mmap(2)", errno, "cannot map the plan");
-    return plan_check(bytes, (size_t)st.st_size, out, e);
+    if (seals < 0 || (seals & want) != want) {
+        err_set(e, ERR_BACKEND_ERROR, "the plan is not sealed");
+        return NULL;
+    }
+    if (fstat(fd, &st) < 0 || st.st_size <= 0 ||
+        st.st_size > (off_t)PLAN_MAX_BYTES) {
+        err_set(e, ERR_BACKEND_ERROR, "the plan has no usable size");
+        return NULL;
+    }
+    bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (bytes == MAP_FAILED) {
+        err_sys(e, "mmap(2)", errno, "cannot map the plan");
+        return NULL;
+    }
+    *len = (size_t)st.st_size;
+    return bytes;
+}
+
+static int map_plan(struct plan_view *out, struct err *e)
+{
+    size_t len = 0;
+    const void *bytes = launch_map_plan(LAUNCH_PLAN_FD, &len, e);
+
+    return bytes ? plan_check(bytes, len, out, e) : -1;
 }
 
 /* The terminal lives in the sandbox's own devpts; the supervisor gets the
  * master, so nothing of the caller's terminal is reachable from inside. */
-static int open_terminal(int *slave, int *master, struct err *e)
+int launch_open_terminal(int *slave, int *master, struct err *e)
 {
     int m = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC), s;
     int unlock = 0;
@@ -65,38 +82,53 @@ static int close_rest(struct err *e)
 {
     enum { SET_CLOEXEC = 4 }; /* CLOSE_RANGE_CLOEXEC, Linux 5.11 */
 
-    if (syscall(__NR_close_range, 5, ~0u, 0) < 0 ||
-        syscall(__NR_close_range, 3, 4, SET_CLOEXEC) < 0)
+    if (syscall(__NR_close_range, LAUNCH_INSIDE_FD + 1, ~0u, 0) < 0 ||
+        syscall(__NR_close_range, LAUNCH_PLAN_FD, LAUNCH_INSIDE_FD,
+                SET_CLOEXEC) < 0)
         return err_sys(e, "close_range(2)", errno,
                        "cannot close inherited descriptors");
     return 0;
 }
 
-static int set_up(struct plan_view *plan, int *tty, int *master, struct err *e)
+static int set_up(struct plan_view *plan, char *argv0, int *tty, int *master,
+                  struct runsc *runsc, struct err *e)
 {
     /* The supervisor's death is ours, also before init listens for it. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         return err_sys(e, "prctl(2)", errno, "cannot follow the supervisor");
     (void)umask(0);
-    if (close_rest(e) < 0 || map_plan(plan, e) < 0)
+    if (map_plan(plan, e) < 0)
         return -1;
-    if (launch_set_up_process(plan, e) < 0 || launch_build_view(plan, e) < 0 ||
-        launch_check_stdio(e) < 0)
+    if (plan_count(plan, STEP_RUNTIME) && launch_arrive(argv0, e) < 0)
         return -1;
-    if (plan->head.flags & PLAN_TTY && open_terminal(tty, master, e) < 0)
+    if (close_rest(e) < 0)
+        return -1;
+    /* Without a gateway it is whatever the caller left open there. */
+    if (!plan_count(plan, STEP_RULES))
+        (void)close(LAUNCH_INSIDE_FD);
+    /* The network early: the gateway gets ready while the view is built. */
+    if (launch_set_up_process(plan, e) < 0 ||
+        launch_set_up_network(plan, e) < 0 || runsc_open(plan, runsc, e) < 0 ||
+        launch_build_view(plan, e) < 0 || launch_check_stdio(e) < 0 ||
+        runsc_enter(plan, runsc, e) < 0)
+        return -1;
+    if (plan->head.flags & PLAN_TTY && launch_open_terminal(tty, master, e) < 0)
         return -1;
     return launch_raise_walls(plan, e);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     struct plan_view plan;
     struct err e = { 0 };
+    struct runsc runsc;
     int tty = -1, master = -1;
 
-    if (set_up(&plan, &tty, &master, &e) < 0) {
+    if (argc < 1)
+        return 1;
+    if (set_up(&plan, argv[0], &tty, &master, &runsc, &e) < 0) {
         (void)launch_tell(MSG_FAILED, 0, &e, -1);
         return 1;
     }
-    return launch_init(&plan, tty, master);
+    return launch_init(&plan, tty, master, runsc.userns);
 }

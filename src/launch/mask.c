@@ -97,6 +97,40 @@ static int mask_proc(struct view *v, const struct step *s)
     return r < 0 ? r : view_attach_at(v, mnt, s->path);
 }
 
+/* Is it covered already, by another of its names? */
+static bool is_mask(const struct view *v, const struct stat *st)
+{
+    struct stat own;
+
+    return fstat(S_ISDIR(st->st_mode) ? v->void_dir : v->void_file, &own) ==
+               0 &&
+           own.st_dev == st->st_dev && own.st_ino == st->st_ino;
+}
+
+/* What an image has at a denied path, if it has something: its symlinks lead
+ * to other places than the host's do. */
+static int mask_image(struct view *v, const struct step *s)
+{
+    const struct mxc_open_how how = {
+        .flags = O_PATH | O_CLOEXEC,
+        .resolve = MXC_RESOLVE_IN_ROOT | MXC_RESOLVE_NO_MAGICLINKS,
+    };
+    scoped(drop_fd) int target =
+        (int)syscall(__NR_openat2, v->root, s->path, &how, sizeof(how));
+    scoped(drop_fd) int mnt = -1;
+    struct stat st;
+    int r;
+
+    if (target < 0)
+        return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+    if (fstat(target, &st) < 0)
+        return -errno;
+    if (is_mask(v, &st))
+        return 0;
+    r = make_mask(v, S_ISDIR(st.st_mode), true, &mnt);
+    return r < 0 ? r : view_attach(v, mnt, target);
+}
+
 static int mask_policy(struct view *v, const struct step *s)
 {
     scoped(drop_fd) int target = view_open_target(v, s, s->flags & STEP_IS_DIR);
@@ -104,6 +138,9 @@ static int mask_policy(struct view *v, const struct step *s)
     struct stat st;
     int r;
 
+    /* Not below a grant, where it means that somebody changes the tree. */
+    if (target == -ELOOP && v->has_image && s->flags & STEP_CREATE)
+        return mask_image(v, s);
     if (target < 0)
         return target;
     if (fstat(target, &st) < 0)
@@ -112,9 +149,15 @@ static int mask_policy(struct view *v, const struct step *s)
     return r < 0 ? r : view_attach(v, mnt, target);
 }
 
+static int mask_optional(struct view *v, const struct step *s)
+{
+    return strncmp(s->path, "/proc/", 6) == 0 ? mask_proc(v, s)
+                                              : mask_image(v, s);
+}
+
 int view_mask(struct view *v, const struct step *s, struct err *e)
 {
-    int r = s->flags & STEP_OPTIONAL ? mask_proc(v, s) : mask_policy(v, s);
+    int r = s->flags & STEP_OPTIONAL ? mask_optional(v, s) : mask_policy(v, s);
 
     return r < 0 ? view_fail(e, "move_mount(2)", r, s) : 0;
 }
@@ -123,7 +166,7 @@ int view_mask(struct view *v, const struct step *s, struct err *e)
  * mounted over the kernel's, and its name removed. */
 int view_cover_file(struct view *v, const struct step *s, struct err *e)
 {
-    static const char temp[] = "/.cover";
+    const char *temp = v->has_image ? "/dev/.cover" : "/.cover";
     scoped(drop_fd) int target = view_open(v, s->path, O_PATH);
     scoped(drop_fd) int source = -1;
     scoped(drop_fd) int mnt = -1;

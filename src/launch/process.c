@@ -194,7 +194,28 @@ int launch_check_stdio(struct err *e)
     return 0;
 }
 
-static int add_rules(const struct plan_view *plan, int ruleset, struct err *e)
+static uint64_t file_rights(int fd, uint64_t rights)
+{
+    const uint64_t of_files = MXC_LL_EXECUTE | MXC_LL_WRITE_FILE |
+                              MXC_LL_READ_FILE | MXC_LL_TRUNCATE |
+                              MXC_LL_IOCTL_DEV;
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode) ? rights & of_files
+                                                       : rights;
+}
+
+/* Commands before this one may have put a link on its way. */
+static int open_plain(const char *path)
+{
+    const struct mxc_open_how how = { .flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
+                                      .resolve = MXC_RESOLVE_NO_SYMLINKS };
+
+    return (int)syscall(__NR_openat2, AT_FDCWD, path, &how, sizeof(how));
+}
+
+static int add_rules(const struct plan_view *plan, unsigned abi, bool may_miss,
+                     int ruleset, struct err *e)
 {
     for (size_t i = 0; i < plan->head.nsteps; i++) {
         struct step s = plan_step(plan, i);
@@ -203,10 +224,14 @@ static int add_rules(const struct plan_view *plan, int ruleset, struct err *e)
 
         if (s.kind != STEP_LANDLOCK)
             continue;
-        fd = open(s.path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+        fd = may_miss ? open_plain(s.path)
+                      : open(s.path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+        if (may_miss && fd < 0 && errno == ENOENT)
+            continue;
         r = fd < 0 ? -errno
-                   : landlock_allow(ruleset, plan->head.landlock_abi, fd,
-                                    s.num[0]);
+                   : landlock_allow(ruleset, abi, fd,
+                                    may_miss ? file_rights(fd, s.num[0])
+                                             : s.num[0]);
         if (r < 0)
             return err_sys(e, "landlock_add_rule(2)", -r, "cannot allow '%s'",
                            s.path);
@@ -249,6 +274,21 @@ static int add_stream_rules(int ruleset, unsigned abi, struct err *e)
     return 0;
 }
 
+int launch_make_ruleset(const struct plan_view *plan, unsigned abi,
+                        bool may_miss, int *out, struct err *e)
+{
+    scoped(drop_fd) int ruleset = landlock_create(abi);
+
+    if (ruleset < 0)
+        return err_sys(e, "landlock_create_ruleset(2)", -ruleset,
+                       "cannot make a Landlock ruleset");
+    if (add_rules(plan, abi, may_miss, ruleset, e) < 0 ||
+        add_stream_rules(ruleset, abi, e) < 0)
+        return -1;
+    *out = take_fd(&ruleset);
+    return 0;
+}
+
 static int enforce_landlock(const struct plan_view *plan, struct err *e)
 {
     unsigned abi = landlock_abi();
@@ -261,12 +301,8 @@ static int enforce_landlock(const struct plan_view *plan, struct err *e)
         return err_set(e, ERR_BACKEND_UNAVAILABLE,
                        "the plan needs Landlock ABI %u, this kernel has %u",
                        plan->head.landlock_abi, abi);
-    ruleset = landlock_create(plan->head.landlock_abi);
-    if (ruleset < 0)
-        return err_sys(e, "landlock_create_ruleset(2)", -ruleset,
-                       "cannot make a Landlock ruleset");
-    if (add_rules(plan, ruleset, e) < 0 ||
-        add_stream_rules(ruleset, plan->head.landlock_abi, e) < 0)
+    if (launch_make_ruleset(plan, plan->head.landlock_abi, false, &ruleset, e) <
+        0)
         return -1;
     r = landlock_enforce(ruleset);
     if (r < 0)

@@ -13,6 +13,14 @@
 /* Descriptors that the launcher is started with, besides stdio. */
 enum { LAUNCH_PLAN_FD = 3, LAUNCH_STATUS_FD = 4 };
 
+/* And where a runtime starts it: the workload's streams, since the runtime has
+ * some of its own.  Its arguments and this program are the runtime's. */
+enum {
+    LAUNCH_STDIO_FD = 6, /* to 8 */
+    RUNTIME_ARGS_FD = 9,
+    RUNTIME_LAUNCHER_FD = 10
+};
+
 enum launch_msg {
     MSG_NONE = 0,
     /* launcher to supervisor */
@@ -22,13 +30,24 @@ enum launch_msg {
     MSG_STOPPED,     /* by a signal; it can be continued */
     MSG_EXITED,      /* status: as from waitpid(2) */
     /* supervisor to launcher */
-    MSG_GO,    /* run it; end of file means: never */
-    MSG_SIGNAL /* status: deliver this to the workload */
+    MSG_GO,     /* run it; end of file means: never */
+    MSG_SIGNAL, /* status: deliver this to the workload */
+    /* In a session `exec` says which command is meant.  From its holder: */
+    MSG_EXEC, /* run it: its plan, and its streams where it has no terminal;
+               * status: that one's size, rows * 65536 + columns */
+    MSG_KILL, /* everything of it */
+    /* and to it, besides NOT_STARTED, FAILED, STOPPED and EXITED: */
+    MSG_STARTED, /* status: its pid inside; carries the PTY master */
+    MSG_EMPTY    /* no process is left, but init */
 };
+
+/* Descriptors that come with MSG_EXEC: a plan and three streams. */
+enum { EXEC_FDS = 4, MAX_EXECS = 256 };
 
 struct launch_record {
     uint32_t msg;
     int32_t status;
+    uint32_t exec; /* in a session: the command; 0: all */
     struct err err;
 };
 

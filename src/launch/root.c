@@ -36,29 +36,41 @@ static int make_root(struct view *v, const struct step *s, struct err *e)
     return 0;
 }
 
-/* What masks are made of lives in the private root without a name. */
+/* Of memory, whose mounts can be nobody's (mask.c), and where nothing is
+ * anybody else's: an image's root is neither, its /dev is. */
+static int open_void_place(const struct view *v)
+{
+    return v->has_image
+               ? view_open(v, "/dev", O_PATH | O_DIRECTORY)
+               : openat(v->root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* What masks are made of lives there without a name. */
 static int make_voids(struct view *v, struct err *e)
 {
+    scoped(drop_fd) int at = open_void_place(v);
     int fd;
 
-    if (mkdirat(v->root, ".void", 0) < 0)
+    if (at < 0 || mkdirat(at, ".void", 0) < 0)
         return err_sys(e, "mkdirat(2)", errno, "cannot make a mask");
-    fd = openat(v->root, ".file", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
+    fd = openat(at, ".file", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
     if (fd < 0)
         return err_sys(e, "open(2)", errno, "cannot make a mask");
     (void)close(fd);
-    v->void_dir = openat(v->root, ".void", O_PATH | O_CLOEXEC);
-    v->void_file = openat(v->root, ".file", O_PATH | O_CLOEXEC);
+    v->void_dir = openat(at, ".void", O_PATH | O_CLOEXEC);
+    v->void_file = openat(at, ".file", O_PATH | O_CLOEXEC);
     if (v->void_dir < 0 || v->void_file < 0)
         return err_sys(e, "open(2)", errno, "cannot make a mask");
+    v->void_place = take_fd(&at);
     return 0;
 }
 
 static int remove_voids(struct view *v, struct err *e)
 {
-    if (unlinkat(v->root, ".void", AT_REMOVEDIR) < 0 ||
-        unlinkat(v->root, ".file", 0) < 0)
+    if (unlinkat(v->void_place, ".void", AT_REMOVEDIR) < 0 ||
+        unlinkat(v->void_place, ".file", 0) < 0)
         return err_sys(e, "unlinkat(2)", errno, "cannot finish the masks");
+    (void)close(v->void_place);
     (void)close(v->void_dir);
     (void)close(v->void_file);
     if (v->strangers >= 0)
@@ -146,22 +158,28 @@ static int finish_view(struct view *v, const struct plan_view *plan,
 
 int launch_build_view(const struct plan_view *plan, struct err *e)
 {
-    struct view v = {
-        .root = -1, .void_dir = -1, .void_file = -1, .strangers = -1
-    };
+    struct view v = { .root = -1,
+                      .void_dir = -1,
+                      .void_file = -1,
+                      .void_place = -1,
+                      .strangers = -1 };
     struct step s = plan_step(plan, 0);
     int r;
 
     /* Now: under a stacked root no user namespace can be made. */
     if (has_masks(plan))
         v.strangers = view_open_strangers();
-    if (make_root(&v, &s, e) < 0 || make_voids(&v, e) < 0)
+    v.is_taken = plan_count(plan, STEP_RUNTIME);
+    v.has_image = plan_count(plan, STEP_IMAGE);
+    if ((v.is_taken ? launch_take_root : make_root)(&v, &s, e) < 0 ||
+        make_voids(&v, e) < 0)
         return -1;
     for (size_t i = 1; i < plan->head.nsteps; i++) {
         s = plan_step(plan, i);
         if (is_proc_file(&s) || is_late(&s))
             continue;
-        if (view_apply(&v, &s, e) < 0)
+        if ((v.is_taken ? launch_take_step(&v, plan, &s, e)
+                        : view_apply(&v, &s, e)) < 0)
             return -1;
     }
     r = v.is_attached ? 0 : view_attach_root(&v);
@@ -171,7 +189,7 @@ int launch_build_view(const struct plan_view *plan, struct err *e)
     if (volunteer_for_oom(&v, e) < 0 || finish_view(&v, plan, e) < 0 ||
         remove_voids(&v, e) < 0)
         return -1;
-    r = mount_pivot(v.root);
+    r = v.is_taken ? 0 : mount_pivot(v.root);
     (void)close(v.root);
     if (r < 0)
         return err_sys(e, "pivot_root(2)", -r, "cannot enter the new root");

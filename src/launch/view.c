@@ -396,6 +396,12 @@ int view_apply(struct view *v, const struct step *s, struct err *e)
     case STEP_CWD:
     case STEP_ENV:
     case STEP_ARG:
+    case STEP_RULES:
+    case STEP_LISTEN:
+    case STEP_RUNTIME:
+    case STEP_RUNTIME_ARG:
+    case STEP_RUNSC:
+    case STEP_IMAGE:
     case STEP_END:
         break; /* other stages' business */
     }

@@ -3,7 +3,8 @@
  * The launcher trusts nothing but its own checks: sizes, offsets, strings,
  * flags, and the rules that make a plan a sandbox (a private root first, no
  * mount without nosuid and nodev, exactly one filter, one directory to start
- * in, something to run). */
+ * in, something to run, nothing of the network without the gateway's rules).
+ * What is run in a session is a plan of another kind: it makes nothing. */
 #include <string.h>
 
 #include "plan/pack.h"
@@ -32,6 +33,8 @@ static uint32_t allowed_flags(uint32_t kind)
         return STEP_CREATE;
     case STEP_RLIMIT:
         return STEP_SOFT;
+    case STEP_RUNTIME_ARG:
+        return STEP_BY_FD;
     case STEP_PIN:
     case STEP_SYSCTL:
         return STEP_OPTIONAL;
@@ -104,8 +107,6 @@ static int check_step(const struct packed_step *s, size_t i,
         return bad(e, i, "unknown kind");
     if (s->flags & ~allowed_flags(s->kind))
         return bad(e, i, "unknown flag");
-    if ((s->kind == STEP_ROOT) != (i == 0))
-        return bad(e, i, "the private root must come first, once");
     if (shape[s->kind].path != '-') {
         left = s->path < pool->len ? pool->len - s->path : 0;
         left = left ? strnlen(pool->data + s->path, left) : 0;
@@ -121,26 +122,128 @@ static int check_step(const struct packed_step *s, size_t i,
         return bad(e, i, "mode has setuid or setgid bits");
     if (s->kind == STEP_FILTER && (s->text_len == 0 || s->text_len % 8))
         return bad(e, i, "filter is not a list of instructions");
+    if (s->kind == STEP_RULES && s->text_len == 0)
+        return bad(e, i, "rules are empty");
+    if (s->kind == STEP_LISTEN &&
+        (s->num[0] == 0 || s->num[0] > UINT16_MAX || s->num[1] != 0))
+        return bad(e, i, "not a port");
+    if (s->kind == STEP_RUNSC && (s->num[1] == 0 || s->text_len == 0))
+        return bad(e, i, "a program without identity or configuration");
     if (s->kind == STEP_SYSCTL &&
         strncmp(pool->data + s->path, "/proc/sys/", 10) != 0)
         return bad(e, i, "not a sysctl");
     return 0;
 }
 
+/* What the launcher opens is answered by a gateway, which never starts
+ * without something to do. */
+static int check_network(const struct plan_view *v, struct err *e)
+{
+    const uint32_t ways = PLAN_NET_EGRESS | PLAN_NET_ICMP | PLAN_NET_DIAL;
+    bool is_asked = v->head.flags & ways || plan_count(v, STEP_LISTEN) > 0;
+    size_t rules = plan_count(v, STEP_RULES);
+
+    if (rules > 1)
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: it may have one list of network rules");
+    if (is_asked != (rules == 1))
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: network rules and flags disagree");
+    if (v->head.flags & PLAN_NET_ICMP && !(v->head.flags & PLAN_NET_EGRESS))
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: echo requests without a way out");
+    return 0;
+}
+
+/* A kernel of its own for the workload: it mounts, which Landlock forbids, and
+ * what init would decide single calls of, or give a terminal, is behind it. */
+static int check_runsc(const struct plan_view *v, struct err *e)
+{
+    const uint32_t not_behind =
+        PLAN_TTY | PLAN_BROKER_CREATES | PLAN_BROKER_UNIX;
+    size_t n = plan_count(v, STEP_RUNSC);
+
+    if (n > 1)
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: it may have one user-space kernel");
+    if (n && !(v->head.flags & PLAN_NO_LANDLOCK))
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: Landlock around a user-space kernel");
+    if (n && plan_count(v, STEP_RUNTIME))
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: a user-space kernel in a runtime's "
+                       "sandbox");
+    if (n && v->head.flags & not_behind)
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: a terminal or a broker behind a "
+                       "user-space kernel");
+    return 0;
+}
+
+/* A session has nothing to run yet, and no terminal for it. */
+static int check_command(const struct plan_view *v, struct err *e)
+{
+    const bool is_session = v->head.flags & PLAN_SESSION;
+
+    if (plan_count(v, STEP_CWD) != 1 ||
+        (plan_count(v, STEP_ARG) == 0) != is_session)
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: nothing to run, or nowhere");
+    if (is_session && v->head.flags & PLAN_TTY)
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: a session has no terminal");
+    if (is_session &&
+        (plan_count(v, STEP_RUNTIME) || plan_count(v, STEP_RUNSC)))
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: a session is made by nobody else");
+    return 0;
+}
+
 static int check_whole(const struct plan_view *v, struct err *e)
 {
+    for (size_t i = 0; i < v->head.nsteps; i++)
+        if ((plan_step(v, i).kind == STEP_ROOT) != (i == 0))
+            return bad(e, i, "the private root must come first, once");
     if (plan_count(v, STEP_FILTER) != 1)
         return err_set(e, ERR_BACKEND_ERROR,
                        "plan refused: it must have one filter");
-    if (plan_count(v, STEP_CWD) != 1 || plan_count(v, STEP_ARG) < 1)
+    if (check_command(v, e) < 0)
+        return -1;
+    if (plan_count(v, STEP_RUNTIME) > 1 ||
+        (plan_count(v, STEP_RUNTIME_ARG) && !plan_count(v, STEP_RUNTIME)))
         return err_set(e, ERR_BACKEND_ERROR,
-                       "plan refused: nothing to run, or nowhere");
+                       "plan refused: it may have one runtime, and arguments "
+                       "for no other");
+    if (plan_count(v, STEP_IMAGE) > plan_count(v, STEP_RUNTIME))
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: it may have one image, and only with a "
+                       "runtime");
     if (!plan_count(v, STEP_LANDLOCK) != !!(v->head.flags & PLAN_NO_LANDLOCK))
         return err_set(e, ERR_BACKEND_ERROR,
                        "plan refused: Landlock rules and flag disagree");
     if (!!plan_count(v, STEP_ABSENT) != !!(v->head.flags & PLAN_BROKER_CREATES))
         return err_set(e, ERR_BACKEND_ERROR,
                        "plan refused: absent paths and broker flag disagree");
+    return check_runsc(v, e) < 0 ? -1 : check_network(v, e);
+}
+
+static int check_exec(const struct plan_view *v, struct err *e)
+{
+    size_t rules = plan_count(v, STEP_LANDLOCK);
+
+    for (size_t i = 0; i < v->head.nsteps; i++) {
+        enum step_kind k = plan_step(v, i).kind;
+
+        if (k != STEP_ARG && k != STEP_ENV && k != STEP_CWD &&
+            k != STEP_RLIMIT && k != STEP_LANDLOCK)
+            return bad(e, i, "has no place in a session's command");
+    }
+    if (plan_count(v, STEP_CWD) != 1 || plan_count(v, STEP_ARG) < 1)
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: nothing to run, or nowhere");
+    if (rules && !(v->head.flags & PLAN_EXEC_NARROWED))
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: Landlock rules and flag disagree");
     return 0;
 }
 
@@ -149,7 +252,8 @@ static size_t pool_offset(uint32_t nsteps)
     return sizeof(struct packed_plan) + nsteps * sizeof(struct packed_step);
 }
 
-static int check_head(const struct packed_plan *h, size_t len, struct err *e)
+static int check_head(const struct packed_plan *h, size_t len, uint32_t flags,
+                      struct err *e)
 {
     if (memcmp(h->magic, PACKED_MAGIC, sizeof(h->magic)) != 0 ||
         h->version != PACKED_VERSION)
@@ -158,13 +262,14 @@ static int check_head(const struct packed_plan *h, size_t len, struct err *e)
     if (h->total != len || len > PLAN_MAX_BYTES || h->nsteps == 0 ||
         h->nsteps > PLAN_MAX_STEPS || pool_offset(h->nsteps) >= len)
         return err_set(e, ERR_BACKEND_ERROR, "plan refused: wrong size");
-    if (h->flags & ~(uint32_t)PLAN_ALL_FLAGS)
+    if (h->flags & ~flags)
         return err_set(e, ERR_BACKEND_ERROR, "plan refused: unknown flag");
     return 0;
 }
 
-int plan_check(const void *bytes, size_t len, struct plan_view *out,
-               struct err *e)
+/* Every string and number in its place; not yet what they make together. */
+static int check_parts(const void *bytes, size_t len, uint32_t flags,
+                       struct plan_view *out, struct err *e)
 {
     const struct packed_plan *h = bytes;
     const struct packed_step *steps;
@@ -174,7 +279,7 @@ int plan_check(const void *bytes, size_t len, struct plan_view *out,
     if (len < sizeof(*h) || (uintptr_t)bytes % 8)
         return err_set(e, ERR_BACKEND_ERROR,
                        "plan refused: too short, or not aligned");
-    if (check_head(h, len, e) < 0)
+    if (check_head(h, len, flags, e) < 0)
         return -1;
     steps = (const struct packed_step *)(h + 1);
     pool.data = (const char *)bytes + pool_offset(h->nsteps);
@@ -193,7 +298,33 @@ int plan_check(const void *bytes, size_t len, struct plan_view *out,
         .receipt = pool.data + h->receipt,
         .nsteps = h->nsteps,
     };
-    if (check_whole(&v, e) < 0)
+    *out = v;
+    return 0;
+}
+
+int plan_check(const void *bytes, size_t len, struct plan_view *out,
+               struct err *e)
+{
+    struct plan_view v;
+
+    if (check_parts(bytes, len, PLAN_ALL_FLAGS, &v, e) < 0 ||
+        check_whole(&v, e) < 0)
+        return -1;
+    *out = v;
+    return 0;
+}
+
+int plan_check_exec(const void *bytes, size_t len, struct plan_view *out,
+                    struct err *e)
+{
+    struct plan_view v;
+
+    if (check_parts(bytes, len, PLAN_EXEC_FLAGS, &v, e) < 0)
+        return -1;
+    if (!(v.head.flags & PLAN_EXEC))
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: it is not a session's command");
+    if (check_exec(&v, e) < 0)
         return -1;
     *out = v;
     return 0;

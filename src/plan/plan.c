@@ -44,8 +44,8 @@ const char *step_name(enum step_kind kind)
 
 static void print_flags(uint32_t flags, struct buf *out)
 {
-    static const char *const names[] = { "ro",  "noexec", "optional",
-                                         "dir", "create", "soft" };
+    static const char *const names[] = { "ro",     "noexec", "optional", "dir",
+                                         "create", "soft",   "by-fd" };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (flags & 1u << i)
@@ -65,6 +65,8 @@ static void print_numbers(const struct step *s, struct buf *out)
         break;
     case STEP_BIND:
     case STEP_WATCH:
+    case STEP_RUNSC:
+    case STEP_IMAGE:
         if (s->num[1])
             buf_printf(out, " object=%" PRIx64 ":%" PRIu64, s->num[0],
                        s->num[1]);
@@ -75,6 +77,9 @@ static void print_numbers(const struct step *s, struct buf *out)
     case STEP_RLIMIT:
         buf_printf(out, " resource=%" PRIu64 " value=%" PRIu64, s->num[0],
                    s->num[1]);
+        break;
+    case STEP_LISTEN:
+        buf_printf(out, " port=%" PRIu64, s->num[0]);
         break;
     case STEP_NONE:
     case STEP_SYMLINK:
@@ -91,9 +96,24 @@ static void print_numbers(const struct step *s, struct buf *out)
     case STEP_CWD:
     case STEP_ENV:
     case STEP_ARG:
+    case STEP_RULES:
+    case STEP_RUNTIME:
+    case STEP_RUNTIME_ARG:
     case STEP_END:
         break;
     }
+}
+
+static void print_ways(uint32_t flags, struct buf *out)
+{
+    buf_puts(out, flags & PLAN_NET_EGRESS ? " egress" : "");
+    buf_puts(out, flags & PLAN_NET_ICMP ? " icmp" : "");
+    buf_puts(out, flags & PLAN_NET_DIAL ? " dial" : "");
+}
+
+static bool is_shown_by_size(enum step_kind kind)
+{
+    return kind == STEP_FILTER || kind == STEP_FILE || kind == STEP_RULES;
 }
 
 void plan_print(const struct plan *p, struct buf *out)
@@ -106,8 +126,10 @@ void plan_print(const struct plan *p, struct buf *out)
             buf_putc(out, ' ');
             buf_shown(out, s->path);
         }
-        if (s->kind == STEP_FILTER || s->kind == STEP_FILE) {
+        if (is_shown_by_size(s->kind)) {
             buf_printf(out, " (%zu bytes)", s->text_len);
+            if (s->kind == STEP_RULES)
+                print_ways(p->flags, out);
         } else if (s->text) {
             buf_puts(out, s->kind == STEP_BIND || s->kind == STEP_DEVICE
                               ? " <- "

@@ -39,7 +39,13 @@
     X(18, FILTER, "filter", '-', 'b') /* seccomp program */                    \
     X(19, CWD, "cwd", 'a', '-')                                                \
     X(20, ENV, "env", '-', 's')                                                \
-    X(21, ARG, "arg", '-', 's')
+    X(21, ARG, "arg", '-', 's')                                                \
+    X(22, RULES, "rules", '-', 'b')     /* compiled, for the gateway */        \
+    X(23, LISTEN, "listen", '-', '-')   /* num: port of the loopback inside */ \
+    X(24, RUNTIME, "runtime", 'h', '-') /* a program that makes the sandbox */ \
+    X(25, RUNTIME_ARG, "runtime-arg", '-', 's') /* flags: STEP_BY_FD */        \
+    X(26, RUNSC, "runsc", 'h', 's') /* num: dev, ino; its config.json */       \
+    X(27, IMAGE, "image", 'h', '-') /* the root's; num: dev, ino */
 
 enum step_kind {
     STEP_NONE = 0,
@@ -55,8 +61,14 @@ enum {
     STEP_OPTIONAL = 1 << 2, /* not there on this host: left out */
     STEP_IS_DIR = 1 << 3,
     STEP_CREATE = 1 << 4, /* make the mount point (private space) */
-    STEP_SOFT = 1 << 5    /* the soft limit alone, up to the hard one */
+    STEP_SOFT = 1 << 5,   /* the soft limit alone, up to the hard one */
+    STEP_BY_FD = 1 << 6   /* not in its command line */
 };
+
+/* What stands in a runtime's arguments for descriptors that it is given: the
+ * arguments by descriptor, and the launcher's executable. */
+#define RUNTIME_ARGS     "9"
+#define RUNTIME_LAUNCHER "/proc/self/fd/10"
 
 struct step {
     enum step_kind kind;
@@ -71,9 +83,22 @@ enum {
     PLAN_TTY = 1 << 0, /* give the workload its own PTY */
     PLAN_BROKER_CREATES = 1 << 1,
     PLAN_BROKER_UNIX = 1 << 2,
-    PLAN_NO_LANDLOCK = 1 << 3, /* accepted as missing by the caller */
+    PLAN_NO_LANDLOCK = 1 << 3, /* accepted as missing by the caller, or
+                                * in the way of a STEP_RUNSC's mounts */
     PLAN_DIE_WITH_PARENT = 1 << 4,
-    PLAN_ALL_FLAGS = (1 << 5) - 1
+    /* What the gateway is given; each needs STEP_RULES. */
+    PLAN_NET_EGRESS = 1 << 5, /* routes of every destination lead to it */
+    PLAN_NET_ICMP = 1 << 6,   /* echo requests too */
+    PLAN_NET_DIAL = 1 << 7,   /* init makes sockets that reach the workload */
+    /* A session's: set up, and nothing run yet. */
+    PLAN_SESSION = 1 << 16,
+    PLAN_ALL_FLAGS = ((1 << 8) - 1) | PLAN_SESSION,
+    /* What is run in a session: a plan of its own kind, plan_check_exec. */
+    PLAN_EXEC = 1 << 17,
+    PLAN_EXEC_NARROWED = 1 << 18, /* its Landlock steps are all it may reach */
+    PLAN_EXEC_NO_SOCKETS = 1 << 19,
+    PLAN_EXEC_FLAGS =
+        PLAN_EXEC | PLAN_TTY | PLAN_EXEC_NARROWED | PLAN_EXEC_NO_SOCKETS
 };
 
 struct plan {
@@ -112,6 +137,11 @@ struct plan_view {
 /* Check every offset, string, flag and order rule.  `bytes` may be hostile. */
 int plan_check(const void *bytes, size_t len, struct plan_view *out,
                struct err *e);
+
+/* The same for what is run in a session: a command, its environment and
+ * directory, and what narrows it. */
+int plan_check_exec(const void *bytes, size_t len, struct plan_view *out,
+                    struct err *e);
 
 /* Step i < head.nsteps, with pointers into the packed bytes. */
 struct step plan_step(const struct plan_view *v, size_t i);

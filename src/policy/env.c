@@ -1,5 +1,6 @@
 /* env.c - the workload's environment, built from nothing. */
 #include <string.h>
+#include <strings.h>
 
 #include "policy/policy.h"
 
@@ -44,6 +45,73 @@ int policy_add_env(struct policy *p, struct arena *a, const char *entry,
     return 0;
 }
 
+/* What programs look at for a proxy, each in capitals as well. */
+static const char *const proxy_names[] = { "http_proxy", "https_proxy",
+                                           "all_proxy", "ftp_proxy" };
+
+static bool is_named(const char *entry, const char *name)
+{
+    size_t n = strlen(name);
+
+    return strncasecmp(entry, name, n) == 0 && entry[n] == '=';
+}
+
+static bool is_proxy_variable(const char *entry)
+{
+    for (size_t i = 0; i < ARRAY_LEN(proxy_names); i++)
+        if (is_named(entry, proxy_names[i]))
+            return true;
+    return is_named(entry, "no_proxy");
+}
+
+/* A way around the one way out would only fail, later and elsewhere. */
+static void drop_proxies(struct policy *p)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < p->nenv; i++) {
+        if (is_proxy_variable(p->env[i]))
+            continue;
+        p->env[kept] = p->env[i];
+        p->env_from[kept++] = p->env_from[i];
+    }
+    p->nenv = kept;
+}
+
+static int set_proxies(struct policy *p, struct arena *a, const char *url,
+                       struct err *e)
+{
+    for (size_t i = 0; i < ARRAY_LEN(proxy_names); i++) {
+        char *small = arena_printf(a, "%s=%s", proxy_names[i], url);
+        char *capital = arena_printf(a, "%s=%s", proxy_names[i], url);
+
+        if (!small || !capital)
+            return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+        for (size_t k = 0; proxy_names[i][k]; k++)
+            if (capital[k] != '_')
+                capital[k] = (char)(capital[k] - 'a' + 'A');
+        if (policy_add_env(p, a, capital, p->proxy_origin, e) < 0 ||
+            policy_add_env(p, a, small, p->proxy_origin, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int add_proxies(struct policy *p, struct arena *a, struct err *e)
+{
+    const char *url = p->net.proxy_url;
+
+    if (url)
+        drop_proxies(p);
+    else if (p->net.filtering_proxy)
+        url = arena_printf(a, "http://127.0.0.1:%d", NET_PROXY_PORT);
+    else
+        return 0;
+    if (!url)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    return set_proxies(p, a, url, e);
+}
+
 static bool has_env(const struct policy *p, const char *name)
 {
     size_t n = strlen(name);
@@ -71,6 +139,8 @@ static int add_default(struct policy *p, struct arena *a, const char *name,
 int policy_finish_env(struct policy *p, struct arena *a, const char *cwd,
                       struct err *e)
 {
+    if (add_proxies(p, a, e) < 0)
+        return -1;
     if (p->private_home && (add_default(p, a, "HOME=", policy_home(p), e) < 0 ||
                             add_default(p, a, "USER=", POLICY_USER, e) < 0 ||
                             add_default(p, a, "LOGNAME=", POLICY_USER, e) < 0 ||

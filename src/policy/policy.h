@@ -9,6 +9,7 @@
 
 #include "contract/request.h"
 #include "policy/fs.h"
+#include "policy/net.h"
 
 /* What a clause needs a backend to enforce (struct backend.features). */
 enum feature {
@@ -16,14 +17,17 @@ enum feature {
     FEAT_NET_DENY = 1 << 1,
     FEAT_NET_EGRESS = 1 << 2, /* default allow, or rules */
     FEAT_NET_INGRESS = 1 << 3,
-    FEAT_NET_LOOPBACK = 1 << 4,
+    FEAT_NET_LOOPBACK = 1 << 4, /* every port of the host's loopback */
     FEAT_NET_PROXY = 1 << 5,
     FEAT_UI_DENY = 1 << 6,
     FEAT_UI_ALLOW = 1 << 7,
     FEAT_LIMITS = 1 << 8,
     FEAT_KEEP = 1 << 9, /* outlive the run */
     FEAT_TIMEOUT = 1 << 10,
-    FEAT_TTY = 1 << 11
+    FEAT_TTY = 1 << 11,
+    FEAT_NET_FORWARD = 1 << 12,     /* single ports of the loopback */
+    FEAT_NET_NAMES = 1 << 13,       /* rules for host names */
+    FEAT_NET_FILTER_PROXY = 1 << 14 /* the built-in proxy */
 };
 
 struct need {
@@ -49,7 +53,10 @@ enum wall {
 
 struct policy {
     enum containment containment;
-    const char *label; /* containerId; NULL if none */
+    enum tier tier;          /* at least this one */
+    const char *tier_origin; /* NULL when none is asked for */
+    const char *label;       /* containerId; NULL if none */
+    const char *image;       /* DISTRIBUTION/RELEASE of `lxc`, or NULL */
 
     const char **arg; /* what to execute, argv form */
     size_t nargs;
@@ -68,10 +75,19 @@ struct policy {
     size_t rule_cap;
     enum hard_links hard_links;
 
+    struct net_policy net;
+    /* Where its parts were written; NULL where there is none. */
+    const char *egress_origin; /* a default of allow */
+    const char **publish_from;
+    const char **service_from;
+    const char *proxy_origin; /* of either kind */
+
     bool private_home; /* HOME, USER, LANG, TMPDIR of its own */
     bool tty;
     bool die_with_parent;
     uint32_t accept_missing; /* enum wall bits */
+    const char *runtime;     /* directory with the sessions, beside the usual
+                              * one; NULL: none */
 
     struct need need[16];
     size_t nneeds;
@@ -106,7 +122,52 @@ int policy_add_path(struct policy *p, struct arena *a, enum access access,
 int policy_add_env(struct policy *p, struct arena *a, const char *entry,
                    const char *where, struct err *e);
 
-/* Complete the environment: the private home's variables, PWD. */
+/* The network, from a request (take_network) or from flags; `origin` is the
+ * place in the request or the flag, and borrowed like everything else. */
+int policy_from_network(struct policy *p, struct arena *a,
+                        const struct request *r, struct err *e);
+int policy_add_net(struct policy *p, struct arena *a,
+                   const struct net_source *s, const char *origin,
+                   struct err *e);
+void policy_allow_internet(struct policy *p, const char *origin);
+int policy_publish(struct policy *p, struct arena *a, struct net_forward f,
+                   const char *origin, struct err *e);
+int policy_serve(struct policy *p, struct arena *a, struct net_forward f,
+                 const char *origin, struct err *e);
+/* Checks the URL as well. */
+int policy_set_proxy(struct policy *p, struct arena *a, const char *url,
+                     const char *origin, struct err *e);
+void policy_set_filtering_proxy(struct policy *p, const char *origin);
+
+/* The network of contracts before 0.9.0-alpha.  All-zero: none.  Beside a
+ * proxy of the host `allows_by_default` does nothing: that one is the only way
+ * out. */
+struct net_legacy {
+    bool allows_by_default;        /* defaultPolicy: allow */
+    bool allows_local;             /* allowLocalNetwork */
+    const struct strings *allowed; /* allowedHosts; NULL: none */
+    const struct strings *blocked; /* blockedHosts */
+    const char *proxy;             /* as a URL */
+    bool filtering_proxy;          /* proxy.builtinTestServer */
+};
+
+struct legacy_hosts {
+    const struct strings *hosts;
+    const char *path;
+    enum net_action action;
+    enum net_list from;
+};
+
+/* Lower it to the rules that policy_from_network makes of a later request:
+ * names become names, addresses and blocks become blocks. */
+int policy_add_legacy(struct policy *p, struct arena *a,
+                      const struct net_legacy *n, struct err *e);
+
+/* Request and flags together: ports that are named twice, a proxy that is not
+ * the only way out. */
+int policy_check_network(const struct policy *p, struct err *e);
+
+/* Complete the environment: proxy variables, the private home's, PWD. */
 int policy_finish_env(struct policy *p, struct arena *a, const char *cwd,
                       struct err *e);
 
@@ -121,8 +182,17 @@ int policy_check_size(const struct policy *p, struct err *e);
  * when a policy path grants it, else "/" (or the private home). */
 const char *policy_cwd(const struct policy *p, const char *caller_cwd);
 
+/* Of several tiers the strongest counts. */
+void policy_ask_tier(struct policy *p, enum tier tier, const char *origin);
+
+/* A sentence that the caller is told, and nothing is refused. */
+void policy_warn(struct policy *p, const char *text);
+
 void policy_need(struct policy *p, enum feature f, const char *where,
                  const char *what);
+
+/* A feature's name for programs; NULL for a number that has none. */
+const char *feature_name(enum feature f);
 
 /* The wall of that name, WALL_NONE if there is none. */
 enum wall wall_find(const char *name);

@@ -12,10 +12,55 @@ void policy_need(struct policy *p, enum feature f, const char *where,
     p->need[p->nneeds++] = (struct need){ f, where, what };
 }
 
-static void warn(struct policy *p, const char *text)
+void policy_warn(struct policy *p, const char *text)
 {
     if (p->nwarnings < ARRAY_LEN(p->warning))
         p->warning[p->nwarnings++] = text;
+}
+
+const char *feature_name(enum feature f)
+{
+    switch (f) {
+    case FEAT_FILESYSTEM:
+        return "filesystem";
+    case FEAT_NET_DENY:
+        return "networkDeny";
+    case FEAT_NET_EGRESS:
+        return "networkEgress";
+    case FEAT_NET_INGRESS:
+        return "networkIngress";
+    case FEAT_NET_LOOPBACK:
+        return "networkLoopback";
+    case FEAT_NET_PROXY:
+        return "networkProxy";
+    case FEAT_UI_DENY:
+        return "uiDeny";
+    case FEAT_UI_ALLOW:
+        return "uiAllow";
+    case FEAT_LIMITS:
+        return "limits";
+    case FEAT_KEEP:
+        return "keep";
+    case FEAT_TIMEOUT:
+        return "timeout";
+    case FEAT_TTY:
+        return "tty";
+    case FEAT_NET_FORWARD:
+        return "networkForward";
+    case FEAT_NET_NAMES:
+        return "networkNames";
+    case FEAT_NET_FILTER_PROXY:
+        return "networkFilterProxy";
+    }
+    return NULL;
+}
+
+void policy_ask_tier(struct policy *p, enum tier tier, const char *origin)
+{
+    if (tier <= p->tier)
+        return;
+    p->tier = tier;
+    p->tier_origin = origin;
 }
 
 enum wall wall_find(const char *name)
@@ -151,26 +196,6 @@ static int take_process(struct policy *p, struct arena *a,
     return take_env(p, a, r, e);
 }
 
-static void take_network(struct policy *p, const struct request *r)
-{
-    policy_need(p, FEAT_NET_DENY, "network", "no network");
-    if (r->network.egress_default == NET_ALLOW)
-        policy_need(p, FEAT_NET_EGRESS, "network.egress.default",
-                    "outgoing connections");
-    if (r->network.egress_allow.n)
-        policy_need(p, FEAT_NET_EGRESS, "network.egress.allow",
-                    "rules for outgoing connections");
-    if (r->network.ingress_default == NET_ALLOW)
-        policy_need(p, FEAT_NET_INGRESS, "network.ingress.default",
-                    "incoming connections");
-    if (r->network.host_loopback == NET_ALLOW)
-        policy_need(p, FEAT_NET_LOOPBACK, "network.ingress.hostLoopback",
-                    "the host's loopback");
-    if (r->network_proxy)
-        policy_need(p, FEAT_NET_PROXY, "runtimeConfig.networkProxy", "a proxy");
-    /* egress.deny under a default of deny takes nothing away: full deny. */
-}
-
 static void take_ui(struct policy *p, const struct request *r)
 {
     policy_need(p, FEAT_UI_DENY, "ui", "no user interface");
@@ -185,6 +210,7 @@ static void take_ui(struct policy *p, const struct request *r)
 static void take_rest(struct policy *p, const struct request *r)
 {
     p->label = r->container_id;
+    policy_ask_tier(p, r->tier, "guarantees.tier");
     if (r->limits_present)
         policy_need(p, FEAT_LIMITS, "limits", "limits");
     if (r->lifecycle.keep_on_exit)
@@ -194,8 +220,18 @@ static void take_rest(struct policy *p, const struct request *r)
         policy_need(p, FEAT_KEEP, "lifecycle.preservePolicy",
                     "a policy that outlives its run");
     if (r->telemetry)
-        warn(p, "telemetry.enabled: there is no telemetry in mxc; nothing is "
-                "sent");
+        policy_warn(p, "telemetry.enabled: there is no telemetry in mxc; "
+                       "nothing is sent");
+}
+
+/* Both, or there is none to look for. */
+static int take_image(struct policy *p, struct arena *a,
+                      const struct request *r, struct err *e)
+{
+    if (!r->lxc.present || !r->lxc.distribution[0] || !r->lxc.release[0])
+        return 0;
+    p->image = arena_printf(a, "%s/%s", r->lxc.distribution, r->lxc.release);
+    return p->image ? 0 : err_set(e, ERR_BACKEND_ERROR, "out of memory");
 }
 
 int policy_from_request(struct arena *a, const struct request *r,
@@ -211,9 +247,12 @@ int policy_from_request(struct arena *a, const struct request *r,
                        "expected a one-shot request, got a lifecycle request "
                        "(it has a 'phase')");
     policy_need(&p, FEAT_FILESYSTEM, "filesystem", "filesystem rules");
-    take_network(&p, r);
+    if (policy_from_network(&p, a, r, e) < 0)
+        return -1;
     take_ui(&p, r);
     take_rest(&p, r);
+    if (take_image(&p, a, r, e) < 0)
+        return -1;
     if (take_process(&p, a, r, e) < 0 || take_filesystem(&p, a, r, e) < 0)
         return -1;
     *out = p;

@@ -9,20 +9,31 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gateway/proto.h"
 #include "launch/proto.h"
+#include "supervise/net_report.h"
 #include "supervise/supervise.h"
 
 struct loop {
+    const struct supervise_args *args;
     const struct plan_view *plan;
     struct sandbox *sandbox;
+    struct gateway *gateway;
+    struct net_report *report;
     struct result *result;
     struct watch *watch;
     struct tty *tty;
+    struct control control;
+    uint64_t waiting; /* signals to be passed on: 1 << number - 1 */
+    uint16_t rows, columns;
     int signals;
-    int parent;          /* pidfd, or -1 */
-    uint64_t started_ms; /* 0: the workload does not run yet */
+    int parent;            /* pidfd, or -1 */
+    uint64_t started_ms;   /* 0: the workload does not run yet */
+    bool is_ready;         /* the launcher */
+    bool is_gateway_ready; /* or there is none */
     bool has_said_go;
     bool is_stopping;
+    bool ends_on_signal;
     bool ended;
 };
 
@@ -110,7 +121,51 @@ static int open_tty(struct loop *l, int master, struct err *e)
     if (master < 0)
         return err_set(e, ERR_BACKEND_ERROR,
                        "the sandbox's terminal did not arrive");
-    return tty_create(master, &l->tty, e);
+    return tty_create(master, l->rows, l->columns, &l->tty, e);
+}
+
+/* What the launcher has no room for yet waits, each number once, as with
+ * signals that are blocked. */
+static void flush_signals(struct loop *l)
+{
+    for (int i = 1; l->waiting && i <= CONTROL_SIGNAL_MAX; i++) {
+        const uint64_t bit = 1ull << (i - 1);
+
+        if (l->waiting & bit &&
+            (tell_launcher(l, MSG_SIGNAL, i) == 0 || errno != EAGAIN))
+            l->waiting &= ~bit;
+    }
+}
+
+/* Until it starts, they wait. */
+static void pass_on(struct loop *l, unsigned number)
+{
+    l->waiting |= 1ull << (number - 1);
+    if (l->started_ms)
+        flush_signals(l);
+}
+
+/* Where there is nothing to prepare on this side, the word is given in
+ * advance: the launcher hears it when its walls stand, without a round trip.
+ * Until then it is only a record in a socket that dies with either end. */
+static bool may_go_early(const struct loop *l)
+{
+    return !(l->plan->head.flags & PLAN_TTY) &&
+           !plan_count(l->plan, STEP_WATCH);
+}
+
+/* The word, once, when both are ready: a workload without a gateway would see
+ * a network that answers nothing. */
+static void maybe_go(struct loop *l)
+{
+    if (!l->is_gateway_ready)
+        return;
+    if (!l->has_said_go && (l->is_ready || may_go_early(l)))
+        say_go(l);
+    if (!l->is_ready || !l->has_said_go || l->started_ms)
+        return;
+    l->started_ms = now_ms();
+    flush_signals(l);
 }
 
 /* Every wall stands; now the watches and the terminal, then the word. */
@@ -122,18 +177,8 @@ static void on_ready(struct loop *l, int master)
         end(l, OUTCOME_FAILED, EXIT_MXC);
         return;
     }
-    if (!l->has_said_go)
-        say_go(l);
-    l->started_ms = now_ms();
-}
-
-/* Where there is nothing to prepare on this side, the word is given in
- * advance: the launcher hears it when its walls stand, without a round trip.
- * Until then it is only a record in a socket that dies with either end. */
-static void maybe_go_early(struct loop *l)
-{
-    if (!(l->plan->head.flags & PLAN_TTY) && !plan_count(l->plan, STEP_WATCH))
-        say_go(l);
+    l->is_ready = true;
+    maybe_go(l);
 }
 
 static void on_exited(struct loop *l, int status)
@@ -155,6 +200,8 @@ static void on_gone(struct loop *l)
                           : "the sandbox's set-up died; nothing was run");
     err_hint(&l->result->err, "look for an out-of-memory kill in the "
                               "kernel's log");
+    if (!l->started_ms)
+        runtime_explain(l->sandbox, &l->result->err);
     end(l, OUTCOME_FAILED, EXIT_MXC);
 }
 
@@ -166,7 +213,7 @@ static void on_stopped(struct loop *l)
         return;
     l->is_stopping = false;
     (void)raise(SIGSTOP);
-    (void)tell_launcher(l, MSG_SIGNAL, SIGCONT);
+    pass_on(l, SIGCONT);
 }
 
 static void on_message(struct loop *l)
@@ -183,7 +230,7 @@ static void on_message(struct loop *l)
         (void)close(fd);
     switch (rec.msg) {
     case MSG_READY:
-        if (!l->started_ms)
+        if (!l->is_ready)
             on_ready(l, fd);
         break;
     case MSG_FAILED:
@@ -205,14 +252,31 @@ static void on_message(struct loop *l)
     }
 }
 
+/* For callers who know that a signal to us is the end of it, whatever the
+ * workload thinks of signals. */
+static void end_by_signal(struct loop *l, unsigned number)
+{
+    if (l->started_ms)
+        l->result->duration_ms = now_ms() - l->started_ms;
+    err_set(&l->result->err, ERR_BACKEND_ERROR, "ended by signal %u", number);
+    l->result->signal = (int)number;
+    end(l, OUTCOME_STOPPED, 128 + (int)number);
+}
+
 static void on_signal(struct loop *l)
 {
     struct signalfd_siginfo si;
 
     if (read(l->signals, &si, sizeof(si)) != (ssize_t)sizeof(si))
         return;
-    if (si.ssi_signo == SIGWINCH && l->tty) {
-        tty_resize(l->tty);
+    if (si.ssi_signo == SIGWINCH && (l->tty || !l->started_ms)) {
+        if (l->tty)
+            tty_follow(l->tty);
+        return;
+    }
+    if (l->ends_on_signal && si.ssi_signo != SIGWINCH &&
+        si.ssi_signo != SIGTSTP) {
+        end_by_signal(l, si.ssi_signo);
         return;
     }
     if (!l->started_ms) {
@@ -224,11 +288,11 @@ static void on_signal(struct loop *l)
         return;
     }
     if (si.ssi_signo == SIGTSTP) {
-        (void)tell_launcher(l, MSG_SIGNAL, SIGSTOP);
+        pass_on(l, SIGSTOP);
         l->is_stopping = true;
         return;
     }
-    (void)tell_launcher(l, MSG_SIGNAL, (int32_t)si.ssi_signo);
+    pass_on(l, si.ssi_signo);
 }
 
 static void on_timeout(struct loop *l)
@@ -254,12 +318,48 @@ static int wait_ms(const struct loop *l)
     return limit - spent > 1000000 ? 1000000 : (int)(limit - spent);
 }
 
+static void stop(struct loop *l)
+{
+    if (l->started_ms)
+        l->result->duration_ms = now_ms() - l->started_ms;
+    end(l, l->started_ms ? OUTCOME_STOPPED : OUTCOME_FAILED, EXIT_MXC);
+}
+
 static void on_watch(struct loop *l)
 {
-    if (watch_check(l->watch, &l->result->err) == 0)
+    if (watch_check(l->watch, &l->result->err) < 0)
+        stop(l);
+}
+
+/* Its end is the network's; a workload that goes on without would see a
+ * network that fails for no reason that anybody could tell. */
+static void on_gateway_gone(struct loop *l)
+{
+    err_set(&l->result->err, ERR_BACKEND_ERROR,
+            l->started_ms ? "the gateway ended before the workload did"
+                          : "the gateway ended during set-up; nothing was run");
+    err_hint(&l->result->err, "look for an out-of-memory or seccomp kill in "
+                              "the kernel's log");
+    stop(l);
+}
+
+static void on_gateway(struct loop *l)
+{
+    struct gateway_record rec;
+
+    if (!gateway_hear(l->gateway, &rec)) {
+        on_gateway_gone(l);
         return;
-    l->result->duration_ms = now_ms() - l->started_ms;
-    end(l, OUTCOME_STOPPED, EXIT_MXC);
+    }
+    if (rec.kind == GATEWAY_READY) {
+        l->is_gateway_ready = true;
+        maybe_go(l);
+    } else if (rec.kind == GATEWAY_FAILED) {
+        take_err(&l->result->err, &rec.err);
+        end(l, OUTCOME_FAILED, EXIT_MXC);
+    } else if (rec.kind != GATEWAY_NONE) {
+        net_report_take(l->report, &rec);
+    }
 }
 
 static void on_orphaned(struct loop *l)
@@ -268,14 +368,64 @@ static void on_orphaned(struct loop *l)
     end(l, OUTCOME_STOPPED, EXIT_MXC);
 }
 
+static void resize(struct loop *l, const struct control_order *o)
+{
+    if (!(l->plan->head.flags & PLAN_TTY)) {
+        err_set(&l->result->err, ERR_MALFORMED_REQUEST,
+                "the control channel would resize a terminal, and there is "
+                "none");
+        err_hint(&l->result->err, "mxc run --pty ROWSxCOLUMNS gives it one");
+        stop(l);
+        return;
+    }
+    l->rows = o->rows;
+    l->columns = o->columns;
+    if (l->tty)
+        tty_resize(l->tty, o->rows, o->columns);
+}
+
+static void obey(struct loop *l, const struct control_order *o)
+{
+    if (o->word == CONTROL_RESIZE) {
+        resize(l, o);
+    } else if (o->word == CONTROL_KILL) {
+        if (l->started_ms)
+            l->result->duration_ms = now_ms() - l->started_ms;
+        end(l, OUTCOME_KILLED, EXIT_KILLED);
+    } else {
+        pass_on(l, (unsigned)o->signal);
+    }
+}
+
+static void on_control(struct loop *l)
+{
+    struct control_order o;
+
+    control_read(&l->control);
+    while (!l->ended) {
+        if (control_next(&l->control, &o, &l->result->err) < 0) {
+            stop(l);
+            return;
+        }
+        if (o.word == CONTROL_NONE)
+            break;
+        obey(l, &o);
+    }
+    if (!l->ended && l->control.fd < 0 && l->args->is_lifeline)
+        on_orphaned(l);
+}
+
 static void turn(struct loop *l)
 {
-    enum { FIXED = 4 };
+    enum { FIXED = 6 };
     struct pollfd p[FIXED + 4] = {
-        { .fd = l->sandbox->status, .events = POLLIN },
+        { .fd = l->sandbox->status,
+          .events = POLLIN | (l->started_ms && l->waiting ? POLLOUT : 0) },
         { .fd = l->signals, .events = POLLIN },
         { .fd = watch_fd(l->watch), .events = POLLIN },
         { .fd = l->parent, .events = POLLIN },
+        { .fd = l->gateway->status, .events = POLLIN },
+        { .fd = l->control.fd, .events = POLLIN },
     };
     size_t n = FIXED + (l->tty ? tty_poll(l->tty, p + FIXED) : 0);
     int wait = wait_ms(l);
@@ -285,15 +435,23 @@ static void turn(struct loop *l)
         end(l, OUTCOME_FAILED, EXIT_MXC);
         return;
     }
+    if (p[0].revents & POLLOUT)
+        flush_signals(l);
+    p[0].revents &= ~POLLOUT;
     /* A policy that can no longer be held comes before everything else. */
     if (p[2].revents)
         on_watch(l);
+    /* A gateway ends when the launcher fails, which has said why before. */
+    if (!l->ended && p[4].revents && (l->started_ms || !p[0].revents))
+        on_gateway(l);
     if (!l->ended && p[0].revents)
         on_message(l);
     if (!l->ended && wait_ms(l) == 0)
         on_timeout(l);
     if (!l->ended && p[1].revents)
         on_signal(l);
+    if (!l->ended && p[5].revents)
+        on_control(l);
     if (!l->ended && p[3].revents)
         on_orphaned(l);
     if (l->tty && n > FIXED)
@@ -324,26 +482,38 @@ static void tell_of_the_stuck(struct err *e)
                 "directories");
 }
 
-void supervise(const struct plan_view *plan, struct sandbox *s, int parent,
+void supervise(const struct supervise_args *a, struct sandbox *s,
+               struct gateway *g, int parent, struct net_report *report,
                struct result *out)
 {
-    struct loop l = { .plan = plan,
+    struct loop l = { .args = a,
+                      .plan = a->plan,
+                      .control = { .fd = a->control_fd },
+                      .rows = a->rows,
+                      .columns = a->columns,
                       .sandbox = s,
+                      .gateway = g,
+                      .report = report,
+                      .is_gateway_ready = g->status < 0,
                       .result = out,
                       .signals = take_signals(),
-                      .parent = parent };
+                      .parent = parent,
+                      .ends_on_signal = a->ends_on_signal };
 
     *out = (struct result){ .exit_code = EXIT_MXC };
     if (l.signals < 0) {
         err_sys(&out->err, "signalfd(2)", errno, "cannot supervise");
         l.ended = true;
     }
-    maybe_go_early(&l);
+    maybe_go(&l);
     while (!l.ended)
         turn(&l);
     /* Whatever the reason: gone first, told afterwards. */
     if (!sandbox_kill(s))
         tell_of_the_stuck(&out->err);
+    gateway_finish(
+        g, out->outcome == OUTCOME_EXITED || out->outcome == OUTCOME_SIGNALED,
+        report);
     if (l.tty)
         tty_drain(l.tty);
     tty_destroy(l.tty);

@@ -1,8 +1,12 @@
-/* main.c - mxc-supervise PLAN_FD RESULT_FD PARENT_PID
+/* main.c - mxc-supervise PLAN RESULT EVENTS CONTROL CALLER [ROWSxCOLUMNS]
  *
- * Started by libmxc with a sealed plan; of no use by hand.  The result goes
- * to RESULT_FD as one JSON object (-1: nowhere), what went wrong to standard
- * error as text; PARENT_PID 0 lets the sandbox outlive its caller. */
+ * Started by libmxc with a sealed plan; of no use by hand.  The words are
+ * numbers of descriptors, -1 for none: the plan, where the result goes as one
+ * JSON object, where events of the network go as lines of JSON, where orders
+ * come from (control.c), and a pidfd of the caller: with that, the sandbox
+ * ends when the caller does, or when CONTROL has no writer any more.  What
+ * went wrong is told in the result, or without one to standard error as
+ * text. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -57,32 +61,47 @@ static int refuse(const struct err *e)
     return EXIT_MXC;
 }
 
+/* Descriptor numbers of the command line; they stop here. */
+static int take_fds(char **argv, int *fd, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        int64_t number;
+
+        if (num_i64(argv[i], -1, INT_MAX, &number) < 0)
+            return -1;
+        fd[i] = (int)number;
+        if (fd[i] >= 0)
+            (void)fcntl(fd[i], F_SETFD, FD_CLOEXEC);
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    enum { PLAN = 0, RESULT, EVENTS, CONTROL, CALLER, FDS };
     char launcher[PATH_MAX];
     struct plan_view plan;
+    struct supervise_args args = { .plan = &plan, .launcher = launcher };
     struct err e = { 0 };
-    uint64_t plan_fd, parent;
-    int64_t result_fd;
+    int fd[FDS];
 
     /* A reader that is gone must not look like the workload's own end. */
     supervise_ignore_signals();
-    if (argc != 4 || num_u64(argv[1], INT_MAX, &plan_fd) < 0 ||
-        num_i64(argv[2], -1, INT_MAX, &result_fd) < 0 ||
-        num_u64(argv[3], INT_MAX, &parent) < 0) {
+    if (argc < FDS + 1 || argc > FDS + 2 || take_fds(argv + 1, fd, FDS) < 0 ||
+        (argc > FDS + 1 &&
+         !tty_size_parse(argv[FDS + 1], &args.rows, &args.columns))) {
         err_set(&e, ERR_MALFORMED_REQUEST,
                 "mxc-supervise is a part of mxc; run `mxc`");
         return refuse(&e);
     }
-    (void)fcntl((int)plan_fd, F_SETFD, FD_CLOEXEC);
-    if (result_fd >= 0)
-        (void)fcntl((int)result_fd, F_SETFD, FD_CLOEXEC);
-    if (map_plan((int)plan_fd, &plan, &e) < 0 ||
-        find_launcher(launcher, &e) < 0)
+    if (map_plan(fd[PLAN], &plan, &e) < 0 || find_launcher(launcher, &e) < 0)
         return refuse(&e);
-    return supervise_plan(&(struct supervise_args){ .plan = &plan,
-                                                    .plan_fd = (int)plan_fd,
-                                                    .launcher = launcher,
-                                                    .result_fd = (int)result_fd,
-                                                    .parent = (pid_t)parent });
+    args.plan_fd = fd[PLAN];
+    args.result_fd = fd[RESULT];
+    args.events_fd = fd[EVENTS];
+    args.control_fd = fd[CONTROL];
+    args.parent_fd = fd[CALLER];
+    args.is_lifeline = fd[CALLER] >= 0;
+    args.is_quiet = fd[RESULT] >= 0;
+    return supervise_plan(&args);
 }

@@ -12,27 +12,37 @@
 
 #include "base/compat.h"
 #include "base/report.h"
+#include "supervise/net_report.h"
 #include "supervise/supervise.h"
 
-static int print_result_json(int fd, const struct plan_view *plan,
-                             const struct result *r, struct err *e)
+void supervise_result_members(const struct result *r, struct buf *b)
 {
     static const char *const names[] = { "failed",   "not_started", "exited",
-                                         "signaled", "timed_out",   "stopped" };
-    struct buf b = { .max = 8 << 20 };
-    int written;
+                                         "signaled", "timed_out",   "stopped",
+                                         "killed" };
 
-    buf_printf(&b, "{\"outcome\":\"%s\",\"exitCode\":%d", names[r->outcome],
+    buf_printf(b, "{\"outcome\":\"%s\",\"exitCode\":%d", names[r->outcome],
                r->exit_code);
     if (r->outcome == OUTCOME_SIGNALED)
-        buf_printf(&b, ",\"signal\":%d", r->signal);
-    buf_printf(&b, ",\"timedOut\":%s,\"durationMs\":%llu",
+        buf_printf(b, ",\"signal\":%d", r->signal);
+    buf_printf(b, ",\"timedOut\":%s,\"durationMs\":%llu",
                r->outcome == OUTCOME_TIMED_OUT ? "true" : "false",
                (unsigned long long)r->duration_ms);
     if (r->err.msg[0]) {
-        buf_puts(&b, ",\"error\":");
-        report_json(&b, &r->err);
+        buf_puts(b, ",\"error\":");
+        report_json(b, &r->err);
     }
+}
+
+static int print_result_json(int fd, const struct plan_view *plan,
+                             const struct result *r,
+                             const struct net_report *net, struct err *e)
+{
+    struct buf b = { .max = 8 << 20 };
+    int written;
+
+    supervise_result_members(r, &b);
+    net_report_json(net, &b);
     if (plan->head.receipt[0]) {
         buf_putc(&b, ',');
         buf_puts(&b, plan->head.receipt);
@@ -43,24 +53,36 @@ static int print_result_json(int fd, const struct plan_view *plan,
     return written;
 }
 
+static void print(struct buf *b)
+{
+    if (!b->failed && b->len)
+        (void)!write(2, b->data, b->len);
+    buf_drop(b);
+}
+
 static void print_error(const struct err *e)
 {
     struct buf b = { .max = 8192 };
 
     report_text(&b, e);
-    if (!b.failed)
-        (void)!write(2, b.data, b.len);
-    buf_drop(&b);
+    /* Without memory for all of it, at least what went wrong. */
+    if (b.failed)
+        (void)dprintf(2, "mxc: %s\n", e->msg);
+    print(&b);
 }
 
-/* The caller's terminal, where it is one of the workload's streams. */
-struct terminal {
-    int fd; /* -1: none */
-    int is_exclusive;
-    struct termios modes;
-};
+/* Who reads the result as JSON has them there. */
+static void print_denials(const struct net_report *r)
+{
+    struct buf b = { .max = 64 * 1024 };
 
-static void save_terminal(struct terminal *t)
+    if (r->is_quiet)
+        return;
+    net_report_text(r, &b);
+    print(&b);
+}
+
+void terminal_save(struct terminal *t)
 {
     t->fd = -1;
     for (int fd = 0; fd < 3 && t->fd < 0; fd++)
@@ -74,7 +96,7 @@ static void save_terminal(struct terminal *t)
  * by ^S (tcflow(3)), or that nobody else may open it (ioctl_tty(2)).  In the
  * background it is by now another's, and touching it would stop us
  * (tcsetattr(3), SIGTTOU). */
-static void give_back_terminal(const struct terminal *t)
+void terminal_give_back(const struct terminal *t)
 {
     pid_t group = tcgetpgrp(t->fd);
 
@@ -86,31 +108,42 @@ static void give_back_terminal(const struct terminal *t)
         (void)ioctl(t->fd, TIOCNXCL);
 }
 
-static void run(const struct supervise_args *a, int parent, struct result *out)
+static void run(const struct supervise_args *a, int parent,
+                struct net_report *report, struct result *out)
 {
     const struct plan_view *plan = a->plan;
+    struct gateway g;
+    scoped(drop_fd) int inside = -1;
     struct sandbox s;
     struct terminal terminal;
 
-    save_terminal(&terminal);
-    if (sandbox_spawn(plan, a->launcher, a->plan_fd, &s, &out->err) < 0)
+    terminal_save(&terminal);
+    if (gateway_spawn(plan, a->launcher, a->events_fd >= 0, &g, &inside,
+                      &out->err) < 0)
         return;
-    supervise(plan, &s, parent, out);
-    give_back_terminal(&terminal);
+    if (sandbox_spawn(plan, a->launcher, a->plan_fd, inside, &s, &out->err) ==
+        0) {
+        /* Theirs alone: each shall notice the other's end. */
+        drop_fd(&inside);
+        supervise(a, &s, &g, parent, report, out);
+        terminal_give_back(&terminal);
+    }
+    gateway_stop(&g);
 }
 
 /* With --die-with-parent the sandbox does not outlive its caller.  A pidfd
  * and not PR_SET_PDEATHSIG, which would fire when the thread that started us
  * ends (prctl(2)), as threads of a pool do. */
-static int follow_parent(pid_t parent, int *pidfd, struct err *e)
+static int follow_parent(const struct supervise_args *a, int *pidfd,
+                         struct err *e)
 {
-    *pidfd = -1;
-    if (parent == 0)
+    *pidfd = a->parent_fd;
+    if (a->parent == 0)
         return 0;
-    *pidfd = (int)syscall(__NR_pidfd_open, parent, 0);
+    *pidfd = (int)syscall(__NR_pidfd_open, a->parent, 0);
     if (*pidfd < 0)
         return err_sys(e, "pidfd_open(2)", errno, "cannot follow the caller");
-    if (getppid() != parent)
+    if (getppid() != a->parent)
         return err_set(e, ERR_BACKEND_ERROR, "the caller has ended");
     return 0;
 }
@@ -123,19 +156,32 @@ void supervise_ignore_signals(void)
     (void)sigaction(SIGXFSZ, &ignore, NULL);
 }
 
-int supervise_plan(const struct supervise_args *a)
+void supervise_run(const struct supervise_args *a, struct net_report *report,
+                   struct result *out)
 {
-    struct result r = { .exit_code = EXIT_MXC };
-    struct err e;
     int parent;
 
-    if (follow_parent(a->parent, &parent, &r.err) == 0)
-        run(a, parent, &r);
-    if (r.err.msg[0])
+    *out = (struct result){ .exit_code = EXIT_MXC };
+    report->events_fd = a->events_fd;
+    if (follow_parent(a, &parent, &out->err) == 0)
+        run(a, parent, report, out);
+}
+
+int supervise_plan(const struct supervise_args *a)
+{
+    /* Large, and there is one run in a process. */
+    static struct net_report report;
+    struct result r;
+    struct err e;
+
+    report.is_quiet = a->result_fd >= 0;
+    supervise_run(a, &report, &r);
+    print_denials(&report);
+    if (r.err.msg[0] && !a->is_quiet)
         print_error(&r.err);
     /* Who asked for a result and has none does not know how it ended. */
     if (a->result_fd >= 0 &&
-        print_result_json(a->result_fd, a->plan, &r, &e) < 0) {
+        print_result_json(a->result_fd, a->plan, &r, &report, &e) < 0) {
         print_error(&e);
         return EXIT_MXC;
     }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/compat.h"
+#include "launch/inside.h"
 #include "launch/proto.h"
 #include "supervise/supervise.h"
 #include "sys/caps.h"
@@ -30,17 +31,26 @@ enum { CHILD_STACK = 64 * 1024, KILL_PATIENCE_MS = 5000 };
      CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP)
 
 /* What the launcher needs inside its namespaces, until its walls stand:
- * mounts and names, the loopback interface, its own limits of namespaces,
- * and dropping the bounding set. */
+ * mounts and names, network, its own limits of namespaces, and dropping the
+ * bounding set. */
 #define LAUNCHER_CAPS                                                          \
     (1ull << CAP_SYS_ADMIN | 1ull << CAP_NET_ADMIN |                           \
      1ull << CAP_SYS_RESOURCE | 1ull << CAP_SETPCAP)
 
+/* With a gateway also raw sockets, and listeners below port 1024. */
+#define NETWORK_CAPS (1ull << CAP_NET_RAW | 1ull << CAP_NET_BIND_SERVICE)
+
+/* With a user-space kernel also to map the caller, who may be root, in the
+ * user namespace of its own. */
+#define RUNSC_CAPS (1ull << CAP_SETFCAP)
+
 struct child {
     const char *launcher;
+    uint64_t caps;
     uint32_t uid, gid;
     int plan_fd;
     int status_fd;
+    int inside_fd; /* to the gateway, or -1 */
     const char *op;
     int sys;
 };
@@ -66,20 +76,21 @@ static int child_main(void *arg)
 
     if (r < 0)
         return child_fail(c, op, -r);
-    r = caps_keep(LAUNCHER_CAPS);
+    r = caps_keep(c->caps);
     if (r < 0)
         return child_fail(c, "capset(2)", -r);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         return child_fail(c, "prctl(2)", errno);
-    /* The descriptors were moved out of the way of 3 and 4 before. */
+    /* The descriptors were moved out of the way of 3 to 5 before. */
     if (dup2(c->plan_fd, LAUNCH_PLAN_FD) < 0 ||
-        dup2(c->status_fd, LAUNCH_STATUS_FD) < 0)
+        dup2(c->status_fd, LAUNCH_STATUS_FD) < 0 ||
+        (c->inside_fd >= 0 && dup2(c->inside_fd, LAUNCH_INSIDE_FD) < 0))
         return child_fail(c, "dup2(2)", errno);
     (void)execve(c->launcher, argv, envp);
     return child_fail(c, "execve(2)", errno);
 }
 
-static int move_up(int *fd)
+int sandbox_move_up(int *fd)
 {
     int up = fcntl(*fd, F_DUPFD_CLOEXEC, 10);
 
@@ -114,24 +125,35 @@ static int explain(const struct child *c, struct err *e)
                        "more");
 }
 
+static uint64_t caps_for(const struct plan_view *plan, bool has_gateway)
+{
+    return LAUNCHER_CAPS | (has_gateway ? NETWORK_CAPS : 0) |
+           (plan_count(plan, STEP_RUNSC) ? RUNSC_CAPS : 0);
+}
+
 int sandbox_spawn(const struct plan_view *plan, const char *launcher,
-                  int plan_fd, struct sandbox *out, struct err *e)
+                  int plan_fd, int inside_fd, struct sandbox *out,
+                  struct err *e)
 {
     static char stack[CHILD_STACK] __attribute__((aligned(16)));
     struct child c = { .launcher = launcher,
+                       .caps = caps_for(plan, inside_fd >= 0),
                        .uid = plan->head.uid,
-                       .gid = plan->head.gid };
+                       .gid = plan->head.gid,
+                       .inside_fd = inside_fd };
     scoped(drop_fd) int plan_copy = fcntl(plan_fd, F_DUPFD_CLOEXEC, 10);
     scoped(drop_fd) int ours = -1;
     scoped(drop_fd) int theirs = -1;
     int pair[2], pidfd = -1;
     pid_t pid;
 
+    if (plan_count(plan, STEP_RUNTIME))
+        return runtime_spawn(plan, launcher, plan_fd, inside_fd, out, e);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_sys(e, "socketpair(2)", errno, "cannot start");
     ours = pair[0];
     theirs = pair[1];
-    if (plan_copy < 0 || move_up(&theirs) < 0)
+    if (plan_copy < 0 || sandbox_move_up(&theirs) < 0)
         return err_sys(e, "fcntl(2)", errno, "cannot start");
     c.plan_fd = plan_copy;
     c.status_fd = theirs;
@@ -147,7 +169,7 @@ int sandbox_spawn(const struct plan_view *plan, const char *launcher,
         return explain(&c, e);
     }
     *out = (struct sandbox){ .pidfd = pidfd,
-                             .pid = pid,
+                             .words = -1,
                              .status = take_fd(&ours) };
     return 0;
 }
@@ -174,6 +196,7 @@ bool sandbox_kill(struct sandbox *s)
             continue;
     (void)close(s->pidfd);
     (void)close(s->status);
+    drop_fd(&s->words);
     s->pidfd = -1;
     s->status = -1;
     return r != 0;

@@ -4,10 +4,13 @@
 #ifndef MXC_SUPERVISE_SUPERVISE_H
 #define MXC_SUPERVISE_SUPERVISE_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <termios.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "plan/plan.h"
 
@@ -17,23 +20,24 @@ enum outcome {
     OUTCOME_EXITED,
     OUTCOME_SIGNALED,
     OUTCOME_TIMED_OUT,
-    OUTCOME_STOPPED /* a denied path could not be held, or the
-                     * caller ended */
+    OUTCOME_STOPPED, /* a denied path could not be held, the caller
+                      * ended, or a signal told so */
+    OUTCOME_KILLED   /* the caller said so */
 };
 
 /* Exit codes of `mxc run` that are not the workload's (docs/errors.md). */
-enum { EXIT_TIMED_OUT = 124, EXIT_MXC = 125 };
+enum { EXIT_TIMED_OUT = 124, EXIT_MXC = 125, EXIT_KILLED = 137 };
 
 struct sandbox {
-    int pidfd; /* of the sandbox's init */
-    pid_t pid;
+    int pidfd;  /* of the first process of its pid namespace */
     int status; /* socket to the launcher */
+    int words;  /* what a runtime has written to its standard error, or -1 */
 };
 
 struct result {
     enum outcome outcome;
     int exit_code;        /* what the process shall exit with */
-    int signal;           /* OUTCOME_SIGNALED */
+    int signal;           /* OUTCOME_SIGNALED; STOPPED by ends_on_signal */
     uint64_t duration_ms; /* workload time */
     struct err err;       /* FAILED, NOT_STARTED, STOPPED */
 };
@@ -43,19 +47,98 @@ struct supervise_args {
     int plan_fd;          /* the same plan, in a sealed memfd */
     const char *launcher; /* path of mxc-launch */
     int result_fd;        /* for the JSON result, or -1 */
+    int events_fd;        /* for a line on each event, or -1 */
+    int control_fd;       /* for orders of the caller, or -1 */
+    bool is_lifeline;     /* the end of control_fd is the sandbox's */
+    bool is_quiet;        /* nothing for people on standard error */
+    uint16_t rows;        /* of the terminal; 0: it has the caller's, who */
+    uint16_t columns;     /* has one */
     pid_t parent;         /* must not be outlived, or 0 */
+    bool ends_on_signal;  /* a signal ends the run, and is not passed on */
+    int parent_fd;        /* the same, as a pidfd, or -1 */
 };
+
+/* A caller may have closed standard streams; then what is opened next would
+ * take their numbers, and a message would land in somebody's file. */
+void supervise_hold_stdio(void);
 
 /* Ignore SIGPIPE and SIGXFSZ: a write that fails says so by errno. */
 void supervise_ignore_signals(void);
 
+/* The launcher's path: beside this program in a build tree, in
+ * ../libexec/mxc when installed, both relative to where this program is, so
+ * that a tree can be moved. */
+int supervise_find_launcher(char out[PATH_MAX], struct err *e);
+
+/* Whatever else the caller left open stops here, but for these descriptors
+ * (-1: none), which get sorted: neither the sandbox nor a supervisor that lives
+ * for hours shall hold it. */
+int supervise_close_strangers(int *kept, size_t n, struct err *e);
+
 /* Run a plan to its end, tell the result, return the exit code. */
 int supervise_plan(const struct supervise_args *a);
 
+/* Run it and tell nothing: fills *out and, all-zero but for its flags, what
+ * the network refused. */
+struct net_report;
+void supervise_run(const struct supervise_args *a, struct net_report *report,
+                   struct result *out);
+
+/* A result as JSON: the object's first members, without its end. */
+void supervise_result_members(const struct result *r, struct buf *out);
+
+/* The caller's terminal, where it is one of the workload's streams. */
+struct terminal {
+    int fd; /* -1: none */
+    int is_exclusive;
+    struct termios modes;
+};
+
+void terminal_save(struct terminal *t);
+void terminal_give_back(const struct terminal *t);
+
 /* Start the launcher as pid 1 of new namespaces.  `launcher` is the path of
- * its executable, `plan_fd` a sealed memfd. */
+ * its executable, `plan_fd` a sealed memfd, `inside` its socket to the
+ * gateway or -1. */
 int sandbox_spawn(const struct plan_view *plan, const char *launcher,
-                  int plan_fd, struct sandbox *out, struct err *e);
+                  int plan_fd, int inside, struct sandbox *out, struct err *e);
+
+/* The same by a runtime, for a plan that has one. */
+int runtime_spawn(const struct plan_view *plan, const char *launcher,
+                  int plan_fd, int inside, struct sandbox *out, struct err *e);
+
+/* The sandbox's set-up died: what the runtime said of it, if there is one. */
+void runtime_explain(const struct sandbox *s, struct err *e);
+
+/* Replace a descriptor by one of 10 or above: 0 or -errno. */
+int sandbox_move_up(int *fd);
+
+/* The gateway of a plan that has rules. */
+struct gateway {
+    int pidfd;  /* -1: none */
+    int status; /* its records */
+};
+
+/* Start it.  *inside is the launcher's end of their socket, for the caller to
+ * close once the launcher runs.  With tells_all it tells what it allows, too.
+ * A plan without rules needs none: then both are -1. */
+int gateway_spawn(const struct plan_view *plan, const char *launcher,
+                  bool tells_all, struct gateway *out, int *inside,
+                  struct err *e);
+
+/* The next record, of kind GATEWAY_NONE when there is none yet; false when
+ * the gateway is gone or talks nonsense. */
+struct gateway_record;
+bool gateway_hear(struct gateway *g, struct gateway_record *out);
+
+/* The sandbox is gone.  After an orderly end what it sent still arrives, as
+ * with any process, if that takes seconds only; the gateway tells how its
+ * connections ended where anybody wants to know. */
+void gateway_finish(struct gateway *g, bool is_orderly,
+                    struct net_report *report);
+
+/* Kill it, and reap it. */
+void gateway_stop(struct gateway *g);
 
 /* Kill everything in it and wait until it is gone.  False: it is dying, but
  * still there after a few seconds. */
@@ -63,8 +146,40 @@ bool sandbox_kill(struct sandbox *s);
 
 /* Run it to its end: always fills *out.  `parent` is a pidfd whose end is the
  * sandbox's too, or -1. */
-void supervise(const struct plan_view *plan, struct sandbox *s, int parent,
+void supervise(const struct supervise_args *a, struct sandbox *s,
+               struct gateway *g, int parent, struct net_report *report,
                struct result *out);
+
+/* Orders of the caller.  Init with the descriptor, and the rest zero. */
+enum { CONTROL_LINE = 63, CONTROL_SIGNAL_MAX = 64 };
+
+struct control {
+    int fd; /* -1: none, or it has ended */
+    size_t len;
+    char text[4 * (CONTROL_LINE + 1)];
+};
+
+enum control_word {
+    CONTROL_NONE = 0,
+    CONTROL_SIGNAL,
+    CONTROL_KILL,
+    CONTROL_RESIZE
+};
+
+struct control_order {
+    enum control_word word;
+    int signal;
+    uint16_t rows, columns;
+};
+
+/* Once poll(2) has something to read. */
+void control_read(struct control *c);
+
+/* The next order of what was read: CONTROL_NONE when there is none. */
+int control_next(struct control *c, struct control_order *out, struct err *e);
+
+/* "31x97": 1 to 32767 each. */
+bool tty_size_parse(const char *text, uint16_t *rows, uint16_t *columns);
 
 /* Denied and read-only names inside grants, watched on the host. */
 struct watch;
@@ -77,10 +192,14 @@ int watch_fd(const struct watch *w); /* -1 when there is nothing to watch */
 int watch_check(struct watch *w, struct err *e);
 void watch_destroy(struct watch *w);
 
-/* The caller's terminal, and the relay between it and the sandbox's. */
+/* The relay between the caller's streams and the sandbox's terminal.  With
+ * `rows` the terminal has that size; else the caller's terminal is followed,
+ * and put into raw mode. */
 struct tty;
-int tty_create(int master, struct tty **out, struct err *e);
-void tty_resize(struct tty *t);
+int tty_create(int master, uint16_t rows, uint16_t columns, struct tty **out,
+               struct err *e);
+void tty_follow(struct tty *t); /* the caller's terminal has another size */
+void tty_resize(struct tty *t, uint16_t rows, uint16_t columns);
 size_t tty_poll(const struct tty *t, void *pollfds); /* at most 4 */
 void tty_serve(struct tty *t, const void *pollfds, size_t n);
 void tty_drain(struct tty *t);

@@ -1,8 +1,9 @@
 /* tty.c - PTY mode: bytes between the caller's streams and the sandbox's
  * terminal.
  *
- * The caller's terminal is put into raw mode and given back as it was.  The
- * caller's descriptors stay blocking (their flags are shared with the
+ * The caller's terminal is put into raw mode and given back as it was; a
+ * caller without one says the size, and its pipes or sockets take its place.
+ * The caller's descriptors stay blocking (their flags are shared with the
  * caller): a write happens only after poll(2) said so, in small pieces, and
  * to a terminal, where that is no promise, by a descriptor of our own. */
 #include <errno.h>
@@ -26,6 +27,7 @@ struct lane {
 
 struct tty {
     int master;
+    bool is_sized; /* by the caller's word, not by a terminal of its own */
     bool is_raw;
     bool said_eof;
     struct termios saved;
@@ -54,7 +56,8 @@ static int open_output(void)
     return fd < 0 ? 1 : fd;
 }
 
-int tty_create(int master, struct tty **out, struct err *e)
+int tty_create(int master, uint16_t rows, uint16_t columns, struct tty **out,
+               struct err *e)
 {
     struct tty *t = calloc(1, sizeof(*t));
 
@@ -69,16 +72,31 @@ int tty_create(int master, struct tty **out, struct err *e)
     t->in.to = master;
     t->out.from = master;
     t->out.to = open_output();
-    tty_resize(t);
-    make_raw(t);
+    t->is_sized = rows > 0;
+    if (t->is_sized) {
+        tty_resize(t, rows, columns);
+    } else {
+        tty_follow(t);
+        make_raw(t);
+    }
     *out = t;
     return 0;
 }
 
-void tty_resize(struct tty *t)
+/* The kernel tells the foreground group (SIGWINCH). */
+void tty_resize(struct tty *t, uint16_t rows, uint16_t columns)
+{
+    const struct winsize w = { .ws_row = rows, .ws_col = columns };
+
+    (void)ioctl(t->master, TIOCSWINSZ, &w);
+}
+
+void tty_follow(struct tty *t)
 {
     struct winsize w = { .ws_row = 24, .ws_col = 80 };
 
+    if (t->is_sized)
+        return;
     for (int fd = 0; fd < 3; fd++)
         if (ioctl(fd, TIOCGWINSZ, &w) == 0)
             break;

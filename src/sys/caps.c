@@ -66,3 +66,10 @@ int caps_drop_all(void)
         return -errno;
     return set_all(0, 0);
 }
+
+int caps_clear(void)
+{
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+        return -errno;
+    return set_all(0, 0);
+}

@@ -14,6 +14,10 @@ int caps_keep(uint64_t mask);
 /* No capability in any set, none to be had by an exec of uid 0 either. */
 int caps_drop_all(void);
 
+/* No capability in any set of this process; of no use to who execs as uid 0
+ * without no_new_privs. */
+int caps_clear(void);
+
 /* Is this one effective? */
 bool caps_has(unsigned cap);
 

@@ -65,6 +65,23 @@ int landlock_allow(int ruleset, unsigned abi, int fd, uint64_t rights)
     return 0;
 }
 
+int landlock_fence(unsigned abi, int root)
+{
+    /* A ruleset must handle something (ENOMSG), and each denies renaming
+     * between directories where no rule allows it. */
+    const uint64_t rights = MXC_LL_MAKE_BLOCK | (abi >= 2 ? MXC_LL_REFER : 0);
+    const struct ruleset_attr attr = { .handled_access_fs = rights };
+    int fd = (int)syscall(__NR_landlock_create_ruleset, &attr,
+                          offsetof(struct ruleset_attr, handled_access_net), 0);
+    int r = fd < 0 ? -errno : landlock_allow(fd, abi, root, rights);
+
+    if (r == 0)
+        return fd;
+    if (fd >= 0)
+        (void)close(fd);
+    return r;
+}
+
 int landlock_enforce(int ruleset)
 {
     if (syscall(__NR_landlock_restrict_self, ruleset, 0) < 0)

@@ -13,6 +13,11 @@ unsigned landlock_abi(void);
  * abstract sockets and signalling outside) that this ABI knows. */
 int landlock_create(unsigned abi);
 
+/* A ruleset that denies nothing that a process would miss.  Who enforces it
+ * stands in a domain of its own: others, but for those that it came from,
+ * cannot trace it or read its environment or memory.  `root` is the root. */
+int landlock_fence(unsigned abi, int root);
+
 /* Allow rights (MXC_LL_*, cut to what the ABI knows) below `fd` (O_PATH). */
 int landlock_allow(int ruleset, unsigned abi, int fd, uint64_t rights);
 

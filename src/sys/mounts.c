@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -70,6 +71,25 @@ int mount_attach_at(int mnt, int dir, const char *path)
 {
     if (syscall(__NR_move_mount, mnt, "", dir, path,
                 MXC_MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        return -errno;
+    return 0;
+}
+
+int mount_limit(int fd, uint64_t bytes, uint64_t inodes)
+{
+    scoped(drop_fd) int fs = (int)syscall(
+        __NR_fspick, fd, "", MXC_FSPICK_CLOEXEC | MXC_FSPICK_EMPTY_PATH);
+    char size[24], count[24];
+
+    (void)snprintf(size, sizeof(size), "%llu", (unsigned long long)bytes);
+    (void)snprintf(count, sizeof(count), "%llu", (unsigned long long)inodes);
+    if (fs < 0 ||
+        syscall(__NR_fsconfig, fs, MXC_FSCONFIG_SET_STRING, "size", size, 0) <
+            0 ||
+        syscall(__NR_fsconfig, fs, MXC_FSCONFIG_SET_STRING, "nr_inodes", count,
+                0) < 0 ||
+        syscall(__NR_fsconfig, fs, MXC_FSCONFIG_CMD_RECONFIGURE, NULL, NULL,
+                0) < 0)
         return -errno;
     return 0;
 }

@@ -28,6 +28,9 @@ int mount_attach(int mnt, int target);
  * followed. */
 int mount_attach_at(int mnt, int dir, const char *path);
 
+/* Of the tmpfs at the O_PATH descriptor `fd`: how much it may hold. */
+int mount_limit(int fd, uint64_t bytes, uint64_t inodes);
+
 /* Make `root` the root directory and let go of the old one. */
 int mount_pivot(int root);
 

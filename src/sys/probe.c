@@ -129,13 +129,16 @@ static bool blame_switch(struct probe_result *r)
 
 static void blame(struct probe_result *r, int result)
 {
-    const char *why = NULL;
+    const char *why = NULL, *remedy = NULL;
     char around[200];
 
-    (void)snprintf(r->remedy, sizeof(r->remedy), "%s", r->probe->remedy);
-    probe_surroundings(around, sizeof(around));
     if (r->probe->explain && result > -1000)
         why = r->probe->explain(-result);
+    if (r->probe->advise && result > -1000)
+        remedy = r->probe->advise(-result);
+    (void)snprintf(r->remedy, sizeof(r->remedy), "%s",
+                   remedy ? remedy : r->probe->remedy);
+    probe_surroundings(around, sizeof(around));
     if (why)
         (void)snprintf(r->cause, sizeof(r->cause), "%s", why);
     else if (result <= -1000)
@@ -186,6 +189,14 @@ size_t probe_host(struct probe_result out[PROBE_MAX])
         n++;
     }
     return n;
+}
+
+bool probe_is_lack(const struct probe_result *r)
+{
+    if (r->is_there || r->probe->kind == PROBE_EXTRA ||
+        r->probe->kind == PROBE_POLICY)
+        return false;
+    return strcmp(r->probe->name, "pid-limit") != 0 || geteuid() == 0;
 }
 
 /* The line "0::PATH" of /proc/self/cgroup is the unified hierarchy's

@@ -25,8 +25,9 @@ struct probe {
     int (*try)(void);    /* in a child; 0 or -errno */
     bool in_userns;      /* of no use to try without one */
     void (*describe)(char *out, size_t size); /* may be NULL */
-    /* A better word on the cause of that errno, or NULL. */
+    /* A better word on the cause of that errno, and on what helps, or NULL. */
     const char *(*explain)(int sys);
+    const char *(*advise)(int sys);
 };
 
 struct probe_result {
@@ -44,6 +45,10 @@ extern const struct probe probes[]; /* ends with a NULL name */
 
 /* Try all; returns how many results there are. */
 size_t probe_host(struct probe_result out[PROBE_MAX]);
+
+/* Is a default run refused for this?  A wall that only guards root callers is
+ * no lack for others. */
+bool probe_is_lack(const struct probe_result *r);
 
 /* What surrounds this process and may forbid things: "" or e.g. "a container
  * (/.dockerenv), a seccomp filter". */

@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -25,6 +28,7 @@
 #include "base/scoped.h"
 #include "sys/landlock.h"
 #include "sys/mounts.h"
+#include "sys/netgate.h"
 #include "sys/seccomp_load.h"
 #include "sys/userns.h"
 
@@ -193,7 +197,7 @@ static int try_seccomp(void)
 
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return -errno;
-    r = seccomp_load(refuse, ARRAY_LEN(refuse), false, NULL);
+    r = seccomp_enforce(refuse, ARRAY_LEN(refuse), false, NULL);
     if (r < 0)
         return r;
     return syscall(__NR_getppid) == -1 && errno == ENOLINK ? 0 : -EINVAL;
@@ -214,7 +218,7 @@ static int try_notify(void)
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return -errno;
     null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    r = seccomp_load(&allow, 1, true, &listener);
+    r = seccomp_enforce(&allow, 1, true, &listener);
     if (r < 0 || null < 0)
         return r < 0 ? r : -errno;
     add.srcfd = (uint32_t)null;
@@ -361,6 +365,66 @@ static int try_inotify(void)
     return 0;
 }
 
+static int raise_loopback(void)
+{
+    scoped(drop_fd) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct ifreq r = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+
+    return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &r) < 0 ? -errno : 0;
+}
+
+/* All that the launcher does for the gateway, in a namespace of its own; the
+ * addresses are those of documentation (RFC 5737, RFC 3849). */
+static int try_network(void)
+{
+    static const struct netgate_addrs addrs = {
+        .own4 = { 192, 0, 2, 1 },
+        .own6 = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 },
+        .listen4 = { 192, 0, 2, 4 },
+        .listen6 = { 0x20, 0x01, 0x0d, 0xb8, [15] = 4 },
+    };
+    int fd[NETGATE_SOCKETS];
+    const char *op;
+    bool has_v6;
+    int r = enter(CLONE_NEWNET);
+
+    if (r == 0)
+        r = raise_loopback();
+    if (r < 0)
+        return r;
+    has_v6 = netgate_has_v6();
+    r = netgate_set_up(&addrs, has_v6, &op);
+    return r < 0 ? r : netgate_open(&addrs, has_v6, true, fd, &op);
+}
+
+/* In the host's network, where the gateway would send them (icmp(7)). */
+static int try_ping(void)
+{
+    scoped(drop_fd) int fd =
+        socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_ICMP);
+
+    return fd < 0 ? -errno : 0;
+}
+
+static void describe_ping(char *out, size_t size)
+{
+    char groups[64], *tab;
+
+    (void)probe_line("/proc/sys/net/ipv4/ping_group_range", groups,
+                     sizeof(groups));
+    tab = strchr(groups, '\t');
+    if (tab)
+        *tab = '-';
+    (void)snprintf(out, size, "groups %s", groups);
+}
+
+static const char *explain_ping(int sys)
+{
+    return sys == EACCES ? "none of the caller's groups is in "
+                           "net.ipv4.ping_group_range"
+                         : NULL;
+}
+
 static int try_keyring(void)
 {
     enum { JOIN_SESSION_KEYRING = 1 };
@@ -485,6 +549,12 @@ const struct probe probes[] = {
       "raise fs.inotify.max_user_watches and max_user_instances",
       .try = try_inotify,
       .describe = describe_inotify },
+    { "network", "connections by rules", PROBE_POLICY,
+      "no run that allows any network: nf_tables and transparent sockets",
+      "let mxc make netlink and raw sockets in namespaces of its own (a "
+      "seccomp filter or a security module forbids them)",
+      .try = try_network, .in_userns = true,
+      .explain = netgate_lack, .advise = netgate_remedy },
     { "idmapped-tmpfs", "masks that nobody owns", PROBE_EXTRA,
       "truncating a denied file says EROFS instead of EACCES",
       KERNEL("6.3"),
@@ -500,6 +570,11 @@ const struct probe probes[] = {
       "keys are kept away by the filter alone",
       "raise kernel.keys.maxkeys",
       .try = try_keyring },
+    { "ping", "ICMP echo to the network", PROBE_EXTRA,
+      "ping inside gets no answer, whatever the policy allows",
+      "sysctl -w net.ipv4.ping_group_range='0 2147483647' (as root; to keep "
+      "it: a file in /etc/sysctl.d)",
+      .try = try_ping, .describe = describe_ping, .explain = explain_ping },
     { 0 }
 };
 /* clang-format on */

@@ -43,7 +43,8 @@ static uint32_t offset_high(unsigned arg)
 static unsigned when_bits(const struct seccomp_options *o)
 {
     return (o->broker_creates ? WHEN_CREATES : 0u) |
-           (o->broker_unix ? WHEN_UNIX : 0u);
+           (o->broker_unix ? WHEN_UNIX : 0u) | (o->ping ? WHEN_PING : 0u) |
+           (o->sentry ? WHEN_SENTRY : 0u);
 }
 
 static bool is_active(const struct syscall_rule *r, unsigned when)

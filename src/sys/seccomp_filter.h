@@ -3,7 +3,7 @@
  * An allow-list: calls that are not in the table return ENOSYS (as on a
  * kernel that lacks them, so that libc falls back), calls that are refused on
  * purpose return EPERM or the errno that the caller expects.  Pure: the
- * builder makes bytes, loading them is seccomp_load's business. */
+ * builder makes bytes, loading them is seccomp_enforce's business. */
 #ifndef MXC_SYS_SECCOMP_FILTER_H
 #define MXC_SYS_SECCOMP_FILTER_H
 
@@ -25,6 +25,11 @@ struct seccomp_options {
     /* Trap connect(2) and bind(2) to the broker, and refuse AF_UNIX datagram
      * sockets, whose every send may name another peer. */
     bool broker_unix;
+    /* Allow sockets for ICMP echo (icmp(7), "ping" sockets). */
+    bool ping;
+    /* For a user-space kernel instead of the workload: what it makes its own
+     * namespaces and views with, and how it runs the workload (ptrace). */
+    bool sentry;
 };
 
 /* Build the filter for the architecture this was compiled for.  *n is the

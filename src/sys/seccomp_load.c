@@ -26,8 +26,8 @@ static int load(const struct sock_filter *f, size_t n, unsigned long flags)
     return r < 0 ? -errno : (int)r;
 }
 
-int seccomp_load(const struct sock_filter *f, size_t n, bool want_listener,
-                 int *listener)
+int seccomp_enforce(const struct sock_filter *f, size_t n, bool want_listener,
+                    int *listener)
 {
     int r;
 

@@ -82,7 +82,12 @@ const struct syscall_rule rules_preadv2[] = {
  * them, its bit belongs to the exit signal.  The kernel looks at 32 bits. */
 #define NEW_NAMESPACES 0x7e020000u
 
+/* Its parts get namespaces of their own when they are started. */
+#define SENTRY { "user-space kernel", WHEN_SENTRY, SC_ALLOW, { { 0 } } }
+
+const struct syscall_rule rules_sentry[] = { SENTRY, END };
 const struct syscall_rule rules_clone[] = {
+    SENTRY,
     { "no new namespace", WHEN_ALWAYS, SC_ALLOW,
       { BITS(0, NEW_NAMESPACES, 0) } },
     END
@@ -142,7 +147,7 @@ const struct syscall_rule rules_prctl[] = {
     OK(0, PR_SET_VMA, 0x53564d41), OK(0, PR_SET_PDEATHSIG, 1),
     OK(0, PR_GET_PDEATHSIG, 2), OK(0, PR_GET_DUMPABLE, 3),
     OK(0, PR_SET_DUMPABLE, 4), OK(0, PR_GET_KEEPCAPS, 7),
-    OK(0, PR_SET_KEEPCAPS, 8), OK(0, PR_GET_TIMING, 13),
+    OK(0, PR_GET_TIMING, 13),
     OK(0, PR_SET_TIMING, 14), OK(0, PR_GET_SECCOMP, 21),
     OK(0, PR_SET_SECCOMP, 22), OK(0, PR_CAPBSET_READ, 23),
     OK(0, PR_CAPBSET_DROP, 24), OK(0, PR_GET_TSC, 25),
@@ -163,6 +168,9 @@ const struct syscall_rule rules_prctl[] = {
     OK(0, PR_SET_SHADOW_STACK_STATUS, 75),
     OK(0, PR_LOCK_SHADOW_STACK_STATUS, 76),
     OK(0, PR_GET_AUXV, 0x41555856), OK(0, PR_SET_PTRACER, 0x59616d61),
+    /* Done, without doing it: there is no capability to keep, and the locked
+     * securebits would make it an error, which ping(8) ends with. */
+    BAD(0, PR_SET_KEEPCAPS, 8, 0),
     /* Rewrites what /proc shows of the process, its executable included. */
     BAD(0, PR_SET_MM, 35, EPERM),
     END
@@ -215,6 +223,11 @@ const struct syscall_rule rules_socket[] = {
       { IP, TYPE(SOCK_DGRAM), IS(2, 0) } },
     { "IP, SOCK_DGRAM, IPPROTO_UDP", WHEN_ALWAYS, SC_ALLOW,
       { IP, TYPE(SOCK_DGRAM), IS(2, 17) } },
+    /* The kernel lets them send echo requests and nothing else (icmp(7)). */
+    { "AF_INET, SOCK_DGRAM, IPPROTO_ICMP", WHEN_PING, SC_ALLOW,
+      { IS(0, AF_INET), TYPE(SOCK_DGRAM), IS(2, 1) } },
+    { "AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6", WHEN_PING, SC_ALLOW,
+      { IS(0, AF_INET6), TYPE(SOCK_DGRAM), IS(2, 58) } },
     { "IP, SOCK_DGRAM", WHEN_ALWAYS, SC_FAIL(EPROTONOSUPPORT),
       { IP, TYPE(SOCK_DGRAM) } },
     { "IP, SOCK_RAW", WHEN_ALWAYS, SC_FAIL(EPERM), { IP, TYPE(SOCK_RAW) } },
@@ -308,6 +321,10 @@ const struct syscall_rule rules_ioctl[] = {
     BAD(1, FS_IOC_SETFLAGS, 0x40086602, EOPNOTSUPP),
     BAD(1, FS_IOC_FSSETXATTR, 0x401c5820, EOPNOTSUPP),
     BAD(1, FIDEDUPERANGE, 0xc0189436, EOPNOTSUPP),
+
+    /* gVisor asks for the offloads of loopback and takes no refusal; to set
+     * them it has no capability. */
+    { "SIOCETHTOOL", WHEN_SENTRY, SC_ALLOW, { IS(1, 0x8946) } },
 
     /* As the kernel answers who lacks the capability. */
     { "SIOC* that set", WHEN_ALWAYS, SC_FAIL(EPERM),

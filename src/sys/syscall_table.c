@@ -23,6 +23,9 @@
     { #id, { x86, arm }, verdict, rules_##list, why_##list }
 #define R(id, x86, arm, errno_, why) \
     { #id, { x86, arm }, SC_FAIL(errno_), NULL, why_##why }
+/* Refused to a workload, not to the user-space kernel around one. */
+#define S(id, x86, arm, errno_) \
+    { #id, { x86, arm }, SC_FAIL(errno_), rules_sentry, why_sentry }
 
 static const char
     why_open[] =
@@ -54,6 +57,7 @@ static const char
     why_seccomp[] =
         "may tighten; a second listener would come before the broker",
     why_landlock[] = "the broker's calls are not in a domain of the caller's",
+    why_sentry[] = "steers other processes, changes the view, tells of files",
     why_iouring[] = "what it is asked to do never passes this filter",
     why_uffd[] = "stops the kernel in the middle of a copy",
     why_bpf[] = "loads programs into the kernel",
@@ -226,6 +230,11 @@ const struct syscall_row syscall_rows[] = {
     A(landlock_add_rule, 445, 445), A(landlock_restrict_self, 446, 446),
     C(seccomp, 317, 277, SC_FAIL(EINVAL), seccomp),
 
+    /* refused, but to a user-space kernel */
+    S(ptrace, 101, 117, EPERM), S(mount, 165, 40, EPERM),
+    S(umount2, 166, 39, EPERM), S(pivot_root, 155, 41, EPERM),
+    S(chroot, 161, 51, EPERM), S(mincore, 27, 232, ENOSYS),
+
     /* refused */
     R(io_uring_setup, 425, 425, EPERM, iouring),
     R(io_uring_enter, 426, 426, EPERM, iouring),
@@ -237,14 +246,11 @@ const struct syscall_row syscall_rows[] = {
     R(fanotify_mark, 301, 263, EPERM, perf),
     R(add_key, 248, 217, EPERM, keys), R(request_key, 249, 218, EPERM, keys),
     R(keyctl, 250, 219, EPERM, keys),
-    R(ptrace, 101, 117, EPERM, others),
     R(process_vm_readv, 310, 270, EPERM, others),
     R(process_vm_writev, 311, 271, EPERM, others),
     R(pidfd_getfd, 438, 438, EPERM, others), R(kcmp, 312, 272, EPERM, others),
     R(process_madvise, 440, 440, EPERM, others),
     R(process_mrelease, 448, 448, EPERM, others),
-    R(mount, 165, 40, EPERM, view), R(umount2, 166, 39, EPERM, view),
-    R(pivot_root, 155, 41, EPERM, view), R(chroot, 161, 51, EPERM, view),
     R(fsopen, 430, 430, EPERM, view), R(fsconfig, 431, 431, EPERM, view),
     R(fsmount, 432, 432, EPERM, view), R(fspick, 433, 433, EPERM, view),
     R(move_mount, 429, 429, EPERM, view), R(open_tree, 428, 428, EPERM, view),
@@ -280,7 +286,7 @@ const struct syscall_row syscall_rows[] = {
     R(io_submit, 209, 2, ENOSYS, aio), R(io_cancel, 210, 3, ENOSYS, aio),
     R(io_getevents, 208, 4, ENOSYS, aio),
     R(io_pgetevents, 333, 292, ENOSYS, aio),
-    R(mincore, 27, 232, ENOSYS, cached), R(cachestat, 451, 451, ENOSYS, cached),
+    R(cachestat, 451, 451, ENOSYS, cached),
     R(statmount, 457, 457, ENOSYS, mounts),
     R(listmount, 458, 458, ENOSYS, mounts),
     R(file_setattr, 469, 469, EOPNOTSUPP, flags),

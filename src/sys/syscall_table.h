@@ -18,7 +18,13 @@ enum syscall_arch { ARCH_X86_64, ARCH_AARCH64, ARCH_COUNT };
 #define SC_FAIL(e) (SECCOMP_RET_ERRNO | (uint32_t)(e))
 
 /* When a rule counts: always, or with an option of struct seccomp_options. */
-enum { WHEN_ALWAYS = 0, WHEN_CREATES = 1, WHEN_UNIX = 2 };
+enum {
+    WHEN_ALWAYS = 0,
+    WHEN_CREATES = 1,
+    WHEN_UNIX = 2,
+    WHEN_PING = 4,
+    WHEN_SENTRY = 8
+};
 
 /* Holds if (argument & mask) == value.  The mask is also the width: an
  * argument that the kernel takes as 32 bits is compared on 32 bits, since the
@@ -58,7 +64,7 @@ extern const struct syscall_rule rules_arch_prctl[], rules_bind[],
     rules_mknod[], rules_mknodat[], rules_naming[], rules_open[],
     rules_openat[], rules_personality[], rules_prctl[], rules_preadv2[],
     rules_prlimit64[], rules_seccomp[], rules_send_2[], rules_send_3[],
-    rules_setrlimit[], rules_setsockopt[], rules_socket[], rules_socketpair[],
-    rules_unshare[];
+    rules_sentry[], rules_setrlimit[], rules_setsockopt[], rules_socket[],
+    rules_socketpair[], rules_unshare[];
 
 #endif

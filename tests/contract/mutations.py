@@ -197,26 +197,29 @@ def string_edits(s):
             Raw(f'"{quoted}\t"'), Raw(f'"{quoted}'), Raw(quoted)]
 
 
+def edited(doc):
+    """Every value of a request changed in every way above."""
+    yield 'valid', dump(doc)
+    for path in places(doc):
+        value = at(doc, path)
+        news = list(OTHER_VALUES)
+        if isinstance(value, str):
+            news += string_edits(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            news += NUMBERS
+        if isinstance(value, dict):
+            news.append(list(value.values()))
+        for new in news:
+            yield 'value', dump(changed(doc, path, put(new)))
+        for edit in MEMBER_EDITS.values():
+            yield 'member', dump(changed(doc, path, pairs(edit)))
+
+
 def structural():
-    """Every value of every valid request changed in every way above."""
     for base, versions in [(b, VERSIONS) for b in BASES] + [
             (b, VERSIONS[2:]) for b in BASES_11]:
         for version in versions:
-            doc = {'version': version, **base}
-            yield 'valid', dump(doc)
-            for path in places(doc):
-                value = at(doc, path)
-                news = list(OTHER_VALUES)
-                if isinstance(value, str):
-                    news += string_edits(value)
-                if isinstance(value, int) and not isinstance(value, bool):
-                    news += NUMBERS
-                if isinstance(value, dict):
-                    news.append(list(value.values()))
-                for new in news:
-                    yield 'value', dump(changed(doc, path, put(new)))
-                for edit in MEMBER_EDITS.values():
-                    yield 'member', dump(changed(doc, path, pairs(edit)))
+            yield from edited({'version': version, **base})
 
 
 def texts():
@@ -263,7 +266,7 @@ def versions():
                                'sandboxId': 'wslc:0'})
 
 
-def backends():
+def backends(versions=VERSIONS):
     """Every containment name with every section."""
     names = ('process', 'vm', 'microvm', 'native', 'bubblewrap', 'lxc',
              'hyperlight', 'seatbelt', 'macos_sandbox', 'processcontainer',
@@ -274,7 +277,7 @@ def backends():
                 'test', 'experimental', 'bubblewrap', 'native', 'vm',
                 'isolationSession', 'platform', 'sandboxId', 'limits',
                 'correlationVector', 'phase')
-    for v in VERSIONS:
+    for v in versions:
         for name in names:
             more = {'network': ALLOW_ALL} if 'iso' in name else {}
             doc = one_shot(v, containment=name, **more)
@@ -471,7 +474,7 @@ def targeted():
         yield from make()
 
 
-def documents(most_structural):
+def documents(most_structural, targeted=targeted, structural=structural):
     """All of the targeted ones and so many of the others."""
     seen = set()
     rest = list(structural())

@@ -9,7 +9,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 from tap import *  # noqa: E402,F403
 import json  # noqa: E402
 
-VERSIONS = ('0.9.0-alpha', '1.0.0', '1.1.0-alpha', '1.1.0+c1')
+VERSIONS = ('0.6.0-alpha', '0.7.0-alpha', '0.8.0-alpha', '0.9.0-alpha',
+            '0.10.0-alpha', '1.0.0', '1.1.0-alpha', '1.1.0+c1')
 
 
 @cases({v: v for v in VERSIONS})

@@ -144,6 +144,51 @@ CASES = {
     'deprovision, containment': (
         step('deprovision', '1.1.0-alpha', sandboxId='any:1',
              containment='windows_sandbox'), 'containment: unknown field'),
+    'former lists': (shot('0.6.0-alpha', network={
+        'defaultPolicy': 'block', 'enforcementMode': 'firewall',
+        'allowedHosts': ['a.example', '192.0.2.0/24'],
+        'blockedHosts': ['192.0.2.9'], 'allowLocalNetwork': False}), None),
+    'former proxy': (shot('0.7.0-alpha', network={
+        'proxy': {'localhost': 3128}}), None),
+    'former proxy, two': (
+        shot('0.7.0-alpha', network={'proxy': {
+            'localhost': 1, 'url': 'http://localhost:1'}}),
+        'network.proxy: expected exactly one of'),
+    'former proxy, false': (
+        shot('0.8.0-alpha', network={'proxy': {'builtinTestServer': False}}),
+        'network.proxy.builtinTestServer: expected true, found false'),
+    'both kinds of network': (
+        shot('0.8.0-alpha', network={'egress': {}, 'allowedHosts': []}),
+        "network: 'egress', 'ingress', 'networkProxy' and 'allowedProxyPeer' "
+        'exclude'),
+    'launchMethod, 0.7': (shot(
+        '0.7.0-alpha', containment='macos_sandbox',
+        macos_sandbox={'launchMethod': 'open'}), None),
+    'experimental': (shot('0.8.0-alpha', containment='wslc', experimental={
+        'wslc': {'image': 'i'}, 'telemetry': {'enabled': True}}), None),
+    'experimental of another': (
+        shot('0.8.0-alpha', experimental={'wslc': {}}, containment='lxc'),
+        "experimental.wslc: section 'experimental.wslc' does not belong"),
+    'experimental, 1.0': (shot(experimental={}),
+                          'experimental: unknown field'),
+    'annotations, 0.6': (shot('0.6.0-alpha', _comment=''),
+                         '_comment: unknown field'),
+    'phase, 0.7': (step('start', '0.7.0-alpha', sandboxId='any:1'),
+                   'phase: unknown field'),
+    'phase, 0.8': (step('start', '0.8.0-alpha', sandboxId='any:1',
+                        correlationVector='c'), None),
+    'provision session, 0.8': (step(
+        'provision', '0.8.0-alpha', containment='isolation_session',
+        network={'defaultPolicy': 'allow', 'allowLocalNetwork': True}), None),
+    'provision session, 0.8, later shape': (step(
+        'provision', '0.8.0-alpha', containment='isolation_session',
+        network=OPEN), 'network.egress: unknown field'),
+    'provision windows_sandbox, 0.10': (step(
+        'provision', '0.10.0-alpha', containment='windows_sandbox'), None),
+    'portMappings in provision, 0.10': (
+        step('provision', '0.10.0-alpha', containment='wslc',
+             wslc={'provision': {'portMappings': []}}),
+        'wslc.provision.portMappings: unknown field'),
     'provision session': (step('provision', network=OPEN,
                                containment='isolation_session'), None),
     'provision session, appId': (

@@ -17,10 +17,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '..', 'lib'))
 from tap import *  # noqa: E402,F403
 import json  # noqa: E402
+import former  # noqa: E402
 import mutations  # noqa: E402
 from judging import Judge, TOOLS  # noqa: E402
 
-VERSIONS = (*mutations.VERSIONS, '1.1.0+c1')
+VERSIONS = (*former.VERSIONS, *mutations.VERSIONS, '1.1.0+c1')
 GENERATED = {
     **{f'schemas/mxc-{v}.schema.json': ('schema', v) for v in VERSIONS},
     'fuzz/request.dict': ('dictionary',),
@@ -141,11 +142,20 @@ def compare(kind, data, doc, schema, answer):
 
 @test(seconds=300)
 def schemas_judge_as_the_parser_does():
+    judge_all(mutations.documents(6000))
+
+
+@test(seconds=300)
+def schemas_of_former_contracts_do():
+    judge_all(former.documents(2000))
+
+
+def judge_all(documents):
     schemas = {v: Validator(json.loads(generate(('schema', v))))
                for v in VERSIONS}
     looked, refused = 0, 0
     with Judge() as ask:
-        for kind, data in mutations.documents(6000):
+        for kind, data in documents:
             try:
                 doc = json.loads(data.decode(), object_pairs_hook=unique,
                                  parse_constant=no_constant)
@@ -159,11 +169,41 @@ def schemas_judge_as_the_parser_does():
           f'too few documents: {looked}, {refused}')
 
 
+# A value in a network of 1.1.0+c1, and whether its shape is right.
+NETWORK_SHAPES = (
+    ({'egress': {'allow': [{'to': [{'host': '*.a.example', 'intranet': True}]}],
+                 'deny': [{'to': [{'host': 'b.a.example'}]}]}}, True),
+    ({'egress': {'allow': [{'to': [{'host': 7}]}]}}, False),
+    ({'egress': {'allow': [{'to': [{'host': 'a', 'intranet': 1}]}]}}, False),
+    ({'ingress': {'hostLoopback': 'allow', 'ports': [
+        {'guest': 65535, 'host': 0, 'protocol': 'tcp'}, {'guest': 1}],
+        'hostServices': [{'host': 65534}, {'host': 1, 'guest': 2}]}}, True),
+    ({'ingress': {'ports': [{'guest': 0}]}}, False),
+    ({'ingress': {'ports': [{'host': 1}]}}, False),
+    ({'ingress': {'ports': [{'guest': 1, 'host': 65536}]}}, False),
+    ({'ingress': {'ports': [{'guest': 1, 'protocol': 'udp'}]}}, False),
+    ({'ingress': {'hostServices': [{'host': 0}]}}, False),
+    ({'ingress': {'hostServices': [{'guest': 1}]}}, False),
+    ({'ingress': {'hostServices': [{'host': 65536}]}}, False),
+)
+
+
+@test
+def superset_network_has_its_shape():
+    schema = Validator(json.loads(generate(('schema', '1.1.0+c1'))))
+    with Judge() as ask:
+        for network, right in NETWORK_SHAPES:
+            doc = {'version': '1.1.0+c1', 'network': network}
+            eq(schema.accepts(doc), right, f'the schema of {network}')
+            eq(ask(json.dumps(doc)) == 'ok', right, f'the parser of {network}')
+
+
 @test
 def superset_has_its_own_fields():
     doc = {'version': '1.1.0+c1', 'process': {'commandLine': 'x'},
            'containment': 'native', 'filesystem': {'hardLinks': 'refuse'},
-           'limits': {'memoryBytes': 1, 'advisory': ['pids']}}
+           'limits': {'memoryBytes': 1, 'advisory': ['pids']},
+           'guarantees': {'tier': 'kernel'}}
     schema = Validator(json.loads(generate(('schema', '1.1.0+c1'))))
     with Judge() as ask:
         check(schema.accepts(doc))
@@ -172,6 +212,10 @@ def superset_has_its_own_fields():
         check(not schema.accepts(doc))
         has(ask(json.dumps(doc)), 'limits.memoryBytes: expected an integer '
             'from 1 to 18446744073709551615, found 0')
+        doc['limits']['memoryBytes'] = 1
+        doc['guarantees']['tier'] = 'strong'
+        check(not schema.accepts(doc))
+        has(ask(json.dumps(doc)), "guarantees.tier: unknown value 'strong'")
         doc['version'] = '1.1.0-alpha'
         has(ask(json.dumps(doc)), "unknown value 'native'")
 

@@ -24,9 +24,11 @@ EXAMPLES = {
     '07-timeout': (124, '', 'after its timeout of 1000 ms'),
     '08-spelled-out': (0, '3', ''),
     '09-hard-links': (0, '4', ''),
-    '10-refused': (125, '', 'network.egress.allow (line 9, column 22)'),
+    '10-refused': (125, '', 'network.ingress.default (line 9, column 24)'),
+    '11-network': (0, 'no such name\nno way there\n', 'looking up '
+                   'elsewhere.example.net was refused: no rule allows this'),
 }
-COMMANDS = ('run', 'check', 'explain', 'doctor', 'schema')
+COMMANDS = ('run', 'check', 'explain', 'doctor', 'migrate', 'schema')
 
 
 def example(name):
@@ -99,6 +101,8 @@ def without_arguments_it_helps():
                        "not a duration: '0'"),
     'no such wall': (['run', '--accept-missing', 'x', '--', 'ls'], 125,
                      "no wall of that name: 'x'"),
+    'no such tier': (['run', '--tier', 'hard', '--', 'ls'], 125,
+                     "no tier of that name: 'hard'"),
     'help on nothing': (['help', 'nosuch'], 2, "no such command 'nosuch'"),
     'too much': (['doctor', 'x'], 2, "unexpected 'x'"),
     'no such contract': (['schema', '--version', '7'], 1,
@@ -235,7 +239,7 @@ def every_example_is_tested_and_listed():
 @test
 def the_demo_stops_everything():
     r = run([TOP / 'examples/demo', MXC], timeout=50).ok()
-    has(r.out, '10 attempts stopped')
+    has(r.out, '11 attempts stopped')
     lacks(r.out, 'GOT THROUGH')
 
 
@@ -272,6 +276,31 @@ def doctor_writes_to_a_descriptor():
     check(len(d['checks']) > 15, 'few checks')
 
 
+@test
+def doctor_lists_each_backend():
+    r = mxc('doctor', '--json', 'd.json')
+    d = json.loads(read('d.json'))
+    rows = {b['name']: b for b in d['backends']}
+    eq((d['backends'][0]['name'], rows['native']['tier']),
+       ('native', 'process'))
+    eq(rows['native']['state'], 'ok' if d['ready'] else 'missing')
+    has(' '.join(rows['native']['enforces']), 'networkDeny')
+    for name, row in rows.items():
+        has(r.out, f'{name}, tier \'{row["tier"]}\'\n')
+        # By name it runs exactly where it is said to be usable; with an image,
+        # where it needs one (test_lxc.py).
+        if name == 'lxc':
+            if row['state'] == 'ok':
+                mxc('run', '--backend', name, '--', 'true').failed(
+                    125, 'distribution and release are required')
+            continue
+        run_it = mxc('run', '--backend', name, '--', 'true')
+        eq(run_it.status == 0, row['state'] == 'ok', f'{name}: {run_it.err}')
+        if row['state'] != 'ok':
+            has(r.out, row['cause'])
+            check(row['remedy'], f'{name}: no remedy')
+
+
 def states():
     return {c['name']: c for c in json.loads(read('d.json'))['checks']}
 
@@ -288,6 +317,11 @@ def doctor_inside_a_sandbox_names_the_cause():
     eq(s['proc']['cause'], 'needs a user namespace')
     eq(s['landlock']['state'], 'missing')
     eq(s['seccomp']['state'], 'ok', 'a filter under a filter')
+    native = json.loads(read('d.json'))['backends'][0]
+    eq((native['name'], native['state']), ('native', 'missing'))
+    has(native['cause'], 'user.max_user_namespaces is 0')
+    check(native['remedy'])
+    has(r.out, "  no       native, tier 'process'\n")
 
 
 @test
@@ -303,6 +337,40 @@ def doctor_sees_a_covered_proc():
     eq(states()['proc']['detail'], 'EPERM')
     has(r.out, 'FAILED   `mxc run -- true` said:')
     has(r.out, 'Nothing can do without: own /proc')
+
+
+# What a kernel says that lacks a part of what the gateway needs: no netlink
+# of that kind, no nf_tables or no such expression, no such chain.
+@cases([(e, e) for e in ('EPROTONOSUPPORT', 'EOPNOTSUPP', 'ENOENT')])
+def doctor_tells_what_the_gateway_lacks(name):
+    need('strace')
+    eq((mxc('doctor', '--json', 'd.json').status,
+        states()['network']['state']), (0, 'ok'), 'control')
+    call = 'socket' if name == 'EPROTONOSUPPORT' else 'sendto'
+    r = run(['strace', '-f', '-qq', '-o', '/dev/null', '-e', f'trace={call}',
+             '-e', f'inject={call}:error={name}', MXC, 'doctor', '--json',
+             'd.json'])
+    row = states()['network']
+    eq((row['state'], row['kind'], row['detail']), ('missing', 'policy', name))
+    has(row['cause'], 'nft_tproxy')
+    has(row['remedy'], 'modprobe nft_tproxy')
+    has(r.out, 'no       connections by rules')
+
+
+@test
+def doctor_tells_whether_the_caller_may_ping():
+    need('unshare')
+    # A new network namespace allows it to nobody.
+    run(['unshare', '-Urn', MXC, 'doctor', '--json', 'd.json'])
+    row = states()['ping']
+    eq((row['state'], row['kind']), ('missing', 'extra'))
+    has(row['detail'], ', EACCES')
+    has(row['cause'], 'net.ipv4.ping_group_range')
+    run(['unshare', '-Urn', 'sh', '-c',
+         'echo 0 0 >/proc/sys/net/ipv4/ping_group_range; '
+         f'{MXC} doctor --json d.json'])
+    eq((states()['ping']['state'], states()['ping']['detail']),
+       ('ok', 'groups 0-0'))
 
 
 @test

@@ -7,6 +7,7 @@ clause's place in the request; nothing is accepted and then ignored (W12).
 
 import json
 import os
+import socket
 import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
 from tap import *  # noqa: E402,F403
@@ -25,9 +26,9 @@ def submit(document, *flags):
     return mxc('run', '--json', 'r.json', *flags, '-', input=text)
 
 
-def refused(document, code, where, *pieces):
+def refused(document, code, where, *pieces, flags=()):
     """Refused before anything ran, naming the clause."""
-    r = submit(document)
+    r = submit(document, *flags)
     r.failed(125, *pieces)
     lacks(r.out, 'ran')
     error = json.loads(read('r.json'))
@@ -124,17 +125,10 @@ def comments_and_schema_are_no_policy():
 
 
 CLAUSES = {
-    'network.egress.default':
-        {'network': {'egress': {'default': 'allow'}}},
-    'network.egress.allow':
-        {'network': {'egress': {'allow': [
-            {'to': [{'cidr': '192.0.2.0/24'}]}]}}},
     'network.ingress.default':
         {'network': {'ingress': {'default': 'allow'}}},
     'network.ingress.hostLoopback':
         {'network': {'ingress': {'hostLoopback': 'allow'}}},
-    'runtimeConfig.networkProxy':
-        {'runtimeConfig': {'networkProxy': 'http://127.0.0.1:3128'}},
     'ui.disable': {'ui': {'disable': False}},
     'ui.clipboard': {'ui': {'clipboard': 'read'}},
     'ui.injection': {'ui': {'injection': True}},
@@ -174,7 +168,7 @@ def clauses_that_deny_are_enforced(sections):
     eq(submit(request(**sections)).ok().out, 'ran\n')
 
 
-BACKENDS = {'lxc': 'lxc', 'seatbelt': 'seatbelt', 'wslc': 'wslc',
+BACKENDS = {'seatbelt': 'seatbelt', 'wslc': 'wslc',
             'processcontainer': 'processcontainer'}
 
 
@@ -294,13 +288,6 @@ def flags_narrow_and_add():
 
 
 @test
-def telemetry_is_said_to_be_nothing():
-    r = submit(request(telemetry={'enabled': True}))
-    eq(r.ok().out, 'ran\n')
-    has(r.err, 'warning: telemetry.enabled')
-
-
-@test
 def check_says_what_run_does():
     """W10: a document that passes the check can run, path checks included."""
     good = write('good.json', json.dumps(request()))
@@ -311,6 +298,142 @@ def check_says_what_run_does():
         path = write('bad.json', json.dumps(document))
         check_error = mxc('check', path).failed(1).err
         eq(mxc('run', path).failed(125).err, check_error)
+
+
+# --- where it comes from ---------------------------------------------------
+
+def by_socket(text, *flags):
+    """The policy by a socket at descriptor N, as node's child processes have
+    it; answers the run and our end."""
+    ours, theirs = socket.socketpair()
+    ours.sendall(text.encode())
+    ours.shutdown(socket.SHUT_WR)
+    p = spawn([MXC, 'run', '--json', 'r.json', '--policy',
+               f'/dev/fd/{theirs.fileno()}', *flags],
+              pass_fds=[theirs.fileno()])
+    theirs.close()
+    return p, ours
+
+
+@test
+def a_request_comes_by_a_socket():
+    p, _ = by_socket(json.dumps(request(command='ls /proc/self/fd; exit 4')))
+    out, _ = p.communicate()
+    eq((out.split(), p.returncode), ([b'0', b'1', b'2', b'3'], 4))
+
+
+@test
+def the_socket_ends_when_the_request_is_accepted():
+    """Not later, and never before a refusal has been told."""
+    p, ours = by_socket(json.dumps(request(command='sleep 60')))
+    ours.settimeout(20)
+    eq(ours.recv(1), b'')
+    eq(read('r.json'), '')
+    eq(p.poll(), None)
+    p.kill()
+    p.communicate()
+    p, ours = by_socket('{}')
+    ours.settimeout(20)
+    eq(ours.recv(1), b'')
+    has(read('r.json'), 'malformed_request')
+    p.communicate()
+    eq(p.returncode, 125)
+
+
+@cases({'nothing there': '/dev/fd/99', 'no number': '/dev/fd/x',
+        'out of range': '/dev/fd/99999999999'})
+def a_descriptor_that_holds_no_request(name):
+    mxc('run', '--policy', name).failed(125, f"request '{name}'")
+
+
+@test
+def telemetry_is_said_to_be_nothing_once():
+    """In the result, or to people: standard error is the command's, too."""
+    document = request(telemetry={'enabled': True})
+    r = submit(document).ok()
+    eq((r.out, r.err), ('ran\n', ''))
+    has(json.loads(read('r.json'))['warnings'][0], 'no telemetry')
+    has(mxc('run', '-', input=json.dumps(document)).ok().err, 'mxc: warning:')
+
+
+# --- tiers -------------------------------------------------------------------
+
+TIERS = ('process', 'kernel', 'vm')
+
+
+def tiered(tier, **more):
+    return request('1.1.0+c1', guarantees={'tier': tier}, **more)
+
+
+def chosen(tier):
+    """The row that `process` means with this tier, or None; and whether there
+    is any that is strong enough."""
+    mxc('doctor', '--json', 'd.json')
+    rows = [b for b in json.loads(read('d.json'))['backends']
+            if TIERS.index(b['tier']) >= TIERS.index(tier)]
+    return next((b for b in rows if b['state'] == 'ok'), None), bool(rows)
+
+
+def refused_tier(tier, document, where, flags=()):
+    code = 'backend_unavailable' if chosen(tier)[1] else 'policy_validation'
+    refused(document, code, where, f"of tier '{tier}' or stronger",
+            flags=flags)
+
+
+@cases({t: t for t in TIERS})
+def a_tier_is_had_or_refused(tier):
+    row = chosen(tier)[0]
+    if not row:
+        refused_tier(tier, tiered(tier), 'guarantees.tier')
+        refused_tier(tier, request(), '--tier', ('--tier', tier))
+        return
+    eq(submit(tiered(tier)).ok().out, 'ran\n')
+    result = json.loads(read('r.json'))
+    eq((result['backend'], result['tier']), (row['name'], row['tier']))
+    eq(result['receipt'][0],
+       {'clause': f"isolation: tier '{tier}' or stronger",
+        'by': f"backend '{row['name']}', which is of tier '{row['tier']}'",
+        'state': 'enforced'})
+    has(mxc('explain', '--tier', tier, '--', 'true').ok().out,
+        f"backend '{row['name']}', tier '{row['tier']}'")
+
+
+@test
+def a_weaker_backend_is_refused_by_name():
+    for tier in 'kernel', 'vm':
+        for asked in 'native', 'process':
+            document = tiered(tier, containment=asked)
+            flags = ('--backend', 'native') if asked == 'process' else ()
+            refused(document, 'policy_validation', 'guarantees.tier',
+                    "backend 'native' is of tier 'process', which is weaker "
+                    f"than '{tier}'", flags=flags)
+
+
+@test
+def a_flag_can_only_ask_for_more():
+    weak = tiered('process', containment='native')
+    refused(weak, 'policy_validation', '--tier', "weaker than 'vm'",
+            flags=('--tier', 'vm'))
+    refused(weak, 'policy_validation', '--tier', "weaker than 'vm'",
+            flags=('--tier', 'vm', '--tier', 'process'))
+    refused(tiered('kernel', containment='native'), 'policy_validation',
+            'guarantees.tier', "weaker than 'kernel'",
+            flags=('--tier', 'process'))
+
+
+@test
+def without_a_tier_nothing_is_said_of_one():
+    for document in request(), request('1.1.0+c1', guarantees={}):
+        submit(document).ok()
+        result = json.loads(read('r.json'))
+        eq((result['backend'], result['tier']), ('native', 'process'))
+        lacks(json.dumps(result['receipt']), 'or stronger')
+
+
+@test
+def the_former_words_have_no_tier():
+    refused(request('1.1.0-alpha', guarantees={'tier': 'process'}),
+            'malformed_request', 'guarantees', "contract '1.1.0+c1'")
 
 
 main()

@@ -24,7 +24,8 @@ class Terminal:
         self.out = b''
         self.pid, self.fd = ptys.fork()
         if self.pid == 0:
-            os.execv(argv[0], [os.fspath(a) for a in argv])
+            argv = on_backend(argv)
+            os.execv(argv[0], argv)
         self.resize(rows, columns)
 
     def resize(self, rows, columns):

@@ -17,7 +17,7 @@ import struct
 import termios
 import time
 
-from tap import fail
+from tap import fail, on_backend
 
 TIOCGPTN = 0x80045430
 
@@ -25,7 +25,7 @@ TIOCGPTN = 0x80045430
 class Term:
     def __init__(self, argv, rows=24, cols=80, env=None):
         self.out, self.at, self.status = b'', 0, None
-        argv = [os.fspath(a) for a in argv]
+        argv = on_backend(argv)
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             with contextlib.suppress(OSError):

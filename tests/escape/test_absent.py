@@ -286,7 +286,7 @@ def b5_b10_a_race_does_not_make_the_name():
     lacks(r.out, 'escaped')
     words = r.out.split()
     denied, made, flips = int(words[1]), int(words[3]), int(words[5])
-    check(denied > 100 and made > 100 and flips > 10000,
+    check(denied > 100 and made > 100 and flips > 1000,
           f'the race was no race: {r.out}')
     check(not os.path.lexists(SHALLOW), 'made on the host')
 
@@ -299,7 +299,7 @@ print("up", flush=True)
 for i in range(3000):
     try:
         t = open(H).read()
-        print("read", t, time.monotonic(), flush=True)
+        print("read", t, time.time(), flush=True)
     except OSError:
         pass
     time.sleep(0.001)
@@ -317,7 +317,7 @@ def while_running(act, denied=SHALLOW, code=LOOK, **grants):
     p = spawn([MXC, *mxc_args(probe, deny=denied, **grants,
                               flags=['--json', 'result.json'])])
     eq(p.stdout.readline(), b'up\n')
-    start = time.monotonic()
+    start = time.time()
     act()
     out, err = (b.decode() for b in p.communicate(timeout=30))
     for line in out.splitlines():

@@ -432,7 +432,7 @@ def d12_variables_of_a_request_are_on_no_command_line():
     secret = canary()
     os.mkdir('w')
     request = {'version': '1.0.0', 'process': {
-        'commandLine': 'touch "$PWD/up"; exec sleep 30',
+        'commandLine': 'touch "$PWD/up"; exec sleep 30.0625',
         'cwd': os.getcwd() + '/w', 'env': ['PATH=/bin:/usr/bin',
                                            f'TOKEN={secret}']},
         'filesystem': {'readwritePaths': [os.getcwd() + '/w']}}
@@ -447,8 +447,8 @@ def d12_variables_of_a_request_are_on_no_command_line():
             pass
     p.send_signal(signal.SIGTERM)
     p.communicate(timeout=10)
-    check(b'sleep' in lines, 'found the workload')
     check(secret.encode() not in lines, 'the secret is on a command line')
+    check(b'sleep\x0030.0625' in lines, 'found the workload')
 
 
 main()

@@ -81,8 +81,8 @@ def h1_threads_are_bounded():
 @test
 def h1_zombies_are_reaped_by_init():
     """Orphans that end are init's to wait for: none stays."""
-    r = inside('''
-        for _ in range(3000):
+    r = inside(f'''
+        for _ in range({rounds(3000)}):
             c = os.fork()
             if c == 0:
                 if os.fork() == 0:

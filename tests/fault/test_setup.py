@@ -247,7 +247,8 @@ def supervise(plan, seals=True):
         fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SEAL |
                     fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW |
                     fcntl.F_SEAL_WRITE)
-    r = run([LIBEXEC / 'mxc-supervise', str(fd), '-1', '0'], pass_fds=(fd,))
+    r = run([LIBEXEC / 'mxc-supervise', str(fd), '-1', '-1', '-1', '-1'],
+            pass_fds=(fd,))
     os.close(fd)
     return r
 

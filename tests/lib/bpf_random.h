@@ -75,7 +75,7 @@ static inline void rnd_rules(struct rnd *r, struct syscall_rule *rule)
         uint32_t conds = rnd_below(r, SC_CONDS + 1);
 
         rule[i] = (struct syscall_rule){ .what = "rule" };
-        rule[i].when = rnd_below(r, 4);
+        rule[i].when = rnd_below(r, 8);
         rule[i].verdict = rnd_verdict(r);
         for (uint32_t j = 0; j < conds; j++)
             rule[i].cond[j] = rnd_cond(r);
@@ -98,13 +98,15 @@ static inline void rnd_make(struct rnd *r, struct rnd_table *t)
 {
     bool used[512] = { false };
     uint32_t n = 1 + rnd_below(r, RND_ROWS);
-    uint32_t span = rnd_below(r, 2) ? 512 : n + 1;
+    uint32_t span = rnd_below(r, 2) ? 512 : n + 1, two;
 
     memset(t, 0, sizeof(*t));
     t->table.rows = t->row;
     t->table.arch = (enum syscall_arch)rnd_below(r, ARCH_COUNT);
     t->options.broker_creates = rnd_below(r, 2);
-    t->options.broker_unix = rnd_below(r, 2);
+    two = rnd_below(r, 4);
+    t->options.broker_unix = two & 1;
+    t->options.ping = two & 2;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t nr = rnd_below(r, span);
 

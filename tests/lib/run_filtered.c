@@ -29,7 +29,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "run_filtered: prctl: %s\n", strerror(errno));
         return 125;
     }
-    r = seccomp_load(f, n, false, NULL);
+    r = seccomp_enforce(f, n, false, NULL);
     if (r < 0) {
         fprintf(stderr, "run_filtered: seccomp: %s\n", strerror(-r));
         return 125;

@@ -18,12 +18,22 @@ def generated_parts_are_current():
 @test
 def a_stale_part_is_found():
     """The check above can fail: on a copy with one word changed."""
-    for name in ('tools', 'completions', 'man', 'docs'):
+    for name in ('tools', 'completions', 'man', 'docs', 'include'):
         run(['cp', '-r', TOP / name, '.']).ok()
+    for name in ('tests/lib/backends.py', 'examples/policies'):
+        os.makedirs(os.path.dirname(name))
+        run(['cp', '-r', TOP / name, name]).ok()
     path = write('man/mxc.1', read('man/mxc.1').replace(
         'Grant PATH', 'Grant a PATH'))
     r = run(['tools/gen-docs', '--check', MXC]).ok(1)
     has(r.out, 'man/mxc.1: not what')
+    lacks(r.out, 'docs/backends.md')
+    results = read('docs/backends-results.json')
+    write('docs/backends-results.json', results.replace(
+        '"filesystem": "enforced"', '"filesystem": "refused"'))
+    has(run(['tools/gen-docs', '--check', MXC]).ok(1).out,
+        'docs/backends.md: not what')
+    write('docs/backends-results.json', results)
     run(['tools/gen-docs', MXC]).ok()
     check(read(path) == read(TOP / 'man/mxc.1'), 'not restored')
 

@@ -6,7 +6,9 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from tap import *  # noqa: E402,F403
 
-PROGRAMS = ('bin/mxc', 'libexec/mxc/mxc-supervise', 'libexec/mxc/mxc-launch')
+PROGRAMS = ('bin/mxc', 'bin/lxc-exec', 'libexec/mxc/mxc-supervise',
+            'libexec/mxc/mxc-launch', 'libexec/mxc/mxc-gateway',
+            'libexec/mxc/mxc-hold')
 
 
 def install(prefix):
@@ -26,6 +28,25 @@ def programs_are_there_and_static():
         r = run(['readelf', '-l', path]).ok()
         lacks(r.out, 'INTERP', name)
         has(r.out, 'GNU_RELRO', name)
+
+
+@test
+def the_library_is_there_and_stripped():
+    prefix = install('p')
+    for name in ('libmxc.so.1', 'libmxc.so', 'libmxc.a', 'pkgconfig/mxc.pc',
+                 'libmxc_ffi.so'):
+        check(os.path.exists(os.path.join(prefix, 'lib', name)), name)
+    lacks(run(['readelf', '-S', f'{prefix}/lib/libmxc.so.1']).ok().out,
+          '.debug_info')
+    for name in ('mxc.h', 'mxc_ffi.h'):
+        eq(read(f'{prefix}/include/mxc/{name}'),
+           read(TOP / 'include/mxc' / name))
+    has(read(f'{prefix}/lib/pkgconfig/mxc.pc'), 'prefix=${pcfiledir}/../..')
+    # Does the archive survive the stripping?
+    write('x.c', read(TOP / 'examples/c/run.c'))
+    run(['cc', 'x.c', f'-I{prefix}/include', f'{prefix}/lib/libmxc.a', '-o',
+         f'{prefix}/bin/x']).ok()
+    has(run([f'{prefix}/bin/x']).ok().out, 'exit code 3')
 
 
 @test

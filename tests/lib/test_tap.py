@@ -15,6 +15,13 @@ def tap(body):
     return run([sys.executable, path])
 
 
+# A test of this name that is known to end differently here.
+KNOWN = """import backends
+backends.KNOWN['native'][__file__.split('/')[-2] + '/sample.py: a'] = (
+    backends.Known('weaker', 'the moon is full', '{}'{}))
+"""
+
+
 @cases({
     'a pass': ('@test\ndef a(): eq(1, 1)', 0, 'ok 1 - a'),
     'a failure': ('@test\ndef a(): eq(1, 2)', 1, 'got 1, want 2'),
@@ -31,6 +38,87 @@ def tap(body):
 def harness(body, status, piece):
     r = tap(body).ok(status)
     has(r.out, piece)
+
+
+@cases({
+    'as it is known': (KNOWN.format('full moon', ''), 'eq("full moon", "new")',
+                       0, 'ok 1 - a # KNOWN weaker: the moon is full'),
+    'for another reason': (KNOWN.format('full moon', ''), 'eq(1, 2)', 1,
+                           "by 'full moon', which was not seen"),
+    'as everywhere': (KNOWN.format('full moon', ''), 'eq(1, 1)', 1,
+                      'not ok 1 - a'),
+    'skipped': (KNOWN.format('full moon', ''), 'skip("x")', 0, '# SKIP x'),
+    'for another caller': (
+        KNOWN.format('full', ', "user"' if IS_ROOT else ', "root"'),
+        'eq("full moon", "new")', 1, 'not ok 1 - a\n'),
+    'of no test': (KNOWN.format('x', '').replace(': a', ': b'), 'eq(1, 1)', 1,
+                   'Bail out! KNOWN names what is no test'),
+})
+def a_known_end(entry, body, status, piece):
+    r = tap(f'{entry}@test\ndef a(): {body}').ok(status)
+    has(r.out, piece)
+
+
+ALL = KNOWN.replace(': a', ': a*').format('full moon', '')
+SOME = KNOWN.replace(': a', ': a*').format('full moon', ', None, True')
+FULL, NEW, OTHER = 'eq("full moon", "new")', 'eq(1, 1)', 'eq(1, 2)'
+
+
+@cases({
+    'all rows': (ALL, FULL, FULL, 0, 'ok 2 - ab # KNOWN weaker'),
+    'all but one': (ALL, FULL, NEW, 1, 'not ok 2 - ab'),
+    'for another reason': (ALL, FULL, OTHER, 1, 'not ok 2 - ab'),
+    'some': (SOME, FULL, NEW, 0, 'ok 2 - ab\n'),
+    'some for another reason': (SOME, FULL, OTHER, 1, 'not ok 2 - ab'),
+    'some, but none': (SOME, NEW, NEW, 1, 'Bail out! KNOWN has what ends as'),
+    'one of two sentences': (
+        ALL.replace("'full moon'", "('half', 'full moon')"), FULL, FULL, 0,
+        'ok 1 - a # KNOWN weaker'),
+    'of no test': (ALL.replace('a*', 'b*'), NEW, NEW, 1,
+                   'Bail out! KNOWN names what is no test'),
+})
+def known_ends_of_a_pattern(entry, one, two, status, piece):
+    r = tap(f'{entry}@test\ndef a(): {one}\n@test\ndef ab(): {two}')
+    has(r.ok(status).out, piece)
+
+
+@test(only='root')
+def what_cannot_be_removed_changes_nothing_above_it():
+    os.mkdir('places')
+    os.chmod('places', 0o1777)
+    body = ('@test\ndef a():\n    os.mkdir("m")\n'
+            '    run(["mount", "-t", "tmpfs", "none", "m"]).ok()\n'
+            '    write("m/file")')
+    path = write('sample.py', HEAD + body + '\nmain()\n')
+    r = run([sys.executable, path], env={'TMPDIR': os.path.abspath('places')})
+    mode, left = os.stat('places').st_mode & 0o7777, os.listdir('places')
+    for name in left:
+        run(['umount', f'places/{name}/m'])
+    eq((r.status, len(left)), (0, 1), f'the busy directory: {r}')
+    eq(mode, 0o1777, 'mode of what is above')
+
+
+@test
+def what_was_seen_is_told():
+    has(tap('@test\ndef a(): saw("k", "n", {"x": [1]}); print("other")'
+            ).ok().out, '# saw: ["k", "n", {"x": [1]}]\nok 1 - a\n')
+
+
+@cases({
+    'none': (None, ['{mxc}', 'run', '--', 'x'], ['{mxc}', 'run', '--', 'x']),
+    'a run': ('b', ['{mxc}', 'run', '--', '-b'],
+              ['{mxc}', 'run', '--backend', 'b', '--', '-b']),
+    'below others': ('b', ['sh', '-c', 'x', '{mxc}', 'run', 'f'],
+                     ['sh', '-c', 'x', '{mxc}', 'run', '--backend', 'b', 'f']),
+    'with its own': ('b', ['{mxc}', 'run', '--backend', 'c'],
+                     ['{mxc}', 'run', '--backend', 'c']),
+    'another command': ('b', ['{mxc}', 'check'], ['{mxc}', 'check']),
+    'a word run': ('b', ['x', 'run'], ['x', 'run']),
+})
+def a_backend_is_told(name, argv, want):
+    use_backend(name)
+    eq(on_backend([a.format(mxc=MXC) for a in argv]),
+       [a.format(mxc=MXC) for a in want])
 
 
 @test

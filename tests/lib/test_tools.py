@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The tools that judge are judged: each must see what it is there to see."""
 
+import json
 import os
 import shutil
 import sys
@@ -65,6 +66,52 @@ def runner_goes_again_as_a_user():
     r = run(['tools/run-tests', 'e2e']).ok(1)
     has(r.out, 'test_it.sh (user): Bail out! uid 61234')
     eq(r.out.splitlines()[-1], '2 passed, 1 failed, 0 skipped')
+
+
+ATTACKS = ('echo 1..3; echo ok 1 - b1_x; echo "ok 2 - b2_y # SKIP no moon"; '
+           'echo ok 3 - g1_z')
+
+
+def seen(body, blessing=False):
+    """run-tests over a suite of attacks that ends as `body` says."""
+    write('tests/escape/test_it.sh', SH + body, 0o755)
+    return run(['tools/run-tests', '--once', 'escape'],
+               env={'MXC_BLESS': '1'} if blessing else None)
+
+
+@cases({
+    'the same': (ATTACKS, None),
+    'more of them': (ATTACKS.replace('..3', '..4') + '; echo ok 4 - b3_x',
+                     None),
+    'one that now holds here': (ATTACKS.replace(' # SKIP no moon', ''), None),
+    'one that is gone': (ATTACKS.replace('..3', '..2')
+                         .replace('; echo ok 3 - g1_z', ''),
+                         'attacks: test_it.sh: G: 0 tests, 1 are kept'),
+    'weaker': (ATTACKS.replace('SKIP', 'KNOWN weaker:'),
+               'attacks: test_it.sh: B: 1 weaker, 0 are kept'),
+    'another feature': ('echo "# saw: [\\"features\\", \\"a\\", \\"x\\"]"; '
+                        + ATTACKS, "features: nothing is kept so far"),
+})
+def runner_compares_what_was_seen(body, complaint):
+    tree({'docs/x': ''})
+    shutil.copytree(TOP / 'tests/lib', 'tests/lib')
+    seen(ATTACKS, blessing=True).ok()
+    me = 'root' if IS_ROOT else 'user'
+    eq(json.loads(read('docs/backends-results.json')), {'native': {me: {
+        'attacks': {'test_it.sh': {'B': {'held': 1, 'skipped': 1},
+                                   'G': {'held': 1}}}}}})
+    if complaint is None:
+        seen(body).ok()
+    else:
+        has(seen(body).ok(1).out, complaint)
+
+
+@test
+def runner_tells_the_backend():
+    tree({'tests/e2e/test_it.sh': SH + 'echo 1..1; echo "ok 1 - $MXC_BACKEND"; '
+          'test "$MXC_BACKEND" = lxc'})
+    r = run(['tools/run-tests', '--once', '--backend', 'lxc', 'e2e']).ok()
+    has(r.out, 'e2e/test_it.sh [lxc]')
 
 
 # --- the checks ------------------------------------------------------------

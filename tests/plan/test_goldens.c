@@ -89,8 +89,18 @@ static const struct host user = {
     .gid = 1001,
     .machine_id = "0123456789abcdef0123456789abcdef",
     .boot_id = "01234567-89ab-4cde-8f01-23456789abcd\n",
+    .resolv_conf = "nameserver 192.0.2.53\noptions timeout:1\n",
+    .bwrap = "/usr/bin/bwrap",
+    .lxc = "/usr/libexec/mxc/mxc-lxc",
+    .image = "/home/u/.local/share/mxc/images/trees/0123",
+    .image_digest = "0123",
+    .image_dev = 0x801,
+    .image_ino = 4711,
     .nofile_hard = 4096,
     .nproc_hard = 100000,
+    .runsc = "/usr/bin/runsc",
+    .runsc_dev = 0x801,
+    .runsc_ino = 77,
 };
 static const struct host root = {
     .landlock_abi = 3,
@@ -101,6 +111,9 @@ static const struct host root = {
     .boot_id = "01234567-89ab-4cde-8f01-23456789abcd\n",
     .nofile_hard = 1 << 20,
     .nproc_hard = 512,
+    .runsc = "/usr/local/bin/runsc",
+    .runsc_dev = 0x801,
+    .runsc_ino = 78,
 };
 static const struct host bare = {
     .landlock_abi = 0,
@@ -118,10 +131,28 @@ static const struct {
     const struct host *host;
     bool tty;
 } cases[] = {
-    { "nothing", &user, false },     { "workspace", &user, false },
-    { "root-caller", &root, false }, { "no-landlock", &bare, false },
-    { "nested", &user, false },      { "terminal", &user, true },
-    { "etc", &user, false },         { "strange-names", &user, false },
+    { "nothing", &user, false },
+    { "workspace", &user, false },
+    { "root-caller", &root, false },
+    { "no-landlock", &bare, false },
+    { "nested", &user, false },
+    { "terminal", &user, true },
+    { "etc", &user, false },
+    { "strange-names", &user, false },
+    { "net-names", &user, false },
+    { "net-blocks", &user, false },
+    { "net-open", &root, false },
+    { "net-proxy", &bare, false },
+    { "net-builtin", &user, false },
+    { "net-former", &user, false },
+    { "net-no-resolver", &bare, false },
+    { "net-own-resolver", &user, false },
+    { "bubblewrap", &user, false },
+    { "net-bubblewrap", &user, true },
+    { "gvisor", &user, false },
+    { "net-gvisor", &root, false },
+    { "lxc", &user, false },
+    { "net-lxc", &user, true },
 };
 
 static char *read_text(struct arena *a, const char *path)
@@ -139,51 +170,72 @@ static char *read_text(struct arena *a, const char *path)
     return text;
 }
 
+struct made {
+    const struct backend *backend;
+    struct policy policy;
+    struct places fs;
+    struct plan plan;
+};
+
+static void make(struct arena *a, const char *json, const struct host *h,
+                 bool tty, struct made *m)
+{
+    struct policy *p = &m->policy;
+    const char *cwd;
+    struct request *r;
+    struct err e = { 0 };
+
+    if (request_parse(a, json, strlen(json), &r, &e) < 0 ||
+        policy_from_request(a, r, p, &e) < 0 ||
+        policy_check_network(p, &e) < 0 ||
+        backend_find(p, h, &m->backend, &e) < 0)
+        T_FAIL("%s", e.msg);
+    p->tty = tty;
+    if (!m->backend->has_image)
+        add_base(a, p);
+    for (size_t i = 0; i < p->nrules; i++)
+        facts(a, &p->rule[i]);
+    cwd = policy_cwd(p, "/home/u/src");
+    if (policy_finish_env(p, a, cwd, &e) < 0 ||
+        fs_decide(a, p->rule, &p->nrules, &m->fs, &e) < 0 ||
+        backend_check(m->backend, p, &e) < 0 ||
+        m->backend->plan(p, h, &m->fs, cwd, a, &m->plan, &e) < 0)
+        T_FAIL("%s", e.msg);
+}
+
 static void render(struct arena *a, const char *json, const struct host *h,
                    bool tty, struct buf *out)
 {
-    struct request *r;
-    struct policy p;
-    struct places fs;
-    struct plan plan;
+    struct made m;
     struct err e = { 0 };
-    const struct backend *b;
     void *bytes;
     size_t len;
     struct plan_view v;
 
-    if (request_parse(a, json, strlen(json), &r, &e) < 0 ||
-        policy_from_request(a, r, &p, &e) < 0)
-        T_FAIL("%s", e.msg);
-    p.tty = tty;
-    add_base(a, &p);
-    for (size_t i = 0; i < p.nrules; i++)
-        facts(a, &p.rule[i]);
-    if (policy_finish_env(&p, a, policy_cwd(&p, "/home/u/src"), &e) < 0 ||
-        fs_decide(a, p.rule, &p.nrules, &fs, &e) < 0 ||
-        backend_find(p.containment, &b, &e) < 0 ||
-        backend_check(b, &p, &e) < 0 ||
-        b->plan(&p, h, &fs, policy_cwd(&p, "/home/u/src"), a, &plan, &e) < 0)
-        T_FAIL("%s", e.msg);
-    plan_print(&plan, out);
-    for (const struct receipt_row *row = b->receipt(&p, h, &fs, a); row->clause;
-         row++)
+    make(a, json, h, tty, &m);
+    plan_print(&m.plan, out);
+    for (const struct receipt_row *row =
+             m.backend->receipt(&m.policy, h, &m.fs, a);
+         row->clause; row++)
         buf_printf(out, "= %s: %s [%s]\n", row->clause, row->by, row->state);
     /* What is planned is also what the launcher accepts. */
-    if (plan_pack(&plan, a, &bytes, &len, &e) < 0 ||
+    if (plan_pack(&m.plan, a, &bytes, &len, &e) < 0 ||
         plan_check(bytes, len, &v, &e) < 0)
         T_FAIL("%s", e.msg);
 }
 
-/* The filter has goldens of its own: here it is enough that there is one. */
-static void forget_filter_size(char *text)
+/* The filter has goldens of its own, and the rules have tests: here it is
+ * enough that there are some. */
+static bool forget_size(char *text, const char *step)
 {
-    char *size = strstr(text, "\nfilter ("), *end;
+    char *size = strstr(text, step), *end;
 
-    CHECK(size != NULL);
-    size += strlen("\nfilter");
+    if (!size)
+        return false;
+    size = strchr(size, ' ');
     end = strchr(size, ')') + 1;
     memmove(size, end, strlen(end) + 1);
+    return true;
 }
 
 static void compare(struct arena *a, const char *name, const char *got)
@@ -216,11 +268,72 @@ TEST(plans_are_as_reviewed)
         CHECK(json != NULL);
         render(&a, json, cases[i].host, cases[i].tty, &out);
         CHECK(!out.failed);
-        forget_filter_size(out.data);
+        CHECK(forget_size(out.data, "\nfilter ("));
+        CHECK(forget_size(out.data, "\nrules (") ==
+              (strncmp(cases[i].name, "net-", 4) == 0));
         compare(&a, cases[i].name, out.data);
         buf_drop(&out);
         arena_drop(&a);
     }
+}
+
+/* Whom the workload asks for names. */
+TEST(resolvers)
+{
+    static const struct {
+        const char *name;
+        const struct host *host;
+        const char *want; /* NULL: no such file */
+    } rows[] = {
+        { "nothing", &user, "# no name server: this sandbox has no network\n" },
+        { "net-names", &user, "nameserver 198.18.0.2\noptions edns0\n" },
+        { "net-open", &root, "nameserver 198.18.0.2\noptions edns0\n" },
+        { "net-blocks", &user, "nameserver 192.0.2.53\noptions timeout:1\n" },
+        { "net-proxy", &user,
+          "# no name server: nothing beyond loopback is reached\n" },
+        { "net-no-resolver", &bare, NULL },
+        { "net-own-resolver", &user, NULL },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena a = { .limit = 8 << 20 };
+        const char *json = read_text(
+            &a, arena_printf(&a, SOURCE_ROOT "/tests/plan/golden/%s.json",
+                             rows[i].name));
+        const char *got = NULL;
+        struct made m;
+
+        NOTE(rows[i].name);
+        CHECK(json != NULL);
+        make(&a, json, rows[i].host, false, &m);
+        for (size_t k = 0; k < m.plan.nsteps; k++)
+            if (m.plan.step[k].kind == STEP_FILE &&
+                strcmp(m.plan.step[k].path, "/etc/resolv.conf") == 0)
+                got = m.plan.step[k].text;
+        CHECK((got == NULL) == (rows[i].want == NULL));
+        if (got)
+            CHECK_STR(got, rows[i].want);
+        arena_drop(&a);
+    }
+}
+
+/* Of gVisor's own needs the remedy is told; Landlock is none of them. */
+TEST(gvisor_needs_its_program)
+{
+    struct host h = bare;
+    struct policy p;
+    struct err e = { 0 };
+
+    policy_default(&p);
+    CHECK_INT(backend_gvisor.probe(&h, &p, &e), -1);
+    CHECK_INT(e.code, ERR_BACKEND_UNAVAILABLE);
+    CHECK_HAS(e.msg, "runsc is not installed");
+    CHECK_HAS(e.hint, "apt install runsc");
+    h.runsc = "/usr/bin/runsc";
+    CHECK_INT(backend_gvisor.probe(&h, &p, &e), 0);
+    h.is_sandbox = true;
+    CHECK_INT(backend_gvisor.probe(&h, &p, &e), -1);
+    CHECK_HAS(e.msg, "no sandbox can be made here");
 }
 
 /* The same request and host give the same bytes. */

@@ -5,7 +5,6 @@ MXC_SOAK=long is for `make soak`; make test runs a short form.
 """
 
 import os
-import re
 import signal
 import sys
 import time
@@ -23,17 +22,6 @@ KILLS = 200 if LONG else 20
 KINDS = ({}, {'rw': 'w'}, {'rw': 'w', 'deny': 'w/secret'},
          {'rw': 'w', 'deny': 'w/absent/deep'}, {'flags': ['--tty']},
          {'flags': ['--timeout', '60s', '--die-with-parent']})
-
-
-def temporary():
-    """Files of ours where programs like to leave some."""
-    runtime = os.environ.get('XDG_RUNTIME_DIR', f'/run/user/{os.geteuid()}')
-    return sorted(os.path.join(d, name)
-                  for d in ('/tmp', '/dev/shm', '/run', runtime)
-                  if os.path.isdir(d) and os.access(d, os.R_OK)
-                  for name in os.listdir(d) if name.startswith('mxc')
-                  # Folders of tests, a bench or a demo that run beside us.
-                  and not re.fullmatch(r'mxc-[a-z]+-\w{6,8}', name))
 
 
 def unchanged(work):

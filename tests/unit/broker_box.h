@@ -190,6 +190,9 @@ static inline void box_serve(struct broker *b, int listener, int pidfd)
     }
 }
 
+/* Whether the broker shall take its callers for narrowed ones. */
+static bool box_is_narrowed;
+
 /* Run the body under the filter, with a broker of this configuration, and
  * return its wait status; no descriptor may be left. */
 static inline int box_run(const struct broker_config *cfg, void (*body)(void))
@@ -202,6 +205,7 @@ static inline int box_run(const struct broker_config *cfg, void (*body)(void))
 
     if (broker_create(cfg, &b, &e) < 0)
         T_FAIL("broker_create: %s", e.msg);
+    broker_narrow(b, box_is_narrowed);
     fflush(stdout);
     CHECK_INT(prctl(PR_SET_DUMPABLE, 0), 0);
     CHECK_INT(pipe2(out, O_CLOEXEC), 0);

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/num.h"
 #include "base/report.h"
+#include "base/sha256.h"
 #include "base/utf8.h"
 
 TEST(an_error_is_filled_once)
@@ -394,6 +395,60 @@ TEST(reports_for_programs)
         "\"EACCES\",\"remediation\":\"h\",\"details\":{\"where\":\"a\","
         "\"line\":1,\"column\":2}}");
     buf_drop(&b);
+}
+
+/* Lengths around where the padding needs a block of its own; the values are
+ * sha256sum(1)'s. */
+TEST(sha256_is_everybodys)
+{
+    static const struct {
+        size_t len;
+        const char *hex;
+    } rows[] = {
+        { 0,
+          "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+        { 55,
+          "9f4390f8d30c2dd92ec9f095b65e2b9ae9b0a925a5258e241c9f1e910f734318" },
+        { 56,
+          "b35439a4ac6f0948b6d6f9e3c6af0f5f590ce20f1bde7090ef7970686ec6738a" },
+        { 63,
+          "7d3e74a05d7db15bce4ad9ec0658ea98e3f06eeecf16b4c6fff2da457ddc2f34" },
+        { 64,
+          "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb" },
+        { 119,
+          "31eba51c313a5c08226adf18d4a359cfdfd8d2e816b13f4af952f7ea6584dcfb" },
+        { 120,
+          "2f3d335432c70b580af0e8e1b3674a7c020d683aa5f73aaaedfdc55af904c21c" },
+        { 200,
+          "c2a908d98f5df987ade41b5fce213067efbcc21ef2240212a41e54b5e7c28ae5" },
+    };
+    char text[200], hex[SHA256_HEX];
+
+    memset(text, 'a', sizeof(text));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        sha256_hex(text, rows[i].len, hex);
+        CHECK_STR(hex, rows[i].hex);
+    }
+}
+
+TEST(sha256_does_not_see_the_pieces)
+{
+    char text[300], whole[SHA256_HEX], pieces[SHA256_HEX];
+
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = (char)(i * 7);
+    for (size_t len = 0; len <= sizeof(text); len++) {
+        sha256_hex(text, len, whole);
+        for (size_t step = 1; step < 140; step += 23) {
+            struct sha256 s;
+
+            sha256_begin(&s);
+            for (size_t at = 0; at < len; at += step)
+                sha256_add(&s, text + at, len - at < step ? len - at : step);
+            sha256_end(&s, pieces);
+            CHECK_STR(pieces, whole);
+        }
+    }
 }
 
 T_MAIN()

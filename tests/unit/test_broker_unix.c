@@ -246,6 +246,33 @@ static void race_record(void)
     CHECK_INT(pthread_join(t, NULL), 0);
 }
 
+static void nothing_by_name(void)
+{
+    char path[PATH_MAX];
+    struct sockaddr_un un = { .sun_family = AF_UNIX };
+
+    path_of(path, "absolute");
+    CHECK_INT(bind_to(stream(), path), -EACCES);
+    CHECK_INT(bind_to(stream(), "relative"), -EACCES);
+    CHECK_INT(access(path, F_OK), -1);
+    CHECK_INT(try_connect("served"), -EACCES);
+    /* Nor one that has no name yet, and would get an abstract one. */
+    CHECK_INT(ERRNO(bind(stream(), (const struct sockaddr *)&un,
+                         sizeof(un.sun_family))),
+              -EACCES);
+}
+
+TEST(a_narrowed_caller_has_nothing_by_name)
+{
+    box_begin();
+    host_socket = server("served");
+    CHECK_INT(try_connect("served"), 0);
+    box_is_narrowed = true;
+    CHECK_INT(run(nothing_by_name), 0);
+    (void)close(host_socket);
+    box_end();
+}
+
 TEST(race_of_bind_and_a_host_socket)
 {
     begin_granted();

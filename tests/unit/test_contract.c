@@ -26,6 +26,13 @@ enum { LIMIT = 16 << 20, TEXT_MAX = 4096 };
 #define PROXY "'runtimeConfig':{'networkProxy':'http://127.0.0.1:8080'}"
 #define ALL_OPEN "'network':{'egress':{'default':'allow'}," \
                  "'ingress':{'default':'allow','hostLoopback':'allow'}}"
+#define PEERC1(more) DOCC1("'network':{'egress':{'allow':[{'to':[{" more \
+                           "}]}]}}")
+#define INGRESS(more) DOCC1("'network':{'ingress':{" more "}}")
+#define LOOPBACK(more) INGRESS("'hostLoopback':'allow'," more)
+#define VERSIONS "'0.6.0-alpha', '0.7.0-alpha', '0.8.0-alpha', " \
+                 "'0.9.0-alpha', '0.10.0-alpha', '1.0.0', '1.1.0-alpha', " \
+                 "'1.1.0+c1'"
 #define U32 "an integer from 0 to 4294967295"
 /* clang-format on */
 
@@ -61,12 +68,11 @@ static const struct {
     { "{'version':1}", "expected a string, found a number", "version", 1, 12,
       "" },
     { "{'version':'2'}",
-      "unsupported contract version '2', expected one of '0.9.0-alpha', "
-      "'1.0.0', '1.1.0-alpha', '1.1.0+c1'", "version", 1, 12, "" },
+      "unsupported contract version '2', expected one of " VERSIONS, "version",
+      1, 12, "" },
     { "{'version':'1.0.0\\u0000'}",
-      "unsupported contract version '1.0.0\\u{0}', expected one of "
-      "'0.9.0-alpha', '1.0.0', '1.1.0-alpha', '1.1.0+c1'", "version", 1, 12,
-      "" },
+      "unsupported contract version '1.0.0\\u{0}', expected one of " VERSIONS,
+      "version", 1, 12, "" },
     { "{" V10 ",'phase':null}", "expected a string, found null", "phase", 1,
       28, "" },
     { "{" V10 ",'phase':'run'}",
@@ -284,6 +290,94 @@ static const struct {
     { DOCC1("'filesystem':{'hardLinks':'allow'}"),
       "unknown value 'allow', expected one of 'refuse'",
       "filesystem.hardLinks", 0, 0, "" },
+    { DOC11("'guarantees':{'tier':'process'}"), NULL, "guarantees", 0, 0,
+      "contract '1.1.0+c1' has this field" },
+    { DOCC1("'guarantees':{'tier':'any'}"),
+      "unknown value 'any', expected one of 'process', 'kernel', 'vm'",
+      "guarantees.tier", 0, 0, "" },
+    { DOCC1("'guarantees':{'tier':1}"), "expected a string, found a number",
+      "guarantees.tier", 0, 0, "" },
+    { DOCC1("'guarantees':{'tiers':'vm'}"), NULL, "guarantees.tiers", 0, 0,
+      "did you mean 'tier'?" },
+    { DOCC1("'guarantees':'vm'"), "expected an object, found a string",
+      "guarantees", 0, 0, "" },
+    /* names and forwarded ports */
+    { PEER("'host':'a.example'"), NULL, "network.egress.allow[0].to[0].host",
+      0, 0, "contract '1.1.0+c1' has this field" },
+    { PEERC1("'host':''"), "must not be empty",
+      "network.egress.allow[0].to[0].host", 0, 0, "" },
+    { PEERC1("'host':'*.'"), "must not be empty",
+      "network.egress.allow[0].to[0].host", 0, 0, "" },
+    { PEERC1("'host':'a.example:443'"),
+      "expected a host name: letters, digits, hyphens and dots, perhaps with "
+      "'*.' in front", "network.egress.allow[0].to[0].host", 0, 0, "" },
+    { PEERC1("'host':'a.*.example'"),
+      "expected a host name: letters, digits, hyphens and dots, perhaps with "
+      "'*.' in front", "network.egress.allow[0].to[0].host", 0, 0, "" },
+    { PEERC1("'host':'b\u00fccher.example'"),
+      "expected a host name: letters, digits, hyphens and dots, perhaps with "
+      "'*.' in front", "network.egress.allow[0].to[0].host", 0, 0, "" },
+    { PEERC1("'cidr':'10.0.0.1','host':'a.example'"),
+      "'cidr' and 'host' exclude each other", "network.egress.allow[0].to[0]",
+      0, 0, "" },
+    { PEERC1(""), "needs 'cidr' or 'host'", "network.egress.allow[0].to[0]",
+      0, 0, "" },
+    { PEERC1("'intranet':true"), "needs 'cidr' or 'host'",
+      "network.egress.allow[0].to[0]", 0, 0, "" },
+    { PEERC1("'host':'a.example','except':[]"), "'except' belongs to 'cidr'",
+      "network.egress.allow[0].to[0]", 0, 0, "" },
+    { PEERC1("'cidr':'10.0.0.1','intranet':true"),
+      "'intranet' belongs to 'host'", "network.egress.allow[0].to[0]", 0, 0,
+      "" },
+    { PEERC1("'cidr':'10.0.0.1/8'"), "has bits set behind the prefix length",
+      "network.egress.allow[0].to[0].cidr", 0, 0, "" },
+    { INGRESS("'ports':[{'guest':1}]"),
+      "needs network.ingress.hostLoopback 'allow'", "network.ingress.ports",
+      0, 0, "" },
+    { INGRESS("'hostServices':[{'host':1}]"),
+      "needs network.ingress.hostLoopback 'allow'",
+      "network.ingress.hostServices", 0, 0, "" },
+    { LOOPBACK("'ports':[{}]"), "missing field 'guest'",
+      "network.ingress.ports[0]", 0, 0, "" },
+    { LOOPBACK("'ports':[{'guest':0}]"),
+      "expected an integer from 1 to 65535, found 0",
+      "network.ingress.ports[0].guest", 0, 0, "" },
+    { LOOPBACK("'ports':[{'guest':1,'host':65536}]"),
+      "expected an integer from 0 to 65535, found 65536",
+      "network.ingress.ports[0].host", 0, 0, "" },
+    { LOOPBACK("'ports':[{'guest':1,'protocol':'udp'}]"),
+      "unknown value 'udp', expected one of 'tcp'",
+      "network.ingress.ports[0].protocol", 0, 0, "" },
+    { LOOPBACK("'ports':[{'guest':1},{'guest':2},{'guest':1}]"),
+      "this port of the sandbox is named twice", "network.ingress.ports[2]",
+      0, 0, "" },
+    { LOOPBACK("'ports':[{'guest':1,'host':80},{'guest':2,'host':80}]"),
+      "this port of the host is named twice", "network.ingress.ports[1]", 0,
+      0, "" },
+    { LOOPBACK("'hostServices':[{}]"), "missing field 'host'",
+      "network.ingress.hostServices[0]", 0, 0, "" },
+    { LOOPBACK("'hostServices':[{'host':0}]"),
+      "expected an integer from 1 to 65535, found 0",
+      "network.ingress.hostServices[0].host", 0, 0, "" },
+    { LOOPBACK("'hostServices':[{'host':1},{'host':2,'guest':1}]"),
+      "this port of the sandbox is named twice, or published",
+      "network.ingress.hostServices[1]", 0, 0, "" },
+    { LOOPBACK("'hostServices':[{'host':1,'guest':2},{'host':1}]"),
+      "this port of the host is named twice",
+      "network.ingress.hostServices[1]", 0, 0, "" },
+    { LOOPBACK("'ports':[{'guest':5432}],'hostServices':[{'host':5432}]"),
+      "this port of the sandbox is named twice, or published",
+      "network.ingress.hostServices[0]", 0, 0, "" },
+    { DOC11("'network':{'ingress':{'hostLoopback':'allow','ports':[]}}"),
+      NULL, "network.ingress.ports", 0, 0,
+      "contract '1.1.0+c1' has this field" },
+    { DOC11("'runtimeConfig':{'filteringProxy':false}"), NULL,
+      "runtimeConfig.filteringProxy", 0, 0,
+      "contract '1.1.0+c1' has this field" },
+    { DOCC1("'runtimeConfig':{'filteringProxy':true,"
+            "'networkProxy':'http://127.0.0.1:8080'}"),
+      "'networkProxy' and 'filteringProxy' exclude each other",
+      "runtimeConfig.filteringProxy", 0, 0, "" },
     { DOC11("'limits':{}"), NULL, "limits", 0, 0,
       "contract '1.1.0+c1' has this field" },
 };
@@ -357,8 +451,18 @@ static const char *const accepted[] = {
     "{" V11 ",'phase':'provision','containment':'windows_sandbox'}",
     "{" C1 ",'phase':'start','sandboxId':'x'}",
     "{" C1 "}",
+    PEERC1("'host':'*.example.com','intranet':true"),
+    PEERC1("'cidr':'10.0.0.0/8','except':['10.1.0.0/16'],'intranet':false"),
+    LOOPBACK("'ports':[],'hostServices':[]"),
+    LOOPBACK("'ports':[{'guest':1,'protocol':'tcp'},{'guest':2}],"
+             "'hostServices':[{'host':1,'guest':3},{'host':2,'guest':4}]"),
+    INGRESS("'ports':[]"),
+    DOCC1("'runtimeConfig':{'filteringProxy':true},"
+          "'network':{'egress':{'default':'allow'}}"),
     DOCC1("'containment':'native','limits':{},"
           "'filesystem':{'hardLinks':'refuse'}"),
+    DOCC1("'guarantees':{}"),
+    DOCC1("'containment':'bubblewrap','guarantees':{'tier':'vm'}"),
 };
 /* clang-format on */
 
@@ -423,7 +527,8 @@ TEST(process_and_files_are_kept)
             "'deniedPaths':['/c'],'hardLinks':'refuse'},"
             "'fallback':{'allowDaclMutation':false},'ui':{'disable':false,"
             "'clipboard':'all','injection':true},'telemetry':{'enabled':true},"
-            "'limits':{'memoryBytes':1,'pids':2,'advisory':['pids']}}");
+            "'limits':{'memoryBytes':1,'pids':2,'advisory':['pids']},"
+            "'guarantees':{'tier':'kernel'}}");
 
     CHECK_INT(r->contract, CONTRACT_1_1_0_C1);
     CHECK_INT(r->phase, PHASE_NONE);
@@ -447,6 +552,7 @@ TEST(process_and_files_are_kept)
     CHECK_INT(r->limits.memory_bytes, 1);
     CHECK_INT(r->limits.pids, 2);
     CHECK_STR(r->limits.advisory.item[0], "pids");
+    CHECK_INT(r->tier, TIER_KERNEL);
     r = must(&a, "{" V10 ",'process':{'commandLine':'x','cwd':''}}");
     CHECK(!r->process.cwd);
     arena_drop(&a);
@@ -484,6 +590,36 @@ TEST(network_is_kept)
     r = must(&a, DOC(PROXY));
     CHECK_STR(r->network_proxy, "http://127.0.0.1:8080");
     CHECK(!r->network.present);
+    arena_drop(&a);
+}
+
+TEST(names_and_forwarded_ports_are_kept)
+{
+    struct arena a = { .limit = LIMIT };
+    const struct request *r =
+        must(&a, DOCC1("'network':{'egress':{'allow':[{'to':[{'host':"
+                       "'*.a.example','intranet':true},{'cidr':'10.0.0.1'}]}]"
+                       "},'ingress':{'hostLoopback':'allow','ports':[{'guest':"
+                       "3000},{'host':65535,'guest':1,'protocol':'tcp'}],"
+                       "'hostServices':[{'host':5432},{'host':80,'guest':"
+                       "8080}]}},'runtimeConfig':{'filteringProxy':true}"));
+    const struct net_peer *to = r->network.egress_allow.item[0].to;
+
+    CHECK_STR(to[0].host, "*.a.example");
+    CHECK(to[0].intranet && !to[0].cidr);
+    CHECK(!to[1].intranet && !to[1].host);
+    CHECK_STR(to[1].cidr, "10.0.0.1");
+    CHECK_INT(r->network.npublish, 2);
+    CHECK_INT(r->network.publish[0].guest, 3000);
+    CHECK_INT(r->network.publish[0].host, 0);
+    CHECK_INT(r->network.publish[1].guest, 1);
+    CHECK_INT(r->network.publish[1].host, 65535);
+    CHECK_INT(r->network.nservices, 2);
+    CHECK_INT(r->network.service[0].host, 5432);
+    CHECK_INT(r->network.service[0].guest, 0);
+    CHECK_INT(r->network.service[1].host, 80);
+    CHECK_INT(r->network.service[1].guest, 8080);
+    CHECK(r->filtering_proxy);
     arena_drop(&a);
 }
 

@@ -202,4 +202,44 @@ TEST(the_caller_and_the_kernel)
     CHECK(strcmp(h.boot_id, again.boot_id) != 0);
 }
 
+/* What of the host's resolv.conf is shown inside. */
+TEST(name_servers_that_others_may_ask)
+{
+    static const struct {
+        const char *text, *want; /* NULL: none */
+    } rows[] = {
+        { "", NULL },
+        { "nameserver 192.0.2.1\n", "nameserver 192.0.2.1\n" },
+        { "nameserver 192.0.2.1", "nameserver 192.0.2.1\n" },
+        { "# made\n; by\nnameserver\t 2001:db8::1 # one\n",
+          "nameserver 2001:db8::1\n" },
+        { "nameserver 127.0.0.53\noptions edns0\n", NULL },
+        { "nameserver ::1\nnameserver 0.0.0.0\nnameserver ::\n", NULL },
+        { "nameserver ::ffff:127.0.0.1\n", NULL },
+        { "nameserver 127.0.0.1\nsearch a.example b.example\n"
+          "nameserver 192.0.2.1\noptions timeout:1 rotate\n",
+          "search a.example b.example\nnameserver 192.0.2.1\n"
+          "options timeout:1 rotate\n" },
+        { "nameserver fe80::1%eth0\nnameserver host.example\n", NULL },
+        { "nameserver192.0.2.1\nnameserver\n", NULL },
+        { "nameserver 192.0.2.1\nsortlist 192.0.2.0\ndomain x\nsearch a\033b\n"
+          "options\n",
+          "nameserver 192.0.2.1\n" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena a = { .limit = 1 << 20 };
+        const char *got = NULL;
+        struct err e;
+
+        NOTE(rows[i].text);
+        CHECK_INT(
+            network_resolver(&a, arena_strdup(&a, rows[i].text), &got, &e), 0);
+        CHECK((got == NULL) == (rows[i].want == NULL));
+        if (got)
+            CHECK_STR(got, rows[i].want);
+        arena_drop(&a);
+    }
+}
+
 T_MAIN()

@@ -21,7 +21,8 @@ static void make_plan(struct plan *p, struct arena *a)
                         .gid = 1001,
                         .timeout_ms = 5000,
                         .receipt = "[]",
-                        .flags = PLAN_BROKER_CREATES | PLAN_TTY };
+                        .flags =
+                            PLAN_BROKER_CREATES | PLAN_TTY | PLAN_NET_EGRESS };
     add(p, a, (struct step){ STEP_ROOT, 0, { 4096, 16 }, NULL, NULL, 0 });
     add(p, a, (struct step){ STEP_DIR, 0, { 01777 }, "/tmp", NULL, 0 });
     add(p, a, (struct step){ STEP_FILE, 0, { 0444 }, "/etc/hosts", "x\n", 0 });
@@ -52,6 +53,14 @@ static void make_plan(struct plan *p, struct arena *a)
     add(p, a, (struct step){ STEP_CWD, 0, { 0 }, "/w", NULL, 0 });
     add(p, a, (struct step){ STEP_ENV, 0, { 0 }, NULL, "A=\x1b[1m", 0 });
     add(p, a, (struct step){ STEP_ARG, 0, { 0 }, NULL, "true", 0 });
+    add(p, a, (struct step){ STEP_RULES, 0, { 0 }, NULL, "\0rules", 6 });
+    add(p, a, (struct step){ STEP_LISTEN, 0, { 5432 }, NULL, NULL, 0 });
+    add(p, a,
+        (struct step){ STEP_RUNTIME, 0, { 0 }, "/usr/bin/bwrap", NULL, 0 });
+    add(p, a,
+        (struct step){
+            STEP_RUNTIME_ARG, STEP_BY_FD, { 0 }, NULL, "--proc", 0 });
+    add(p, a, (struct step){ STEP_IMAGE, 0, { 0x801, 7 }, "/var/i", NULL, 0 });
 }
 
 static const char printed[] = "root bytes=4096 inodes=16\n"
@@ -74,7 +83,12 @@ static const char printed[] = "root bytes=4096 inodes=16\n"
                               "filter (16 bytes)\n"
                               "cwd /w\n"
                               "env A=\\x1b[1m\n"
-                              "arg true\n";
+                              "arg true\n"
+                              "rules (6 bytes) egress\n"
+                              "listen port=5432\n"
+                              "runtime /usr/bin/bwrap\n"
+                              "runtime-arg --proc by-fd\n"
+                              "image /var/i object=801:7\n";
 
 static struct plan_view pack(struct plan *p, struct arena *a)
 {
@@ -97,7 +111,8 @@ TEST(printing)
     struct plan p;
 
     make_plan(&p, &a);
-    CHECK_INT(p.nsteps, STEP_END - 1);
+    /* Beside a user-space kernel half of these cannot be. */
+    CHECK_INT(p.nsteps, STEP_END - 2);
     plan_print(&p, &out);
     CHECK_STR(out.data, printed);
     CHECK_STR(step_name(STEP_NONE), "?");
@@ -137,11 +152,199 @@ TEST(what_is_packed_comes_back)
         CHECK_INT(s.num[1], p.step[i].num[1]);
         CHECK(is_same(s.path, p.step[i].path));
         CHECK_INT(s.text_len, p.step[i].text_len);
-        CHECK(s.kind == STEP_FILTER || is_same(s.text, p.step[i].text));
+        CHECK((s.text == NULL) == (p.step[i].text == NULL));
+        CHECK(!s.text || s.kind == STEP_FILTER ||
+              memcmp(s.text, p.step[i].text, s.text_len + 1) == 0);
         CHECK_INT(plan_count(&v, s.kind), 1);
     }
     CHECK(memcmp(plan_step(&v, STEP_FILTER - 1).text, filter, sizeof(filter)) ==
           0);
+    arena_drop(&a);
+}
+
+/* Each way into the network needs rules, and rules a way. */
+TEST(network_rules_and_flags_agree)
+{
+    static const struct {
+        uint32_t flags;
+        bool listens, has_rules;
+        const char *want;
+    } rows[] = {
+        { 0, false, false, "" },
+        { PLAN_NET_EGRESS, false, true, "" },
+        { PLAN_NET_EGRESS | PLAN_NET_ICMP, false, true, "" },
+        { PLAN_NET_DIAL, false, true, "" },
+        { 0, true, true, "" },
+        { PLAN_NET_EGRESS | PLAN_NET_DIAL, true, true, "" },
+        { 0, false, true, "plan refused: network rules and flags disagree" },
+        { 0, true, false, "plan refused: network rules and flags disagree" },
+        { PLAN_NET_DIAL, false, false,
+          "plan refused: network rules and flags disagree" },
+        { PLAN_NET_EGRESS, false, false,
+          "plan refused: network rules and flags disagree" },
+        { PLAN_NET_ICMP, true, true,
+          "plan refused: echo requests without a way out" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena a = { .limit = 1 << 20 };
+        struct err e = { 0 };
+        struct plan_view v;
+        struct plan p;
+        void *bytes;
+        size_t len;
+
+        make_plan(&p, &a);
+        p.flags = PLAN_BROKER_CREATES | rows[i].flags;
+        if (!rows[i].listens)
+            p.step[STEP_LISTEN - 1] = p.step[STEP_ENV - 1];
+        if (!rows[i].has_rules)
+            p.step[STEP_RULES - 1] = p.step[STEP_ENV - 1];
+        CHECK_INT(plan_pack(&p, &a, &bytes, &len, &e), 0);
+        CHECK_INT(plan_check(bytes, len, &v, &e), rows[i].want[0] ? -1 : 0);
+        CHECK_STR(e.msg, rows[i].want);
+        arena_drop(&a);
+    }
+}
+
+TEST(a_plan_has_one_runtime)
+{
+    static const char want[] =
+        "plan refused: it may have one runtime, and arguments for no other";
+    const enum step_kind both[] = { STEP_RUNTIME, STEP_RUNTIME_ARG };
+
+    /* Arguments for none; two of them. */
+    for (size_t i = 0; i < ARRAY_LEN(both); i++) {
+        struct arena a = { .limit = 1 << 20 };
+        struct err e = { 0 };
+        struct plan_view v;
+        struct plan p;
+        void *bytes;
+        size_t len;
+
+        make_plan(&p, &a);
+        p.step[both[i] - 1] =
+            p.step[both[i] == STEP_RUNTIME ? STEP_ENV - 1 : STEP_RUNTIME - 1];
+        CHECK_INT(plan_pack(&p, &a, &bytes, &len, &e), 0);
+        CHECK_INT(plan_check(bytes, len, &v, &e), -1);
+        CHECK_STR(e.msg, want);
+        arena_drop(&a);
+    }
+}
+
+static const struct step runsc = { STEP_RUNSC,   0,    { 0x801, 5 },
+                                   "/bin/runsc", "{}", 2 };
+
+/* The plan without what cannot be around a user-space kernel. */
+static void make_runsc_plan(struct plan *p, struct arena *a)
+{
+    const struct step pin = { STEP_PIN, 0, { 0 }, "/w/q", NULL, 0 };
+
+    make_plan(p, a);
+    p->flags = PLAN_NO_LANDLOCK | PLAN_NET_EGRESS;
+    p->step[STEP_LANDLOCK - 1] = pin;
+    p->step[STEP_ABSENT - 1] = pin;
+    p->step[STEP_RUNTIME - 1] = pin;
+    p->step[STEP_RUNTIME_ARG - 1] = pin;
+    p->step[STEP_IMAGE - 2] = pin;
+    add(p, a, runsc);
+}
+
+TEST(a_user_space_kernel)
+{
+    struct arena a = { .limit = 1 << 20 };
+    struct buf out = { .max = 4096 };
+    struct plan_view v;
+    struct plan p;
+    struct step s;
+
+    make_runsc_plan(&p, &a);
+    plan_print(&p, &out);
+    CHECK_HAS(out.data, "runsc /bin/runsc {} object=801:5\n");
+    v = pack(&p, &a);
+    s = plan_step(&v, p.nsteps - 1);
+    CHECK_INT(s.kind, STEP_RUNSC);
+    CHECK_STR(s.text, "{}");
+    buf_drop(&out);
+    arena_drop(&a);
+}
+
+TEST(what_cannot_be_around_a_user_space_kernel)
+{
+    static const struct {
+        uint32_t flags;         /* more than the good ones */
+        enum step_kind kind;    /* STEP_NONE: no step is replaced, ... */
+        const struct step with; /* ... else by this one */
+        const char *want;
+    } rows[] = {
+        { PLAN_TTY, STEP_NONE, { 0 }, "a terminal or a broker behind" },
+        { PLAN_BROKER_UNIX, STEP_NONE, { 0 }, "a terminal or a broker behind" },
+        { PLAN_BROKER_CREATES,
+          STEP_PIN,
+          { STEP_ABSENT, 0, { 0 }, "/w", "x", 1 },
+          "a terminal or a broker behind" },
+        { 0,
+          STEP_PIN,
+          { STEP_RUNTIME, 0, { 0 }, "/r", NULL, 0 },
+          "a user-space kernel in a runtime's sandbox" },
+        { 0,
+          STEP_PIN,
+          { STEP_RUNSC, 0, { 1, 1 }, "/r", "{}", 2 },
+          "it may have one user-space kernel" },
+        { 0,
+          STEP_RUNSC,
+          { STEP_RUNSC, 0, { 1, 0 }, "/r", "{}", 2 },
+          "a program without identity or configuration" },
+        { 0,
+          STEP_RUNSC,
+          { STEP_RUNSC, 0, { 1, 1 }, "/r", "", 0 },
+          "a program without identity or configuration" },
+        { 0,
+          STEP_RUNSC,
+          { STEP_RUNSC, 0, { 1, 1 }, "runsc", "{}", 2 },
+          "path is not absolute and clean" },
+        { 0,
+          STEP_RUNSC,
+          { STEP_RUNSC, STEP_OPTIONAL, { 1, 1 }, "/r", "{}", 2 },
+          "unknown flag" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena a = { .limit = 1 << 20 };
+        struct err e = { 0 };
+        struct plan_view v;
+        struct plan p;
+        void *bytes;
+        size_t len;
+
+        NOTE(rows[i].want);
+        make_runsc_plan(&p, &a);
+        p.flags |= rows[i].flags;
+        if (rows[i].kind)
+            p.step[rows[i].kind - 1] = rows[i].with;
+        CHECK_INT(plan_pack(&p, &a, &bytes, &len, &e), 0);
+        CHECK_INT(plan_check(bytes, len, &v, &e), -1);
+        CHECK_HAS(e.msg, rows[i].want);
+        arena_drop(&a);
+    }
+}
+
+TEST(landlock_around_a_user_space_kernel)
+{
+    struct arena a = { .limit = 1 << 20 };
+    struct err e = { 0 };
+    struct plan_view v;
+    struct plan p;
+    void *bytes;
+    size_t len;
+
+    make_runsc_plan(&p, &a);
+    p.flags &= ~(uint32_t)PLAN_NO_LANDLOCK;
+    p.step[STEP_PIN - 1] =
+        (struct step){ STEP_LANDLOCK, 0, { 0xff }, "/", NULL, 0 };
+    CHECK_INT(plan_pack(&p, &a, &bytes, &len, &e), 0);
+    CHECK_INT(plan_check(bytes, len, &v, &e), -1);
+    CHECK_HAS(e.msg, "Landlock around a user-space kernel");
     arena_drop(&a);
 }
 
@@ -231,6 +434,19 @@ static const struct {
     { STEP_ABSENT,
       { STEP_PIN, 0, { 0 }, "/x", NULL, 0 },
       "plan refused: absent paths and broker flag disagree" },
+    { STEP_RULES, { STEP_RULES, 0, { 0 }, NULL, "", 0 }, "rules are empty" },
+    { STEP_RULES,
+      { STEP_HOSTNAME, 0, { 0 }, NULL, "x", 1 },
+      "plan refused: network rules and flags disagree" },
+    { STEP_ENV,
+      { STEP_RULES, 0, { 0 }, NULL, "x", 1 },
+      "plan refused: it may have one list of network rules" },
+    { STEP_LISTEN, { STEP_LISTEN, 0, { 0 }, NULL, NULL, 0 }, "not a port" },
+    { STEP_LISTEN, { STEP_LISTEN, 0, { 65536 }, NULL, NULL, 0 }, "not a port" },
+    { STEP_LISTEN, { STEP_LISTEN, 0, { 80, 1 }, NULL, NULL, 0 }, "not a port" },
+    { STEP_LISTEN,
+      { STEP_LISTEN, STEP_OPTIONAL, { 80 }, NULL, NULL, 0 },
+      "unknown flag" },
 };
 
 TEST(wrong_steps_are_refused)
@@ -312,7 +528,7 @@ static void text_long(void)
 }
 static void text_past(void)
 {
-    first[20].text_len++;
+    first[21].text_len++;
 }
 static void padding(void)
 {
@@ -342,7 +558,7 @@ TEST(wrong_bytes_are_refused)
         { open_pool, "plan refused: broken pool" },
         { path_out, "plan refused: step 1: string outside the pool" },
         { text_long, "plan refused: step 2: string is not terminated" },
-        { text_past, "plan refused: step 20: string is not terminated" },
+        { text_past, "plan refused: step 21: string is not terminated" },
         { padding, "plan refused: step 3: unknown kind" },
         { no_landlock, "plan refused: Landlock rules and flag disagree" },
     };

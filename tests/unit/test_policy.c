@@ -55,6 +55,83 @@ TEST(a_request_becomes_a_policy)
     arena_drop(&a);
 }
 
+/* Host lists of former contracts: the same rules, and as strict. */
+TEST(legacy_host_lists)
+{
+    const char *allowed[] = { "api.example.com", "*.cdn.example.com",
+                              "192.0.2.0/24", "2001:db8::1" };
+    const char *blocked[] = { "192.0.2.7" };
+    const struct strings yes = { allowed, 4, true }, no = { blocked, 1, true };
+    const struct net_legacy lists = { .allowed = &yes, .blocked = &no };
+    struct arena a = { .limit = 1 << 20 };
+    struct policy p = { 0 };
+    struct net_verdict v;
+    struct net_addr addr;
+    struct net_view view;
+    struct err e = { 0 };
+    char origin[64];
+    void *bytes;
+    size_t len;
+
+    CHECK_INT(policy_add_legacy(&p, &a, &lists, &e), 0);
+    CHECK_INT(net_compile(&a, &p.net, &bytes, &len, &e), 0);
+    CHECK_INT(net_open(bytes, len, &view, &e), 0);
+    net_decide_name(&view, "api.example.com", NET_TCP, 443, &v);
+    CHECK(v.is_allowed);
+    net_decide_name(&view, "x.cdn.example.com", NET_UDP, 5, &v);
+    CHECK(v.is_allowed);
+    net_decide_name(&view, "example.com", NET_TCP, 443, &v);
+    CHECK(!v.is_allowed && v.why == NET_BY_DEFAULT);
+    net_addr_v4(&addr, (const uint8_t[]){ 192, 0, 2, 8 });
+    net_decide(&view, &addr, NET_TCP, 1, false, &v);
+    net_origin_print(v.origin, origin);
+    CHECK(v.is_allowed);
+    CHECK_STR(origin, "network.allowedHosts[2]");
+    net_addr_v4(&addr, (const uint8_t[]){ 192, 0, 2, 7 });
+    net_decide(&view, &addr, NET_TCP, 1, false, &v);
+    net_origin_print(v.origin, origin);
+    CHECK(!v.is_allowed && v.why == NET_BY_RULE);
+    CHECK_STR(origin, "network.blockedHosts[0]");
+    arena_drop(&a);
+}
+
+TEST(legacy_lists_that_cannot_be_held)
+{
+    const char *bad[] = { "ok.example.com", "no_such" }, *name[] = { "a.test" };
+    const struct strings wrong = { bad, 2, true }, one = { name, 1, true };
+    struct arena a = { .limit = 1 << 20 };
+    struct policy p = { 0 };
+    struct err e = { 0 };
+    void *bytes;
+    size_t len;
+
+    CHECK_INT(policy_add_legacy(&p, &a,
+                                &(struct net_legacy){ .allowed = &wrong }, &e),
+              -1);
+    CHECK_STR(e.where, "network.allowedHosts[1]");
+    p = (struct policy){ 0 };
+    e = (struct err){ 0 };
+    CHECK_INT(policy_add_legacy(&p, &a,
+                                &(struct net_legacy){ .allows_by_default = true,
+                                                      .blocked = &one },
+                                &e),
+              0);
+    CHECK_INT(net_compile(&a, &p.net, &bytes, &len, &e), -1);
+    CHECK_INT(e.code, ERR_POLICY_VALIDATION);
+    CHECK(strstr(e.msg, "cannot be enforced"));
+    p = (struct policy){ 0 };
+    CHECK_INT(policy_add_legacy(
+                  &p, &a,
+                  &(struct net_legacy){ .allows_local = true,
+                                        .proxy = "http://127.0.0.1:8080" },
+                  &e),
+              0);
+    CHECK_INT(p.net.nservices, 1);
+    CHECK(backend_check(&backend_native, &p, &e) < 0);
+    CHECK_STR(e.where, "network.allowLocalNetwork");
+    arena_drop(&a);
+}
+
 /* No `env` and an empty one differ (attacks.md I3). */
 TEST(absent_and_empty_environment)
 {
@@ -221,39 +298,32 @@ TEST(a_private_home_fills_only_gaps)
 
 /* Clauses beyond the backend's features are refused one by one. */
 static const struct {
-    const char *name, *body, *msg, *where;
+    const char *name, *body, *msg, *where, *hint; /* NULL: the usual one */
 } unmet[] = {
-    { "egress default",
-      RUN ",\"network\":{\"egress\":{\"default\":"
-          "\"allow\"}}",
-      "backend 'native' cannot enforce outgoing connections "
-      "(network.egress.default)",
-      "network.egress.default" },
-    { "egress rules",
-      RUN ",\"network\":{\"egress\":{\"allow\":[{\"to\":"
-          "[{\"cidr\":\"192.0.2.0/24\"}]}]}}",
-      "backend 'native' cannot enforce rules for outgoing connections "
-      "(network.egress.allow)",
-      "network.egress.allow" },
     { "ingress", RUN ",\"network\":{\"ingress\":{\"default\":\"allow\"}}",
-      "backend 'native' cannot enforce incoming connections "
-      "(network.ingress.default)",
-      "network.ingress.default" },
+      "backend 'native' cannot enforce incoming connections from other "
+      "machines (network.ingress.default)",
+      "network.ingress.default",
+      "publish single ports on the host's loopback instead: "
+      "network.ingress.ports of contract 1.1.0+c1, or --publish" },
     { "loopback",
       RUN ",\"network\":{\"ingress\":{\"hostLoopback\":"
           "\"allow\"}}",
-      "backend 'native' cannot enforce the host's loopback "
-      "(network.ingress.hostLoopback)",
-      "network.ingress.hostLoopback" },
+      "backend 'native' cannot enforce the host's loopback without a list of "
+      "ports (network.ingress.hostLoopback)",
+      "network.ingress.hostLoopback",
+      "which ports? contract 1.1.0+c1 names them: network.ingress.ports and "
+      "network.ingress.hostServices" },
     { "clipboard", RUN ",\"ui\":{\"clipboard\":\"read\"}",
       "backend 'native' cannot enforce the clipboard (ui.clipboard)",
-      "ui.clipboard" },
+      "ui.clipboard", NULL },
     { "display", RUN ",\"ui\":{\"disable\":false}",
-      "backend 'native' cannot enforce a display (ui.disable)", "ui.disable" },
+      "backend 'native' cannot enforce a display (ui.disable)", "ui.disable",
+      NULL },
     { "keeping", RUN ",\"lifecycle\":{\"destroyOnExit\":false}",
       "backend 'native' cannot enforce a sandbox that outlives its run "
       "(lifecycle.destroyOnExit)",
-      "lifecycle.destroyOnExit" },
+      "lifecycle.destroyOnExit", NULL },
 };
 
 TEST(what_a_backend_lacks_is_refused)
@@ -270,27 +340,124 @@ TEST(what_a_backend_lacks_is_refused)
         CHECK_INT(e.code, ERR_POLICY_VALIDATION);
         CHECK_STR(e.msg, unmet[i].msg);
         CHECK_STR(e.where, unmet[i].where);
-        CHECK_STR(e.hint, "remove the clause, or choose a backend that has "
-                          "it; nothing was run");
+        CHECK_STR(e.hint, unmet[i].hint
+                              ? unmet[i].hint
+                              : "remove the clause, or choose a backend that "
+                                "has it; nothing was run");
         arena_drop(&a);
     }
 }
 
 TEST(backends_are_never_replaced)
 {
+    const struct host h = { .uid = 1 };
+    struct policy p = { .containment = CONTAIN_PROCESS };
     const struct backend *b = NULL;
     struct err e = { 0 };
 
-    CHECK_INT(backend_find(CONTAIN_PROCESS, &b, &e), 0);
+    CHECK_INT(backend_find(&p, &h, &b, &e), 0);
     CHECK(b == &backend_native);
     b = NULL;
-    CHECK_INT(backend_find(CONTAIN_MICROVM, &b, &e), -1);
+    p.containment = CONTAIN_MICROVM;
+    CHECK_INT(backend_find(&p, &h, &b, &e), -1);
     CHECK(b == NULL);
     CHECK_INT(e.code, ERR_UNSUPPORTED_CONTAINMENT);
     CHECK_STR(e.msg, "containment 'microvm' is not available in this build");
     CHECK_STR(e.where, "containment");
     CHECK_STR(e.hint, "use 'process' (this host's native backend); another "
                       "backend is never put in its place silently");
+}
+
+TEST(bubblewrap_needs_its_program)
+{
+    static const struct {
+        struct host h;
+        const char *msg, *hint;
+    } rows[] = {
+        { { .landlock_abi = 7, .uid = 1, .bwrap = "/usr/bin/bwrap" },
+          NULL,
+          NULL },
+        { { .landlock_abi = 7, .uid = 1 },
+          "bubblewrap is not installed (looked for bwrap in /usr/bin, "
+          "/usr/local/bin and /bin)",
+          "install the package 'bubblewrap'" },
+        { { .landlock_abi = 7,
+            .uid = 1,
+            .bwrap = "/bin/bwrap",
+            .bwrap_is_setuid = true },
+          "'/bin/bwrap' is setuid, and gives no capability to whom it starts",
+          "chmod u-s '/bin/bwrap'" },
+        { { .uid = 1, .bwrap = "/usr/bin/bwrap" },
+          "this kernel has no Landlock (ABI 0)",
+          "--accept-missing landlock" },
+    };
+    const struct policy p = { .containment = CONTAIN_BUBBLEWRAP };
+    const struct backend *b = NULL;
+    struct err none;
+
+    CHECK_INT(backend_find(&p, &rows[0].h, &b, &none), 0);
+    CHECK(b == &backend_bubblewrap);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct err e = { 0 };
+
+        NOTE(rows[i].msg ? rows[i].msg : "fine");
+        CHECK_INT(b->probe(&rows[i].h, &p, &e), rows[i].msg ? -1 : 0);
+        CHECK_STR(e.msg, rows[i].msg ? rows[i].msg : "");
+        CHECK_INT(e.code, rows[i].msg ? ERR_BACKEND_UNAVAILABLE : ERR_NONE);
+        if (rows[i].hint)
+            CHECK_HAS(e.hint, rows[i].hint);
+    }
+}
+
+TEST(lxc_needs_its_driver)
+{
+    const struct host without = { .landlock_abi = 7, .uid = 1 };
+    const struct host with = { .landlock_abi = 7,
+                               .uid = 1,
+                               .lxc = "/usr/libexec/mxc/mxc-lxc" };
+    const struct policy p = { .containment = CONTAIN_LXC };
+    const struct backend *b = NULL;
+    struct err e = { 0 };
+
+    CHECK_INT(backend_find(&p, &with, &b, &e), 0);
+    CHECK(b == &backend_lxc && b->has_image);
+    CHECK_INT(b->probe(&with, &p, &e), 0);
+    CHECK_INT(b->probe(&without, &p, &e), -1);
+    CHECK_STR(e.msg, "this build has no lxc: mxc-lxc is not installed");
+    CHECK_INT(e.code, ERR_BACKEND_UNAVAILABLE);
+    CHECK_HAS(e.hint, "lxc-dev");
+}
+
+TEST(image_of_a_request)
+{
+    static const struct {
+        const char *section, *want;
+    } rows[] = {
+        { "{\"distribution\":\"debian\",\"release\":\"12\"}", "debian/12" },
+        { "{\"distribution\":\"\",\"release\":\"12\"}", NULL },
+        { "{\"distribution\":\"debian\",\"release\":\"\"}", NULL },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena a = { .limit = 1 << 20 };
+        struct request *r;
+        struct policy p;
+        struct err e = { 0 };
+        char text[300];
+
+        NOTE(rows[i].section);
+        (void)snprintf(text, sizeof(text),
+                       "{\"version\":\"1.0.0\",\"containment\":\"lxc\","
+                       "\"process\":{\"commandLine\":\"id\"},\"lxc\":%s}",
+                       rows[i].section);
+        CHECK_INT(request_parse(&a, text, strlen(text), &r, &e), 0);
+        CHECK_INT(policy_from_request(&a, r, &p, &e), 0);
+        if (rows[i].want)
+            CHECK_STR(p.image, rows[i].want);
+        else
+            CHECK(p.image == NULL);
+        arena_drop(&a);
+    }
 }
 
 TEST(missing_walls_need_a_word)

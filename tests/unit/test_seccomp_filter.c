@@ -34,6 +34,8 @@ static void build(struct filter *f, enum syscall_arch arch, int options)
     f->table = (struct seccomp_table){ syscall_rows, syscall_nrows, arch };
     f->options.broker_creates = options & 1;
     f->options.broker_unix = options & 2;
+    f->options.ping = options & 4;
+    f->options.sentry = options & 8;
     if (seccomp_filter_compile(&f->table, &f->options, f->insn, &f->n, &e) < 0)
         T_FAIL("%s", e.msg);
     CHECK(bpf_is_valid(f->insn, f->n));
@@ -222,7 +224,7 @@ TEST(program_decides_as_the_table)
     uint64_t seed = 88172645463325252ull;
 
     for (int arch = 0; arch < ARCH_COUNT; arch++) {
-        for (int options = 0; options < 4; options++) {
+        for (int options = 0; options < 8; options++) {
             build(&f, (enum syscall_arch)arch, options);
             printf("# %s, options %d: %zu instructions\n",
                    arch ? "aarch64" : "x86-64", options, f.n);
@@ -515,12 +517,62 @@ TEST(options_are_separate)
         { "bind", { 3 }, SC_NOTIFY, 0 },
         { "socket", { AF_UNIX, SOCK_DGRAM }, SC_ALLOW, 0 },
         { "mkdirat", { 3 }, SC_NOTIFY, 0 },
+        { "socket", { AF_INET, SOCK_DGRAM, IPPROTO_ICMP },
+          E(EPROTONOSUPPORT), 0 },
     }, unix_only[] = {
         { "connect", { 3 }, SC_NOTIFY, 0 },
         { "bind", { 3 }, SC_NOTIFY, 0 },
         { "socket", { AF_UNIX, SOCK_DGRAM }, E(ESOCKTNOSUPPORT), 0 },
         { "mkdirat", { 3 }, SC_ALLOW, 0 },
         { "openat", { 3, 0, O_CREAT }, SC_ALLOW, 0 },
+        { "socket", { AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6 },
+          E(EPROTONOSUPPORT), 0 },
+    }, ping[] = {
+        { "socket", { AF_INET, SOCK_DGRAM, IPPROTO_ICMP }, SC_ALLOW, 0 },
+        { "socket", { AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_ICMPV6 },
+          SC_ALLOW, 0 },
+        { "socket", { AF_INET, HIGH | SOCK_DGRAM, HIGH | IPPROTO_ICMP },
+          SC_ALLOW, 0 },
+        { "socket", { AF_INET, SOCK_DGRAM, IPPROTO_ICMPV6 },
+          E(EPROTONOSUPPORT), 0 },
+        { "socket", { AF_INET6, SOCK_DGRAM, IPPROTO_ICMP },
+          E(EPROTONOSUPPORT), 0 },
+        { "socket", { AF_INET, SOCK_STREAM, IPPROTO_ICMP },
+          E(EPROTONOSUPPORT), 0 },
+        { "socket", { AF_INET, SOCK_RAW, IPPROTO_ICMP }, E(EPERM), 0 },
+        { "socket", { AF_INET6, SOCK_RAW, IPPROTO_ICMPV6 }, E(EPERM), 0 },
+        { "socket", { AF_PACKET, SOCK_DGRAM, IPPROTO_ICMP },
+          E(EAFNOSUPPORT), 0 },
+        { "connect", { 3 }, SC_ALLOW, 0 },
+        { "bind", { 3 }, SC_ALLOW, 0 },
+        { "socket", { AF_UNIX, SOCK_DGRAM }, SC_ALLOW, 0 },
+        { "mkdirat", { 3 }, SC_ALLOW, 0 },
+        { "ptrace", { 0 }, E(EPERM), 0 },
+        { "mount", { 0 }, E(EPERM), 0 },
+        { "clone", { CLONE_NEWUSER }, E(EPERM), 0 },
+        { "ioctl", { 0, 0x8946 }, E(EPERM), 0 },
+    }, sentry[] = {
+        { "ptrace", { 0 }, SC_ALLOW, 0 },
+        { "mount", { 0 }, SC_ALLOW, 0 },
+        { "umount2", { 0 }, SC_ALLOW, 0 },
+        { "pivot_root", { 0 }, SC_ALLOW, 0 },
+        { "chroot", { 0 }, SC_ALLOW, 0 },
+        { "mincore", { 0 }, SC_ALLOW, 0 },
+        { "clone", { CLONE_NEWUSER }, SC_ALLOW, 0 },
+        { "ioctl", { 0, 0x8946 }, SC_ALLOW, 0 },
+        { "ioctl", { 0, 0x8914 }, E(EPERM), 0 },
+        { "ioctl", { 0, 0x5412 }, E(EPERM), 0 },
+        { "unshare", { CLONE_NEWUSER }, E(EPERM), 0 },
+        { "setns", { 3 }, E(EPERM), 0 },
+        { "bpf", { 0 }, E(EPERM), 0 },
+        { "io_uring_setup", { 0 }, E(EPERM), 0 },
+        { "keyctl", { 0 }, E(EPERM), 0 },
+        { "process_vm_writev", { 0 }, E(EPERM), 0 },
+        { "move_mount", { 0 }, E(EPERM), 0 },
+        { "open_by_handle_at", { 0 }, E(EPERM), 0 },
+        { "socket", { AF_INET, SOCK_RAW, IPPROTO_ICMP }, E(EPERM), 0 },
+        { "socket", { AF_PACKET, SOCK_DGRAM, 0 }, E(EAFNOSUPPORT), 0 },
+        { "connect", { 3 }, SC_ALLOW, 0 },
     };
     /* clang-format on */
     static struct filter f;
@@ -531,6 +583,14 @@ TEST(options_are_separate)
     build(&f, ARCH_X86_64, 2);
     for (size_t i = 0; i < ARRAY_LEN(unix_only); i++)
         check_call(&f, &unix_only[i], unix_only[i].want);
+    for (int arch = 0; arch < ARCH_COUNT; arch++) {
+        build(&f, (enum syscall_arch)arch, 4);
+        for (size_t i = 0; i < ARRAY_LEN(ping); i++)
+            check_call(&f, &ping[i], ping[i].want);
+        build(&f, (enum syscall_arch)arch, 8);
+        for (size_t i = 0; i < ARRAY_LEN(sentry); i++)
+            check_call(&f, &sentry[i], sentry[i].want);
+    }
 }
 
 T_MAIN()

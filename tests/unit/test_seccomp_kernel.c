@@ -34,7 +34,7 @@ enum { SIGNALLED = 1000 };
 static int load_filter(int options, bool want_listener, int *listener)
 {
     struct sock_filter f[SECCOMP_FILTER_MAX];
-    struct seccomp_options o = { options & 1, options & 2 };
+    struct seccomp_options o = { options & 1, options & 2, options & 4 };
     struct err e = { 0 };
     size_t n = 0;
 
@@ -42,7 +42,7 @@ static int load_filter(int options, bool want_listener, int *listener)
         return -1;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return -1;
-    return seccomp_load(f, n, want_listener, listener);
+    return seccomp_enforce(f, n, want_listener, listener);
 }
 
 /* The errno of a call made in a child, 0 if it succeeded, SIGNALLED + n if it
@@ -391,7 +391,7 @@ static int lift_filter(void)
     struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     const int first_line = __LINE__;
 
-    TRY(seccomp_load(&allow, 1, false, NULL) == 0);
+    TRY(seccomp_enforce(&allow, 1, false, NULL) == 0);
     TRY(syscall(__NR_bpf, 0, BAD, 64) < 0 && errno == EPERM);
     TRY(prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0) < 0);
     TRY(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
@@ -410,10 +410,10 @@ TEST(load_refuses_no_program)
     struct sock_filter f = BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0);
     int listener = 77;
 
-    CHECK_INT(seccomp_load(&f, 0, false, NULL), -EINVAL);
-    CHECK_INT(seccomp_load(&f, BPF_MAXINSNS + 1, false, NULL), -EINVAL);
+    CHECK_INT(seccomp_enforce(&f, 0, false, NULL), -EINVAL);
+    CHECK_INT(seccomp_enforce(&f, BPF_MAXINSNS + 1, false, NULL), -EINVAL);
     CHECK_INT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-    CHECK_INT(seccomp_load(&f, 1, true, &listener), -EINVAL);
+    CHECK_INT(seccomp_enforce(&f, 1, true, &listener), -EINVAL);
     CHECK_INT(listener, 77);
 }
 
@@ -598,7 +598,7 @@ static double install_us(const struct sock_filter *f, size_t n)
 
             prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
             start = now_us();
-            if (seccomp_load(f, n, false, NULL) < 0)
+            if (seccomp_enforce(f, n, false, NULL) < 0)
                 _exit(1);
             us[i] = now_us() - start;
             _exit(0);

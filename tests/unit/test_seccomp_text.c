@@ -25,7 +25,8 @@ struct filter {
 
 static void build(struct filter *f, int arch, unsigned options)
 {
-    struct seccomp_options o = { options & WHEN_CREATES, options & WHEN_UNIX };
+    struct seccomp_options o = { options & WHEN_CREATES, options & WHEN_UNIX,
+                                 options & WHEN_PING, options & WHEN_SENTRY };
     struct err e = { 0 };
 
     f->table = (struct seccomp_table){ syscall_rows, syscall_nrows,
@@ -83,30 +84,40 @@ static void satisfy(const struct syscall_row *row, const struct syscall_rule *r,
 
 static void add_rules(struct buf *b, const struct filter *plain,
                       const struct filter *brokered,
+                      const struct filter *pinging,
+                      const struct filter *guarded,
                       const struct syscall_row *row)
 {
     int nr = row->nr[plain->table.arch];
     uint64_t args[6];
 
     for (const struct syscall_rule *r = row->rules; r && r->what; r++) {
-        uint32_t before, after;
+        uint32_t before, after, ping, sentry;
 
         satisfy(row, r, args);
         before = ask(plain, nr, args);
         after = ask(brokered, nr, args);
+        ping = ask(pinging, nr, args);
+        sentry = ask(guarded, nr, args);
         buf_printf(b, "      %-16s ", verdict_name(before));
         if (after != before)
             buf_printf(b, "with broker: %-16s ", verdict_name(after));
+        if (ping != before)
+            buf_printf(b, "with ping: %-16s ", verdict_name(ping));
+        if (sentry != before)
+            buf_printf(b, "for gVisor: %-16s ", verdict_name(sentry));
         buf_printf(b, "%s\n", r->what);
     }
 }
 
 static void golden_list(struct buf *b, int arch)
 {
-    static struct filter plain, brokered;
+    static struct filter plain, brokered, pinging, guarded;
 
     build(&plain, arch, 0);
     build(&brokered, arch, WHEN_CREATES | WHEN_UNIX);
+    build(&pinging, arch, WHEN_PING);
+    build(&guarded, arch, WHEN_SENTRY);
     buf_printf(b,
                "# %s: number, name, verdict; below it the verdicts by "
                "argument\n",
@@ -118,7 +129,7 @@ static void golden_list(struct buf *b, int arch)
                    verdict_name(ask(&plain, nr, row ? rest_of(row) : NULL)),
                    row && row->rules ? ", but:" : "");
         if (row)
-            add_rules(b, &plain, &brokered, row);
+            add_rules(b, &plain, &brokered, &pinging, &guarded, row);
     }
 }
 
@@ -184,6 +195,10 @@ static const char *when_name(unsigned when)
         return " (socket broker)";
     case WHEN_CREATES | WHEN_UNIX:
         return " (either broker)";
+    case WHEN_PING:
+        return " (if the policy allows ICMP)";
+    case WHEN_SENTRY:
+        return " (for gVisor, not for a workload)";
     default:
         return "";
     }
@@ -271,6 +286,9 @@ static void page(struct buf *b)
 "denied path does not exist yet, the socket broker when unix sockets are\n"
 "granted one by one.  Then the calls marked so are stopped, and a process\n"
 "outside the filter decides and carries them out.\n"
+"\n"
+"With the backend `gvisor` the workload's calls do not come here: its own\n"
+"kernel answers them, and this filter is around that kernel.\n"
 "\n"
 "Debuggers, tracers and LeakSanitizer use `ptrace` and do not work;\n"
 "AddressSanitizer does, with `ASAN_OPTIONS=detect_leaks=0`.\n"

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "backends/backend.h"
+#include "backends/native/build.h"
 #include "base/compat.h"
 #include "sys/seccomp_filter.h"
 
@@ -36,15 +37,7 @@
     (MXC_LL_EXECUTE | MXC_LL_WRITE_FILE | MXC_LL_READ_FILE | MXC_LL_READ_DIR | \
      MXC_LL_TRUNCATE)
 
-struct builder {
-    struct plan *plan;
-    struct arena *a;
-    const struct policy *p;
-    const struct host *h;
-    const struct places *fs;
-};
-
-static int add(struct builder *b, enum step_kind kind, uint32_t flags,
+int native_add(struct builder *b, enum step_kind kind, uint32_t flags,
                uint64_t n0, uint64_t n1, const char *path, const char *text,
                struct err *e)
 {
@@ -60,7 +53,7 @@ static int add(struct builder *b, enum step_kind kind, uint32_t flags,
 static int add_dir(struct builder *b, const char *path, uint64_t mode,
                    struct err *e)
 {
-    return add(b, STEP_DIR, 0, mode, 0, path, NULL, e);
+    return native_add(b, STEP_DIR, 0, mode, 0, path, NULL, e);
 }
 
 /* Does a place of the policy stand at the path, or below it? */
@@ -75,15 +68,14 @@ static bool is_taken(const struct builder *b, const char *path, bool below)
     return false;
 }
 
-/* A synthetic file, unless policy has something at that path. */
-static int add_file(struct builder *b, const char *path, const char *text,
+int native_add_file(struct builder *b, const char *path, const char *text,
                     struct err *e)
 {
     if (!text)
         return err_set(e, ERR_BACKEND_ERROR, "out of memory for the plan");
     if (is_taken(b, path, false) || is_taken(b, "/etc", false))
         return 0;
-    return add(b, STEP_FILE, 0, 0444, 0, path, text, e);
+    return native_add(b, STEP_FILE, 0, 0444, 0, path, text, e);
 }
 
 static int add_root(struct builder *b, struct err *e)
@@ -98,7 +90,7 @@ static int add_root(struct builder *b, struct err *e)
         { "/var", 0755 }, { "/var/tmp", 01777 },
     };
 
-    if (add(b, STEP_ROOT, 0, ROOT_BYTES, ROOT_INODES, NULL, NULL, e) < 0)
+    if (native_add(b, STEP_ROOT, 0, ROOT_BYTES, ROOT_INODES, NULL, NULL, e) < 0)
         return -1;
     for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
         if (add_dir(b, dirs[i].path, dirs[i].mode, e) < 0)
@@ -107,7 +99,7 @@ static int add_root(struct builder *b, struct err *e)
         add_dir(b, policy_home(b->p), 0700, e) < 0)
         return -1;
     if (!is_taken(b, "/var/run", true) && !is_taken(b, "/var", false) &&
-        add(b, STEP_SYMLINK, 0, 0, 0, "/var/run", "/run", e) < 0)
+        native_add(b, STEP_SYMLINK, 0, 0, 0, "/var/run", "/run", e) < 0)
         return -1;
     return 0;
 }
@@ -119,33 +111,34 @@ static int add_identity(struct builder *b, struct err *e)
     const char *name = b->h->hostname ? b->h->hostname : "sandbox";
     const char *user = b->h->uid == 0 ? "root" : POLICY_USER;
 
-    if (add_file(
+    if (native_add_file(
             b, "/etc/passwd",
             arena_printf(
                 b->a,
                 "%s:x:%u:%u::%s:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n",
                 user, b->h->uid, b->h->gid, home),
             e) < 0 ||
-        add_file(
+        native_add_file(
             b, "/etc/group",
             arena_printf(b->a, "%s:x:%u:\nnogroup:x:65534:\n", user, b->h->gid),
             e) < 0 ||
-        add_file(b, "/etc/hostname", arena_printf(b->a, "%s\n", name), e) < 0 ||
-        add_file(b, "/etc/hosts",
-                 arena_printf(
-                     b->a, "127.0.0.1 localhost\n::1 localhost\n127.0.1.1 %s\n",
-                     name),
-                 e) < 0 ||
-        add_file(b, "/etc/resolv.conf",
-                 "# no name server: this sandbox has no network\n", e) < 0 ||
-        add_file(b, "/etc/nsswitch.conf",
-                 "passwd: files\ngroup: files\nhosts: files dns\n"
-                 "services: files\nprotocols: files\n",
-                 e) < 0 ||
-        add_file(b, "/etc/machine-id",
-                 arena_printf(b->a, "%s\n", b->h->machine_id), e) < 0)
+        native_add_file(b, "/etc/hostname", arena_printf(b->a, "%s\n", name),
+                        e) < 0 ||
+        native_add_file(
+            b, "/etc/hosts",
+            arena_printf(b->a,
+                         "127.0.0.1 localhost\n::1 localhost\n127.0.1.1 %s\n",
+                         name),
+            e) < 0 ||
+        native_add_resolver(b, e) < 0 ||
+        native_add_file(b, "/etc/nsswitch.conf",
+                        "passwd: files\ngroup: files\nhosts: files dns\n"
+                        "services: files\nprotocols: files\n",
+                        e) < 0 ||
+        native_add_file(b, "/etc/machine-id",
+                        arena_printf(b->a, "%s\n", b->h->machine_id), e) < 0)
         return -1;
-    return add(b, STEP_HOSTNAME, 0, 0, 0, NULL, name, e);
+    return native_add(b, STEP_HOSTNAME, 0, 0, 0, NULL, name, e);
 }
 
 static int add_bind(struct builder *b, const struct place *p, struct err *e)
@@ -158,8 +151,8 @@ static int add_bind(struct builder *b, const struct place *p, struct err *e)
         flags |= STEP_CREATE;
     /* The base's own paths are constants of this program on the host's system
      * directories; there is no earlier look to compare with. */
-    return add(b, STEP_BIND, flags, p->base ? 0 : p->dev, p->base ? 0 : p->ino,
-               p->target, p->source, e);
+    return native_add(b, STEP_BIND, flags, p->base ? 0 : p->dev,
+                      p->base ? 0 : p->ino, p->target, p->source, e);
 }
 
 static int add_place(struct builder *b, const struct place *p, struct err *e)
@@ -170,17 +163,18 @@ static int add_place(struct builder *b, const struct place *p, struct err *e)
     case PLACE_GRANT:
         return add_bind(b, p, e);
     case PLACE_MASK:
-        return add(b, STEP_MASK, create | (p->is_dir ? STEP_IS_DIR : 0), 0, 0,
-                   p->target, NULL, e);
+        return native_add(b, STEP_MASK, create | (p->is_dir ? STEP_IS_DIR : 0),
+                          0, 0, p->target, NULL, e);
     case PLACE_HOLLOW:
-        return add(b, STEP_HOLLOW, create, 0, 0, p->target, NULL, e);
+        return native_add(b, STEP_HOLLOW, create, 0, 0, p->target, NULL, e);
     case PLACE_PIN:
-        return add(b, STEP_PIN, 0, 0, 0, p->target, NULL, e);
+        return native_add(b, STEP_PIN, 0, 0, 0, p->target, NULL, e);
     case PLACE_ABSENT:
         b->plan->flags |= PLAN_BROKER_CREATES;
-        return add(b, STEP_ABSENT, 0, 0, 0, p->target, p->rest, e);
+        return native_add(b, STEP_ABSENT, 0, 0, 0, p->target, p->rest, e);
     case PLACE_WATCH:
-        return add(b, STEP_WATCH, 0, p->dev, p->ino, p->source, p->rest, e);
+        return native_add(b, STEP_WATCH, 0, p->dev, p->ino, p->source, p->rest,
+                          e);
     }
     return 0;
 }
@@ -216,15 +210,17 @@ static int add_dev(struct builder *b, struct err *e)
     if (is_taken(b, "/dev", false))
         return 0;
     for (size_t i = 0; i < ARRAY_LEN(nodes); i++)
-        if (add(b, STEP_DEVICE, STEP_OPTIONAL, 0, 0, nodes[i], nodes[i], e) < 0)
+        if (native_add(b, STEP_DEVICE, STEP_OPTIONAL, 0, 0, nodes[i], nodes[i],
+                       e) < 0)
             return -1;
     for (size_t i = 0; i < ARRAY_LEN(links); i++)
-        if (add(b, STEP_SYMLINK, 0, 0, 0, links[i][0], links[i][1], e) < 0)
+        if (native_add(b, STEP_SYMLINK, 0, 0, 0, links[i][0], links[i][1], e) <
+            0)
             return -1;
     if (b->p->tty &&
-        add(b, STEP_SYMLINK, 0, 0, 0, "/dev/console", "pts/0", e) < 0)
+        native_add(b, STEP_SYMLINK, 0, 0, 0, "/dev/console", "pts/0", e) < 0)
         return -1;
-    return add(b, STEP_DEVPTS, 0, 0, 0, "/dev/pts", NULL, e);
+    return native_add(b, STEP_DEVPTS, 0, 0, 0, "/dev/pts", NULL, e);
 }
 
 /* What of /proc says more of host or kernel than a program needs.  All of it
@@ -256,7 +252,8 @@ static int mask_all(struct builder *b, const char *const *list, uint32_t flag,
                     struct err *e)
 {
     for (; *list; list++)
-        if (add(b, STEP_MASK, STEP_OPTIONAL | flag, 0, 0, *list, NULL, e) < 0)
+        if (native_add(b, STEP_MASK, STEP_OPTIONAL | flag, 0, 0, *list, NULL,
+                       e) < 0)
             return -1;
     return 0;
 }
@@ -267,25 +264,26 @@ static int add_proc(struct builder *b, struct err *e)
 
     /* Also where policy denies /proc, which is covered last: the ceilings are
      * set through it. */
-    if (add(b, STEP_PROC, 0, 0, 0, "/proc", NULL, e) < 0 ||
-        add(b, STEP_SYSCTL, 0, 0, 0, "/proc/sys/user/max_user_namespaces", "0",
-            e) < 0 ||
-        add(b, STEP_SYSCTL, 0, 0, 0, "/proc/sys/user/max_inotify_instances",
-            MAX_INOTIFY, e) < 0 ||
-        add(b, STEP_SYSCTL, 0, 0, 0, "/proc/sys/user/max_inotify_watches",
-            MAX_WATCHES, e) < 0)
+    if (native_add(b, STEP_PROC, 0, 0, 0, "/proc", NULL, e) < 0 ||
+        native_add(b, STEP_SYSCTL, 0, 0, 0,
+                   "/proc/sys/user/max_user_namespaces", "0", e) < 0 ||
+        native_add(b, STEP_SYSCTL, 0, 0, 0,
+                   "/proc/sys/user/max_inotify_instances", MAX_INOTIFY,
+                   e) < 0 ||
+        native_add(b, STEP_SYSCTL, 0, 0, 0,
+                   "/proc/sys/user/max_inotify_watches", MAX_WATCHES, e) < 0)
         return -1;
     if (b->h->has_pid_limit &&
-        add(b, STEP_SYSCTL, 0, 0, 0, "/proc/sys/kernel/pid_max",
-            arena_printf(b->a, "%llu", MAX_PROCESSES), e) < 0)
+        native_add(b, STEP_SYSCTL, 0, 0, 0, "/proc/sys/kernel/pid_max",
+                   arena_printf(b->a, "%llu", MAX_PROCESSES), e) < 0)
         return -1;
     if (mask_all(b, proc_files, 0, e) < 0 ||
         mask_all(b, proc_dirs, STEP_IS_DIR, e) < 0 ||
         (is_root && mask_all(b, proc_root_files, 0, e) < 0) ||
         (is_root && mask_all(b, proc_root_dirs, STEP_IS_DIR, e) < 0))
         return -1;
-    return add(b, STEP_FILE, 0, 0444, 0, "/proc/sys/kernel/random/boot_id",
-               b->h->boot_id, e);
+    return native_add(b, STEP_FILE, 0, 0444, 0,
+                      "/proc/sys/kernel/random/boot_id", b->h->boot_id, e);
 }
 
 static int add_landlock(struct builder *b, struct err *e)
@@ -296,12 +294,12 @@ static int add_landlock(struct builder *b, struct err *e)
         b->plan->flags |= PLAN_NO_LANDLOCK;
         return 0;
     }
-    if (add(b, STEP_LANDLOCK, 0, FILE_RIGHTS | MAKE_RIGHTS, 0, "/", NULL, e) <
-        0)
+    if (native_add(b, STEP_LANDLOCK, 0, FILE_RIGHTS | MAKE_RIGHTS, 0, "/", NULL,
+                   e) < 0)
         return -1;
     if (!device || is_taken(b, "/dev", false))
         return 0;
-    return add(b, STEP_LANDLOCK, 0, device, 0, "/dev", NULL, e);
+    return native_add(b, STEP_LANDLOCK, 0, device, 0, "/dev", NULL, e);
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -338,12 +336,12 @@ static int add_rlimits(struct builder *b, struct err *e)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        if (add(b, STEP_RLIMIT, 0, (uint64_t)rows[i].resource, rows[i].value,
-                NULL, NULL, e) < 0)
+        if (native_add(b, STEP_RLIMIT, 0, (uint64_t)rows[i].resource,
+                       rows[i].value, NULL, NULL, e) < 0)
             return -1;
     for (size_t i = 0; i < ARRAY_LEN(soft); i++)
-        if (add(b, STEP_RLIMIT, STEP_SOFT, (uint64_t)soft[i].resource,
-                soft[i].value, NULL, NULL, e) < 0)
+        if (native_add(b, STEP_RLIMIT, STEP_SOFT, (uint64_t)soft[i].resource,
+                       soft[i].value, NULL, NULL, e) < 0)
             return -1;
     return 0;
 }
@@ -353,6 +351,7 @@ static int add_filter(struct builder *b, struct err *e)
     const struct seccomp_options o = {
         .broker_creates = b->plan->flags & PLAN_BROKER_CREATES,
         .broker_unix = b->plan->flags & PLAN_BROKER_UNIX,
+        .ping = b->plan->flags & PLAN_NET_ICMP,
     };
     struct sock_filter *f = arena_array(b->a, SECCOMP_FILTER_MAX, sizeof(*f));
     size_t n;
@@ -370,13 +369,13 @@ static int add_filter(struct builder *b, struct err *e)
 
 static int add_process(struct builder *b, const char *cwd, struct err *e)
 {
-    if (add(b, STEP_CWD, 0, 0, 0, cwd, NULL, e) < 0)
+    if (native_add(b, STEP_CWD, 0, 0, 0, cwd, NULL, e) < 0)
         return -1;
     for (size_t i = 0; i < b->p->nenv; i++)
-        if (add(b, STEP_ENV, 0, 0, 0, NULL, b->p->env[i], e) < 0)
+        if (native_add(b, STEP_ENV, 0, 0, 0, NULL, b->p->env[i], e) < 0)
             return -1;
     for (size_t i = 0; i < b->p->nargs; i++)
-        if (add(b, STEP_ARG, 0, 0, 0, NULL, b->p->arg[i], e) < 0)
+        if (native_add(b, STEP_ARG, 0, 0, 0, NULL, b->p->arg[i], e) < 0)
             return -1;
     return 0;
 }
@@ -398,7 +397,8 @@ static int native_plan(const struct policy *p, const struct host *h,
     if (add_root(&b, e) < 0 || add_places(&b, e) < 0 ||
         add_identity(&b, e) < 0 || add_dev(&b, e) < 0 || add_proc(&b, e) < 0 ||
         add_landlock(&b, e) < 0 || add_rlimits(&b, e) < 0 ||
-        add_filter(&b, e) < 0 || add_process(&b, cwd, e) < 0)
+        native_add_network(&b, e) < 0 || add_filter(&b, e) < 0 ||
+        add_process(&b, cwd, e) < 0)
         return -1;
     *out = plan;
     return 0;
@@ -443,17 +443,14 @@ static int native_probe(const struct host *h, const struct policy *p,
     return 0;
 }
 
-const struct receipt_row *native_receipt(const struct policy *p,
-                                         const struct host *h,
-                                         const struct places *fs,
-                                         struct arena *a);
-
 const struct backend backend_native = {
     .name = "native",
     .summary = "process sandbox: namespaces, Landlock, seccomp; no root, no "
                "helper programs",
-    .features = FEAT_FILESYSTEM | FEAT_NET_DENY | FEAT_UI_DENY | FEAT_TIMEOUT |
-                FEAT_TTY,
+    .tier = TIER_PROCESS,
+    .features = FEAT_FILESYSTEM | FEAT_NET_DENY | FEAT_NET_EGRESS |
+                FEAT_NET_PROXY | FEAT_NET_FORWARD | FEAT_NET_NAMES |
+                FEAT_NET_FILTER_PROXY | FEAT_UI_DENY | FEAT_TIMEOUT | FEAT_TTY,
     .probe = native_probe,
     .plan = native_plan,
     .receipt = native_receipt,

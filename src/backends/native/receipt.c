@@ -1,20 +1,14 @@
 /* receipt.c - which mechanism enforces which clause, in plain words. */
 #include <string.h>
 
-#include "backends/backend.h"
+#include "backends/native/build.h"
 
-enum { MAX_ROWS = 24 };
-
-struct rows {
-    struct receipt_row *row;
-    size_t n;
-    struct arena *a;
-};
-
-static void put(struct rows *r, const char *clause, const char *by,
-                const char *state)
+void native_receipt_put(struct receipt *r, const char *clause, const char *by,
+                        const char *state)
 {
-    if (r->n < MAX_ROWS - 1)
+    if (!clause || !by)
+        r->row = NULL;
+    if (r->row && r->n < RECEIPT_ROWS - 1)
         r->row[r->n++] = (struct receipt_row){ clause, by, state };
 }
 
@@ -35,95 +29,97 @@ static bool has_grants(const struct places *fs)
     return false;
 }
 
-static void put_filesystem(struct rows *r, const struct policy *p,
+static void put_filesystem(struct receipt *r, const struct policy *p,
                            const struct host *h, const struct places *fs)
 {
-    put(r, "filesystem: nothing but what is granted",
+    native_receipt_put(
+        r, "filesystem: nothing but what is granted",
         "mount namespace with a private root; no grant is setuid or a device",
         "enforced");
-    put(r, "filesystem: read-only paths",
+    native_receipt_put(
+        r, "filesystem: read-only paths",
         "read-only mounts, which no "
         "process inside can change (no capability, mount calls refused)",
         "enforced");
     if (count(fs, PLACE_MASK) || count(fs, PLACE_HOLLOW))
-        put(r, "filesystem: denied paths",
+        native_receipt_put(
+            r, "filesystem: denied paths",
             "unreadable mounts over every name, pinned parents, watch on "
             "the host",
             "enforced");
     if (count(fs, PLACE_ABSENT))
-        put(r, "filesystem: denied paths that do not exist yet",
+        native_receipt_put(
+            r, "filesystem: denied paths that do not exist yet",
             "broker on the calls that create names, watch on the host",
             "enforced");
     if (p->hard_links == LINKS_REFUSE)
-        put(r, "filesystem: no file with names outside of the writable paths",
+        native_receipt_put(
+            r, "filesystem: no file with names outside of the writable paths",
             "a look at every file of the writable paths before the start",
             "enforced");
     if (has_grants(fs))
-        put(r, "filesystem: no daemon behind a socket of a granted path",
+        native_receipt_put(
+            r, "filesystem: no daemon behind a socket of a granted path",
             "broker on the calls that connect", "enforced");
-    put(r, "filesystem: objects outside the view",
+    native_receipt_put(
+        r, "filesystem: objects outside the view",
         h->landlock_abi ? arena_printf(r->a, "Landlock ABI %u", h->landlock_abi)
                         : "Landlock",
         h->landlock_abi ? "enforced"
                         : "not enforced: accepted as missing by the caller");
 }
 
-static void put_process(struct rows *r, const struct policy *p,
+static void put_process(struct receipt *r, const struct policy *p,
                         const struct host *h)
 {
-    put(r, "privileges",
-        "user namespace, no capability, no_new_privs, no "
-        "nested user namespaces",
-        "enforced");
-    put(r, "kernel surface", "seccomp allow-list", "enforced");
-    put(r, "other processes", "pid, ipc and cgroup namespaces, own /proc",
-        "enforced");
-    put(r, "environment, descriptors, keys, terminal",
-        "built from nothing; "
-        "only stdio inherited; own session and session keyring",
-        "enforced");
-    put(r, "supplementary groups",
+    native_receipt_put(r, "privileges",
+                       "user namespace, no capability, no_new_privs, no "
+                       "nested user namespaces",
+                       "enforced");
+    native_receipt_put(r, "kernel surface", "seccomp allow-list", "enforced");
+    native_receipt_put(r, "other processes",
+                       "pid, ipc and cgroup namespaces, own /proc", "enforced");
+    native_receipt_put(r, "environment, descriptors, keys, terminal",
+                       "built from nothing; "
+                       "only stdio inherited; own session and session keyring",
+                       "enforced");
+    native_receipt_put(
+        r, "supplementary groups",
         h->uid != 0       ? "the kernel does not let an ordinary user drop them"
         : h->keeps_groups ? "this root may not drop them"
                           : "dropped",
         h->uid == 0 && !h->keeps_groups
             ? "enforced"
             : "not enforced: they count on granted paths");
-    put(r, "number of processes",
-        h->has_pid_limit ? "pid_max of the pid namespace, RLIMIT_NPROC"
-                         : "RLIMIT_NPROC",
-        h->has_pid_limit || h->uid != 0
-            ? "enforced"
-            : "not enforced: accepted as missing by the caller");
-    put(r, "size of the private root", "tmpfs limits (bytes and inodes)",
-        "enforced");
+    native_receipt_put(r, "number of processes",
+                       h->has_pid_limit
+                           ? "pid_max of the pid namespace, RLIMIT_NPROC"
+                           : "RLIMIT_NPROC",
+                       h->has_pid_limit || h->uid != 0
+                           ? "enforced"
+                           : "not enforced: accepted as missing by the caller");
+    native_receipt_put(r, "size of the private root",
+                       "tmpfs limits (bytes and inodes)", "enforced");
     if (p->timeout_ms)
-        put(r, "timeout", "supervisor, kills the pid namespace", "enforced");
+        native_receipt_put(r, "timeout", "supervisor, kills the pid namespace",
+                           "enforced");
 }
-
-const struct receipt_row *native_receipt(const struct policy *p,
-                                         const struct host *h,
-                                         const struct places *fs,
-                                         struct arena *a);
 
 const struct receipt_row *native_receipt(const struct policy *p,
                                          const struct host *h,
                                          const struct places *fs,
                                          struct arena *a)
 {
-    struct rows r = { arena_array(a, MAX_ROWS, sizeof(*r.row)), 0, a };
+    struct receipt r = { arena_array(a, RECEIPT_ROWS, sizeof(*r.row)), 0, a };
 
     if (!r.row)
         return NULL;
     put_filesystem(&r, p, h, fs);
-    put(&r, "network: none",
-        "network namespace with nothing but its own "
-        "loopback; AF_VSOCK and other families refused by seccomp",
-        "enforced");
-    put(&r, "ui: none",
-        "no display, clipboard or input socket or device is "
-        "in the sandbox",
-        "enforced");
+    native_receipt_network(&r, &p->net);
+    native_receipt_put(&r, "ui: none",
+                       "no display, clipboard or input socket or device is "
+                       "in the sandbox",
+                       "enforced");
     put_process(&r, p, h);
     return r.row;
 }

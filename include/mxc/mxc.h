@@ -1,0 +1,289 @@
+/* mxc.h - run code that nobody should trust, under a policy.
+ *
+ * This header is the specification of libmxc; what is not here is not part of
+ * it.  A request is the JSON text of the contract (mxc.json(5)): what to run
+ * and what it may touch.  The library reads it, decides, makes a plan, and
+ * hands the plan to a supervisor, a process of its own for each sandbox, found
+ * beside the library (../libexec/mxc) or where the options say.
+ *
+ * What the library does to its process: nothing.  No global state, no signal
+ * handler, no SIGCHLD or SIGPIPE, no child that wait(2) would show, no change
+ * of working directory, locale, environment or signal mask.  It makes no
+ * thread, and calls no fork(2).  (A supervisor belongs to init or the nearest
+ * subreaper.  Only where pid 1 buries nobody, as `sleep` in a container, it is
+ * a child of this process, so that the dead do not pile up.)
+ *
+ * Threads: calls on different objects are independent.  Calls on one
+ * mxc_sandbox may come from several threads at once; only mxc_sandbox_destroy
+ * must be the last.  A sandbox does not end with the thread that spawned it,
+ * but with this process: when it exits or crashes, and when it executes another
+ * program, unless a child of its fork(2) still holds a copy of the handle.
+ *
+ * Fork: a child of fork(2) may use nothing but mxc_sandbox_forget on objects
+ * of its parent.  Descriptors are close-on-exec.
+ *
+ * Text is UTF-8 and ends with NUL.  A `char *` that a call gives away is the
+ * caller's, to be given to mxc_free.  Every call that can fail returns 0 or
+ * -1, and fills *error when it is not NULL; outputs are then untouched, unless
+ * its text says otherwise.  Outputs and handles are never NULL, but where it
+ * is said.
+ *
+ * Structures begin with their size, so that they can grow at their end.  Set
+ * it, best by the _INIT macros; a structure that a call fills must have at
+ * least the size that it has here. */
+#ifndef MXC_MXC_H
+#define MXC_MXC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define MXC_API __attribute__((visibility("default")))
+#else
+#define MXC_API
+#endif
+
+/* "0.1.0": of the library that runs; static. */
+MXC_API const char *mxc_library_version(void);
+
+MXC_API void mxc_free(void *p); /* NULL is fine */
+
+/* --- errors ------------------------------------------------------------ */
+
+/* Stable: MXC's status numbers. */
+enum {
+    MXC_OK = 0,
+    MXC_MALFORMED_REQUEST = 1,
+    MXC_UNSUPPORTED_CONTAINMENT = 2,
+    MXC_UNSUPPORTED_PHASE = 3,
+    MXC_BACKEND_UNAVAILABLE = 4,
+    MXC_MALFORMED_ID = 5,
+    MXC_STALE_ID = 6,
+    MXC_NOT_PROVISIONED = 7,
+    MXC_NOT_STARTED = 8,
+    MXC_ALREADY_STARTED = 9,
+    MXC_ALREADY_STOPPED = 10,
+    MXC_POLICY_VALIDATION = 11,
+    MXC_BACKEND_ERROR = 12
+};
+
+/* A value: it owns nothing.  A library that knows more or less fields fills
+ * those that both know; with a size of 0 it fills none. */
+struct mxc_error {
+    size_t size;
+    int32_t code;       /* one of the above */
+    int32_t system;     /* errno of the call that failed, or 0 */
+    uint32_t line;      /* place in the request, from 1; 0: unknown */
+    uint32_t column;    /* in bytes */
+    char operation[32]; /* the call that failed, as "mount(2)", or "" */
+    char where[160];    /* JSON path, as "process.env[3]", or "" */
+    char hint[256];     /* what would mend it, or "" */
+    char message[512];  /* what happened */
+};
+
+#define MXC_ERROR_INIT                                                         \
+    {                                                                          \
+        sizeof(struct mxc_error), 0, 0, 0, 0, "", "", "", ""                   \
+    }
+
+/* "policy_validation" for 11, ...; static; "backend_error" for others. */
+MXC_API const char *mxc_error_name(int32_t code);
+
+/* The error object of the contract, {"code":...,"message":...}; NULL without
+ * memory. */
+MXC_API char *mxc_error_json(const struct mxc_error *error);
+
+/* --- options ------------------------------------------------------------ */
+
+/* How the workload's three streams are made. */
+enum {
+    MXC_STDIO_NULL = 0, /* empty input, discarded output */
+    MXC_STDIO_PIPE,     /* mxc_sandbox_stdin and so on */
+    MXC_STDIO_FDS,      /* stdin_fd and so on; -1: as with _NULL.  Signals
+                         * of a terminal's keys reach it, as any child */
+    MXC_STDIO_PTY       /* a terminal; input and output by mxc_sandbox_stdin
+                         * and mxc_sandbox_stdout */
+};
+
+/* NULL, or zeros behind the size: the defaults.  A caller with a shorter or
+ * longer structure is served as by the kernel's extensible structures: what is
+ * missing is zero, what is unknown must be zero.  What is for mxc_run alone is
+ * refused by mxc_spawn, and the other way round; the questions below take
+ * both. */
+struct mxc_options {
+    size_t size;
+    const char *libexec;   /* folder of mxc-supervise, from /; NULL: found
+                            * relative to this library */
+    const char *backend;   /* containment, instead of the request's; or NULL */
+    const char *directory; /* from /; stands for the caller's working
+                            * directory.  NULL: that is asked for */
+    uint32_t stdio;        /* MXC_STDIO_* ; mxc_run captures always */
+    int32_t stdin_fd, stdout_fd, stderr_fd; /* borrowed, MXC_STDIO_FDS */
+    uint16_t rows, columns;                 /* MXC_STDIO_PTY; 0: 24 and 80 */
+    uint32_t events;   /* not 0: mxc_sandbox_events gives something */
+    uint32_t detached; /* not 0: the sandbox may outlive this process */
+    int32_t cancel_fd; /* mxc_run: readable means stop now; 0, -1: none */
+    size_t output_max; /* mxc_run: bytes of each stream; 0: 64 MiB.  More is
+                        * discarded, and told in mxc_result */
+    const char *input; /* mxc_run: standard input; NULL: empty */
+    size_t input_len;
+};
+
+#define MXC_OPTIONS_INIT                                                       \
+    {                                                                          \
+        sizeof(struct mxc_options), NULL, NULL, NULL, MXC_STDIO_NULL, -1, -1,  \
+            -1, 0, 0, 0, 0, 0, 0, NULL, 0                                      \
+    }
+
+/* --- looking ------------------------------------------------------------- */
+
+/* Would this request run here?  Reads the host, changes nothing. */
+MXC_API int mxc_validate(const char *request, size_t len,
+                         const struct mxc_options *options,
+                         struct mxc_error *error);
+
+/* What would be enforced, by what: text for people, as `mxc explain` has it. */
+MXC_API int mxc_explain(const char *request, size_t len,
+                        const struct mxc_options *options, char **text,
+                        struct mxc_error *error);
+
+/* The receipt of a run that did not happen: JSON object with "backend",
+ * "tier", "warnings" and "receipt" (docs/errors.md). */
+MXC_API int mxc_receipt(const char *request, size_t len,
+                        const struct mxc_options *options, char **json,
+                        struct mxc_error *error);
+
+/* What this host can enforce, as JSON: what `mxc doctor --json` gives, which
+ * is asked (../bin/mxc, beside this library). */
+MXC_API int mxc_probe(char **json, struct mxc_error *error);
+
+/* --- running -------------------------------------------------------------- */
+
+/* How a workload ended. */
+enum {
+    MXC_EXITED = 1,  /* by itself: exit_code */
+    MXC_SIGNALED,    /* by a signal: exit_code is 128 + signal */
+    MXC_TIMED_OUT,   /* the request's timeout; exit_code 124 */
+    MXC_KILLED,      /* mxc_sandbox_kill or cancel_fd; exit_code 137 */
+    MXC_STOPPED,     /* mxc stopped it, its policy could not be held: 125 */
+    MXC_NEVER_BEGAN, /* the program could not be executed: 126 or 127 */
+    MXC_FAILED       /* set-up or supervision failed, see the error: 125 */
+};
+
+struct mxc_status {
+    size_t size;
+    uint32_t how; /* one of the above; 0: it runs */
+    int32_t exit_code;
+    int32_t signal;
+    uint64_t duration_ms;
+};
+
+/* Everything that a run left; mxc_result_clear frees it. */
+struct mxc_result {
+    size_t size;
+    struct mxc_status status;
+    char *out; /* bytes, and a NUL behind them */
+    size_t out_len;
+    char *err;
+    size_t err_len;
+    uint64_t out_lost; /* bytes beyond output_max */
+    uint64_t err_lost;
+    char *json; /* the result with receipt and denials (docs/errors.md) */
+};
+
+#define MXC_RESULT_INIT                                                        \
+    {                                                                          \
+        sizeof(struct mxc_result), { sizeof(struct mxc_status), 0, 0, 0, 0 },  \
+            NULL, 0, NULL, 0, 0, 0, NULL                                       \
+    }
+
+/* Run to the end, capture the output.  That the workload failed is no error of
+ * this call; MXC_FAILED is, with *result filled all the same.  (Of
+ * MXC_NEVER_BEGAN and MXC_STOPPED result->json has the error.)  What *result
+ * held before is not freed.  Blocks; `cancel_fd` ends it early. */
+MXC_API int mxc_run(const char *request, size_t len,
+                    const struct mxc_options *options,
+                    struct mxc_result *result, struct mxc_error *error);
+
+MXC_API void mxc_result_clear(struct mxc_result *result);
+
+struct mxc_sandbox;
+
+/* Start it.  Returns when the supervisor runs; that set-up or exec failed shows
+ * in mxc_sandbox_wait.  What can be refused before there is a process is
+ * refused here. */
+MXC_API int mxc_spawn(const char *request, size_t len,
+                      const struct mxc_options *options,
+                      struct mxc_sandbox **sandbox, struct mxc_error *error);
+
+/* Our ends of the streams (MXC_STDIO_PIPE, _PTY), blocking.  They stay the
+ * sandbox's; mxc_sandbox_take_* gives them away: the caller closes them.
+ * -1 when there is none, or it is gone. */
+MXC_API int mxc_sandbox_stdin(struct mxc_sandbox *sandbox);
+MXC_API int mxc_sandbox_stdout(struct mxc_sandbox *sandbox);
+MXC_API int mxc_sandbox_stderr(struct mxc_sandbox *sandbox);
+MXC_API int mxc_sandbox_take_stdin(struct mxc_sandbox *sandbox);
+MXC_API int mxc_sandbox_take_stdout(struct mxc_sandbox *sandbox);
+MXC_API int mxc_sandbox_take_stderr(struct mxc_sandbox *sandbox);
+
+/* Lines of JSON about what happens (options.events), or -1. */
+MXC_API int mxc_sandbox_events(struct mxc_sandbox *sandbox);
+
+/* Process id of the supervisor.  For people: it may be reused when the
+ * sandbox has ended. */
+MXC_API int32_t mxc_sandbox_pid(const struct mxc_sandbox *sandbox);
+
+/* Readable from the moment that mxc_sandbox_wait would not block; for poll(2),
+ * nothing else.  Stays the sandbox's. */
+MXC_API int mxc_sandbox_wait_fd(const struct mxc_sandbox *sandbox);
+
+/* Wait for the end: at most timeout_ms, -1 for ever, 0 to look.  `status` may
+ * be NULL; status->how is 0 when it still runs.  May be called again, with the
+ * same answer.  Fails with the sandbox's own error when it is MXC_FAILED,
+ * MXC_NEVER_BEGAN or MXC_STOPPED, with *status filled all the same. */
+MXC_API int mxc_sandbox_wait(struct mxc_sandbox *sandbox, int timeout_ms,
+                             struct mxc_status *status,
+                             struct mxc_error *error);
+
+/* After the end: the result as JSON, else NULL.  The sandbox's. */
+MXC_API const char *mxc_sandbox_result_json(struct mxc_sandbox *sandbox);
+
+/* Send a signal, 1 to 64, to the workload's process group; before it has
+ * started, it waits.  MXC_ALREADY_STOPPED when the sandbox has ended. */
+MXC_API int mxc_sandbox_signal(struct mxc_sandbox *sandbox, int signal,
+                               struct mxc_error *error);
+
+/* Kill everything in it.  Returns at once; 0 also when it has ended. */
+MXC_API int mxc_sandbox_kill(struct mxc_sandbox *sandbox,
+                             struct mxc_error *error);
+
+/* MXC_STDIO_PTY: 1 to 32767 each. */
+MXC_API int mxc_sandbox_resize(struct mxc_sandbox *sandbox, uint16_t rows,
+                               uint16_t columns, struct mxc_error *error);
+
+/* Kill it if it runs, `detached` too, wait for the end, free everything.  NULL
+ * is fine. */
+MXC_API void mxc_sandbox_destroy(struct mxc_sandbox *sandbox);
+
+/* In a child of fork(2): close and free, touch no process.  Also: let a
+ * `detached` one go on without us. */
+MXC_API void mxc_sandbox_forget(struct mxc_sandbox *sandbox);
+
+/* --- lifecycle ------------------------------------------------------------ */
+
+/* One request with a `phase` (provision, start, stop, deprovision): *response
+ * is the envelope of the contract.  MXC_UNSUPPORTED_PHASE where no backend of
+ * this host keeps sandboxes. */
+MXC_API int mxc_lifecycle(const char *request, size_t len,
+                          const struct mxc_options *options, char **response,
+                          struct mxc_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,206 @@
+/* run.ts - start, run to the end, collect. */
+import type { Socket } from 'node:net';
+import { Engine } from './engine.js';
+import { malformed } from './errors.js';
+import { eventsOf } from './lines.js';
+import { MxcProcess } from './process.js';
+import { MxcPtyProcess } from './pty.js';
+import { checkOptions, checkSize, wireRequest } from './request.js';
+import type {
+  BufferResult,
+  ContainerRequest,
+  ExecutionResult,
+  MxcEvent,
+  RunOptions,
+  SpawnOptions,
+  SpawnWithPtyOptions,
+} from './types.js';
+
+const MAX_OUTPUT = 64 << 20;
+/* As many as a run of some hours has; the rest is counted. */
+const MAX_EVENTS = 100_000;
+
+/* What a stream said, up to a bound; the workload shall not fill our memory. */
+class Collected {
+  #chunks: Buffer[] = [];
+  #room: number;
+  lost = 0;
+
+  constructor(socket: Socket | null, room: number) {
+    this.#room = room;
+    socket?.on('data', (chunk: Buffer) => this.#add(chunk));
+    socket?.on('error', () => {});
+  }
+
+  #add(chunk: Buffer): void {
+    const kept = chunk.length <= this.#room ? chunk : chunk.subarray(0, this.#room);
+
+    this.#room -= kept.length;
+    this.lost += chunk.length - kept.length;
+    if (kept.length) this.#chunks.push(kept);
+  }
+
+  take(): Buffer {
+    return this.#chunks.length === 1
+      ? (this.#chunks[0] as Buffer)
+      : Buffer.concat(this.#chunks);
+  }
+}
+
+function closed(socket: Socket | null): Promise<void> | undefined {
+  if (!socket || socket.closed) return undefined;
+  return new Promise((resolve) => socket.once('close', () => resolve()));
+}
+
+async function collectEvents(socket: Socket): Promise<MxcEvent[]> {
+  const events: MxcEvent[] = [];
+  let lost = 0;
+
+  try {
+    for await (const event of eventsOf(socket)) {
+      if (events.length < MAX_EVENTS) events.push(event);
+      else lost++;
+    }
+  } catch {
+    /* It went with the run, which says why. */
+  }
+  if (lost) events.push({ event: 'lost', count: lost, timeMs: Date.now() });
+  return events;
+}
+
+const RUN_OPTIONS = ['input', 'encoding', 'maxOutputBytes', 'events'];
+
+function checkRun(o: RunOptions | undefined): number {
+  checkOptions(o, RUN_OPTIONS);
+
+  const most = o?.maxOutputBytes ?? MAX_OUTPUT;
+
+  if (!Number.isSafeInteger(most) || most < 0)
+    throw malformed("option 'maxOutputBytes' must be an integer from 0 on");
+  if (o?.encoding && o.encoding !== 'utf8' && o.encoding !== 'buffer')
+    throw malformed("option 'encoding' must be 'utf8' or 'buffer'");
+  if (
+    o?.input !== undefined &&
+    typeof o.input !== 'string' &&
+    !(o.input instanceof Uint8Array)
+  )
+    throw malformed("option 'input' must be a string or a Uint8Array");
+  return most;
+}
+
+/** Run to the end; everything it wrote is in the result. */
+export function run(
+  request: ContainerRequest,
+  options: RunOptions & { encoding: 'buffer' },
+): Promise<BufferResult>;
+export function run(
+  request: ContainerRequest,
+  options?: RunOptions,
+): Promise<ExecutionResult>;
+export async function run(
+  request: ContainerRequest,
+  options?: RunOptions,
+): Promise<ExecutionResult | BufferResult> {
+  const most = checkRun(options);
+  const engine = new Engine(
+    JSON.stringify(wireRequest(request, options?.telemetry)),
+    {
+      executable: options?.executable,
+      signal: options?.signal,
+      stdin: options?.input === undefined ? 'ignore' : 'pipe',
+      stderr: 'pipe',
+      events: options?.events,
+      attended: false,
+    },
+  );
+  const out = engine.child.stdout as Socket | null;
+  const err = engine.child.stderr as Socket | null;
+  const stdout = new Collected(out, most);
+  const stderr = new Collected(err, most);
+  const events = engine.events ? collectEvents(engine.events) : undefined;
+  const drained = [closed(out), closed(err)];
+  const { stdin } = engine.child;
+
+  if (stdin) {
+    stdin.on('error', () => {}); /* it may end without reading all */
+    stdin.end(options?.input);
+  }
+
+  const { wait, report } = await engine.ended;
+
+  await Promise.all(drained);
+
+  const result = {
+    ...wait,
+    ...report,
+    stdoutLost: stdout.lost,
+    stderrLost: stderr.lost,
+    ...(events && { events: await events }),
+  };
+  const bytes = { stdout: stdout.take(), stderr: stderr.take() };
+
+  return options?.encoding === 'buffer'
+    ? { ...bytes, ...result }
+    : {
+        stdout: bytes.stdout.toString(),
+        stderr: bytes.stderr.toString(),
+        ...result,
+      };
+}
+
+/* A refusal shows here; what fails later shows in wait(). */
+async function refusedOrRuns(engine: Engine): Promise<void> {
+  await engine.accepted;
+  if (engine.isOver) await engine.ended;
+}
+
+/** Start it, and have its streams. */
+export async function spawn(
+  request: ContainerRequest,
+  options?: SpawnOptions,
+): Promise<MxcProcess> {
+  checkOptions(options, ['events']);
+
+  const engine = new Engine(
+    JSON.stringify(wireRequest(request, options?.telemetry)),
+    {
+      executable: options?.executable,
+      signal: options?.signal,
+      events: options?.events,
+      stdin: 'pipe',
+      stderr: 'pipe',
+      attended: true,
+    },
+  );
+  const process = new MxcProcess(engine);
+
+  await refusedOrRuns(engine);
+  return process;
+}
+
+/** Start it on a terminal of its own. */
+export async function spawnWithPty(
+  request: ContainerRequest,
+  options?: SpawnWithPtyOptions,
+): Promise<MxcPtyProcess> {
+  checkOptions(options, ['events', 'size']);
+
+  const size = checkSize(options?.size ?? { rows: 24, columns: 80 });
+  const engine = new Engine(
+    JSON.stringify(wireRequest(request, options?.telemetry)),
+    {
+      executable: options?.executable,
+      signal: options?.signal,
+      events: options?.events,
+      stdin: 'pipe',
+      stderr: 'ignore',
+      pty: size,
+      attended: true,
+    },
+  );
+  const process = new MxcPtyProcess(engine);
+
+  await refusedOrRuns(engine);
+  return process;
+}
+

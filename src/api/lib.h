@@ -1,0 +1,96 @@
+/* lib.h - what the files of libmxc share (include/mxc/mxc.h is its face).
+ *
+ * Below that face a failure is a struct err; each public function turns it
+ * into the caller's mxc_error, once. */
+#ifndef MXC_API_LIB_H
+#define MXC_API_LIB_H
+
+#include <mxc/mxc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/types.h>
+
+#include "api/prepare.h"
+#include "sys/start.h"
+
+/* --- errors, sizes (lib_error.c) ----------------------------------------- */
+
+int lib_out_of_memory(struct err *e);
+
+/* Give an error to the caller, if it wants one: -1. */
+int lib_fail(struct mxc_error *to, const struct err *e);
+
+/* A caller's extensible structure: what it does not have is zero, what we do
+ * not know must be zero. */
+int lib_take_struct(void *to, size_t known, const void *from, size_t size,
+                    const char *name, struct err *e);
+
+/* One that we fill: `least` is its size in the first version. */
+int lib_check_size(size_t size, size_t least, const char *name, struct err *e);
+void lib_give_status(struct mxc_status *to, const struct mxc_status *from);
+
+/* --- options and requests (lib_options.c) -------------------------------- */
+
+/* The options, checked; NULL for the defaults. */
+int lib_options(const struct mxc_options *from, struct mxc_options *to,
+                struct err *e);
+
+/* Where our programs are: `name` below the options' libexec, or beside us. */
+int lib_find(const char *libexec, const char *name, char *out, size_t size,
+             struct err *e);
+
+/* prepare() for a caller of the library.  The arena needs no init. */
+int lib_prepare(struct arena *a, const char *request, size_t len,
+                const struct mxc_options *o, bool plan_only,
+                struct prepared *out, struct err *e);
+
+/* --- signals (lib_guard.c) ------------------------------------------------ */
+
+/* A write to a pipe without a reader, or beyond RLIMIT_FSIZE, sends a signal
+ * to the thread.  Between the two calls it is held, and dropped when it was
+ * our doing; a signal that the thread had blocked and pending stays. */
+struct guard {
+    sigset_t before;
+    sigset_t pending;
+};
+
+void guard_begin(struct guard *g);
+void guard_end(const struct guard *g);
+
+/* --- sandboxes -------------------------------------------------------------
+ */
+
+struct mxc_sandbox {
+    pthread_mutex_t lock; /* of what changes: stream, events, the end */
+    int pidfd;
+    pid_t pid;
+    int control;
+    int result; /* memfd that the supervisor writes to */
+    int events;
+    int stream[3]; /* our ends */
+    bool has_terminal;
+    bool has_ended;
+    struct mxc_status status;
+    struct err err;
+    char *json;
+};
+
+/* Make a sandbox of a request; `o` are checked options. */
+int lib_spawn(const char *request, size_t len, const struct mxc_options *o,
+              struct mxc_sandbox **out, struct err *e);
+
+/* Wait for the end, at most `timeout_ms` (-1: for ever).  *ended. */
+int lib_wait(struct mxc_sandbox *s, int timeout_ms, bool *ended, struct err *e);
+
+/* A word to the supervisor; 0 where it has ended, with *gone. */
+int lib_say(struct mxc_sandbox *s, const char *line, bool *gone, struct err *e);
+
+void lib_sandbox_free(struct mxc_sandbox *s);
+
+/* How it ended, from what the supervisor wrote (lib_result.c).  Fails for
+ * lack of memory alone, and can be called again then. */
+int lib_read_result(struct mxc_sandbox *s, struct err *e);
+
+uint64_t lib_now_ms(void);
+
+#endif

@@ -1,0 +1,157 @@
+/* lib_options.c - what the caller of the library says besides the request. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/lib.h"
+
+enum { ARENA_MAX = 64 << 20, SIZE_MAX_TTY = 32767 };
+
+static int wrong(struct err *e, const char *what, const char *hint)
+{
+    err_set(e, ERR_MALFORMED_REQUEST, "options: %s", what);
+    return err_hint(e, "%s", hint);
+}
+
+int lib_options(const struct mxc_options *from, struct mxc_options *to,
+                struct err *e)
+{
+    struct mxc_options o = MXC_OPTIONS_INIT;
+
+    if (from &&
+        lib_take_struct(&o, sizeof(o), from, from->size, "mxc_options", e) < 0)
+        return -1;
+    o.size = sizeof(o);
+    if (o.stdio > MXC_STDIO_PTY)
+        return wrong(e, "no such stdio", "one of MXC_STDIO_*");
+    if (o.libexec && o.libexec[0] != '/')
+        return wrong(e, "libexec is not absolute", "write it from /");
+    if (o.directory && o.directory[0] != '/')
+        return wrong(e, "directory is not absolute", "write it from /");
+    if (o.rows > SIZE_MAX_TTY || o.columns > SIZE_MAX_TTY)
+        return wrong(e, "the terminal is too large", "at most 32767 each");
+    if (o.input_len && !o.input)
+        return wrong(e, "input_len without input", "give both, or none");
+    if (!o.rows)
+        o.rows = 24;
+    if (!o.columns)
+        o.columns = 80;
+    *to = o;
+    return 0;
+}
+
+/* --- our programs ----------------------------------------------------------
+ */
+
+/* The file that holds an address, from "start-end perms ... path" in
+ * /proc/self/maps: for where the loader knows a relative name only. */
+static bool find_in_maps(uintptr_t address, char *out, size_t size)
+{
+    FILE *f = fopen("/proc/self/maps", "re");
+    char *line = NULL;
+    size_t cap = 0;
+    bool found = false;
+
+    while (f && !found && getline(&line, &cap, f) > 0) {
+        uintptr_t bound[2] = { 0, 0 };
+        const char *at = line, *path = strchr(line, '/');
+        int i = 0;
+
+        for (; *at && *at != ' ' && i < 2; at++) {
+            if (*at == '-')
+                i++;
+            else
+                bound[i] = bound[i] << 4 |
+                           (uintptr_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
+        }
+        if (!path || address < bound[0] || address >= bound[1])
+            continue;
+        line[strcspn(line, "\n")] = '\0';
+        found = (size_t)snprintf(out, size, "%s", path) < size;
+    }
+    free(line);
+    if (f)
+        (void)fclose(f);
+    return found;
+}
+
+/* The file of this library, or of the program that holds it. */
+static bool find_self(char *out, size_t size)
+{
+    static const char anchor;
+    Dl_info info;
+
+    if (dladdr(&anchor, &info) && info.dli_fname && info.dli_fname[0] == '/')
+        return (size_t)snprintf(out, size, "%s", info.dli_fname) < size;
+    return find_in_maps((uintptr_t)&anchor, out, size);
+}
+
+static bool is_there(const char *dir, int len, const char *tail,
+                     const char *name, char *out, size_t size)
+{
+    return (size_t)snprintf(out, size, "%.*s%s/%s", len, dir, tail, name) <
+               size &&
+           faccessat(AT_FDCWD, out, X_OK, 0) == 0;
+}
+
+static bool is_near(const char *file, const char *name, char *out, size_t size)
+{
+    /* From lib, from lib/x86_64-linux-gnu, and all in one folder. */
+    static const char *const tails[] = { "/../libexec/mxc",
+                                         "/../../libexec/mxc", "", "/../bin",
+                                         "/../../bin" };
+    const char *slash = strrchr(file, '/');
+
+    for (size_t i = 0; slash && i < ARRAY_LEN(tails); i++)
+        if (is_there(file, (int)(slash - file), tails[i], name, out, size))
+            return true;
+    return false;
+}
+
+int lib_find(const char *libexec, const char *name, char *out, size_t size,
+             struct err *e)
+{
+    char self[PATH_MAX], real[PATH_MAX];
+
+    if (libexec) {
+        if (is_there(libexec, PATH_MAX, "", name, out, size))
+            return 0;
+    } else if (find_self(self, sizeof(self))) {
+        /* As it was found, or where a link leads. */
+        if (is_near(self, name, out, size) ||
+            (realpath(self, real) && is_near(real, name, out, size)))
+            return 0;
+    }
+    err_set(e, ERR_BACKEND_UNAVAILABLE, "%s is not installed%s%.300s", name,
+            libexec ? " in " : "", libexec ? libexec : "");
+    return err_hint(e, "keep lib/ and libexec/ together when moving mxc, or "
+                       "say where it is (mxc_options.libexec)");
+}
+
+/* --- the request -----------------------------------------------------------
+ */
+
+int lib_prepare(struct arena *a, const char *request, size_t len,
+                const struct mxc_options *o, bool plan_only,
+                struct prepared *out, struct err *e)
+{
+    char driver[PATH_MAX];
+    struct err none;
+    const bool has_driver =
+        lib_find(o->libexec, "mxc-lxc", driver, sizeof(driver), &none) == 0;
+    const struct run_flags flags = { .lxc_driver = has_driver ? driver : "",
+                                     .directory = o->directory,
+                                     .backend = o->backend,
+                                     .tty = o->stdio == MXC_STDIO_PTY,
+                                     .die_with_parent = !o->detached,
+                                     .want_receipt = true };
+
+    *a = (struct arena){ .limit = ARENA_MAX };
+    if (!request)
+        return err_set(e, ERR_MALFORMED_REQUEST, "no request");
+    return prepare(a, request, len, &flags, plan_only, out, e);
+}

@@ -1,0 +1,265 @@
+/* lib_run.c - mxc_run: start it, feed it, keep what it says, wait.
+ *
+ * One poll(2) over the three streams, the end and the caller's cancel_fd.
+ * Input goes through a pipe and not a socket, which a program could not open
+ * again as /dev/stdin; lib_guard.c keeps SIGPIPE away. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/lib.h"
+
+enum { PIECE = 64 * 1024, OUTPUT_MAX = 64 << 20 };
+
+/* One stream of output. */
+struct sink {
+    int fd; /* -1: ended */
+    char *data;
+    size_t len, cap, max;
+    uint64_t lost;
+};
+
+struct run {
+    struct mxc_sandbox *s;
+    struct sink out, err;
+    int in; /* -1: all was written, or nobody reads */
+    const char *input;
+    size_t left;
+    int cancel; /* -1: none, or it was heard */
+    bool has_ended;
+};
+
+/* Room for some more bytes and a NUL, if it may grow. */
+static int make_room(struct sink *k, struct err *e)
+{
+    size_t cap = k->cap ? k->cap : 4096;
+    char *data;
+
+    if (k->len < k->cap || k->len == k->max)
+        return 0;
+    if (k->cap)
+        cap = k->cap > k->max / 2 ? k->max : k->cap * 2;
+    if (cap > k->max)
+        cap = k->max;
+    data = realloc(k->data, cap + 1);
+    if (!data)
+        return lib_out_of_memory(e);
+    k->data = data;
+    k->cap = cap;
+    return 0;
+}
+
+/* One read: 1 for more to come, 0 for none now or ever. */
+static int drain(struct sink *k, struct err *e)
+{
+    char spare[4096];
+    size_t room;
+    ssize_t n;
+
+    if (make_room(k, e) < 0)
+        return -1;
+    room = k->cap - k->len;
+    n = room ? read(k->fd, k->data + k->len, room < PIECE ? room : PIECE)
+             : read(k->fd, spare, sizeof(spare));
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return errno == EINTR;
+    if (n < 0)
+        return err_sys(e, "read(2)", errno, "cannot read the output");
+    if (n == 0) {
+        k->fd = -1;
+        return 0;
+    }
+    if (room)
+        k->len += (size_t)n;
+    else
+        k->lost += (uint64_t)n;
+    return 1;
+}
+
+static void close_input(struct run *r)
+{
+    int fd = mxc_sandbox_take_stdin(r->s);
+
+    drop_fd(&fd);
+    r->in = -1;
+}
+
+static int feed(struct run *r, struct err *e)
+{
+    struct guard g;
+    ssize_t n;
+
+    guard_begin(&g);
+    n = write(r->in, r->input, r->left < PIECE ? r->left : PIECE);
+    guard_end(&g);
+    if (n > 0) {
+        r->input += n;
+        r->left -= (size_t)n;
+    }
+    if (n < 0 && errno != EAGAIN && errno != EINTR && errno != EPIPE)
+        return err_sys(e, "write(2)", errno, "cannot write the input");
+    if (!r->left || (n < 0 && errno == EPIPE))
+        close_input(r);
+    return 0;
+}
+
+static int turn(struct run *r, struct err *e)
+{
+    struct pollfd p[] = {
+        { .fd = r->out.fd, .events = POLLIN },
+        { .fd = r->err.fd, .events = POLLIN },
+        { .fd = r->in, .events = POLLOUT },
+        { .fd = r->cancel, .events = POLLIN },
+        { .fd = mxc_sandbox_wait_fd(r->s), .events = POLLIN },
+    };
+
+    if (poll(p, ARRAY_LEN(p), -1) < 0)
+        return errno == EINTR ? 0 : err_sys(e, "poll(2)", errno, "cannot wait");
+    if (p[0].revents && drain(&r->out, e) < 0)
+        return -1;
+    if (p[1].revents && drain(&r->err, e) < 0)
+        return -1;
+    if (p[2].revents && feed(r, e) < 0)
+        return -1;
+    if (p[3].revents) {
+        r->cancel = -1;
+        (void)mxc_sandbox_kill(r->s, NULL);
+    }
+    r->has_ended = p[4].revents != 0;
+    return 0;
+}
+
+/* What lies in a pipe when nobody is left to write. */
+static int drain_rest(struct sink *k, struct err *e)
+{
+    int n = 1;
+
+    while (k->fd >= 0 && n > 0)
+        n = drain(k, e);
+    return n;
+}
+
+static int no_blocking(int fd, struct err *e)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return err_sys(e, "fcntl(2)", errno, "cannot use the streams");
+    return 0;
+}
+
+static int capture(struct run *r, struct err *e)
+{
+    bool ended;
+
+    r->out.fd = mxc_sandbox_stdout(r->s);
+    r->err.fd = mxc_sandbox_stderr(r->s);
+    r->in = mxc_sandbox_stdin(r->s);
+    if (no_blocking(r->out.fd, e) < 0 || no_blocking(r->err.fd, e) < 0 ||
+        no_blocking(r->in, e) < 0)
+        return -1;
+    if (!r->left)
+        close_input(r);
+    while (!r->has_ended)
+        if (turn(r, e) < 0)
+            return -1;
+    if (drain_rest(&r->out, e) < 0 || drain_rest(&r->err, e) < 0 ||
+        make_room(&r->out, e) < 0 || make_room(&r->err, e) < 0)
+        return -1;
+    return lib_wait(r->s, -1, &ended, e);
+}
+
+/* An empty stream is text of no length, not NULL. */
+static char *take_text(struct sink *k)
+{
+    char *data = k->data ? k->data : calloc(1, 1);
+
+    if (data)
+        data[k->len] = '\0';
+    k->data = NULL;
+    return data;
+}
+
+static int give(struct run *r, struct mxc_result *to, struct err *e)
+{
+    const size_t head = offsetof(struct mxc_result, status);
+    struct mxc_result all = { .out_len = r->out.len,
+                              .err_len = r->err.len,
+                              .out_lost = r->out.lost,
+                              .err_lost = r->err.lost };
+
+    all.out = take_text(&r->out);
+    all.err = take_text(&r->err);
+    if (!all.out || !all.err || !r->s->json) {
+        free(all.out);
+        free(all.err);
+        return lib_out_of_memory(e);
+    }
+    all.status = r->s->status;
+    all.json = r->s->json;
+    r->s->json = NULL;
+    memcpy((char *)to + head, (char *)&all + head, sizeof(all) - head);
+    if (all.status.how != MXC_FAILED)
+        return 0;
+    *e = r->s->err;
+    return -1;
+}
+
+static int check(const struct mxc_options *o, const struct mxc_result *result,
+                 struct err *e)
+{
+    if (!result)
+        return err_set(e, ERR_MALFORMED_REQUEST, "no result to fill");
+    if (lib_check_size(result->size, sizeof(*result), "mxc_result", e) < 0)
+        return -1;
+    if (!o->events && !o->detached && o->stdio <= MXC_STDIO_PIPE)
+        return 0;
+    err_set(e, ERR_MALFORMED_REQUEST,
+            "options: events, detached and a stdio are for mxc_spawn");
+    return err_hint(e, "the result has the output and the denials");
+}
+
+int mxc_run(const char *request, size_t len, const struct mxc_options *options,
+            struct mxc_result *result, struct mxc_error *error)
+{
+    struct run r = { .in = -1 };
+    struct mxc_options o;
+    struct err e = { 0 };
+    int ret = lib_options(options, &o, &e);
+
+    if (ret == 0)
+        ret = check(&o, result, &e);
+    if (ret == 0) {
+        o.stdio = MXC_STDIO_PIPE;
+        r.input = o.input;
+        r.left = o.input_len;
+        r.cancel = o.cancel_fd > 0 ? o.cancel_fd : -1;
+        r.out.max = r.err.max = o.output_max ? o.output_max : OUTPUT_MAX;
+        o.output_max = 0;
+        ret = lib_spawn(request, len, &o, &r.s, &e);
+    }
+    if (ret == 0)
+        ret = capture(&r, &e);
+    if (ret == 0)
+        ret = give(&r, result, &e);
+    mxc_sandbox_destroy(r.s);
+    free(r.out.data);
+    free(r.err.data);
+    return ret < 0 ? lib_fail(error, &e) : 0;
+}
+
+void mxc_result_clear(struct mxc_result *result)
+{
+    const size_t head = offsetof(struct mxc_result, status);
+
+    if (!result || result->size < sizeof(*result))
+        return;
+    free(result->out);
+    free(result->err);
+    free(result->json);
+    memset((char *)result + head, 0, sizeof(*result) - head);
+    result->status.size = sizeof(result->status);
+}

@@ -1,0 +1,353 @@
+/* cmd_image.c - mxc image: the store of roots (image/image.h). */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/report.h"
+#include "cli/cli.h"
+#include "image/image.h"
+
+const char *const image_verbs[] = { "import", "list", "show",
+                                    "verify", "rm",   NULL };
+
+struct call {
+    struct cli *c;
+    struct image_place at;
+    const char *name, *source; /* operands */
+    struct buf *text, *json;   /* the answer, for people and programs */
+};
+
+static void put_size(struct buf *b, uint64_t bytes)
+{
+    static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+    size_t u = 0;
+    uint64_t tenths = bytes * 10;
+
+    while (tenths >= 10240 && u + 1 < ARRAY_LEN(units)) {
+        tenths /= 1024;
+        u++;
+    }
+    if (u == 0)
+        buf_printf(b, "%llu B", (unsigned long long)bytes);
+    else
+        buf_printf(b, "%llu.%llu %s", (unsigned long long)tenths / 10,
+                   (unsigned long long)tenths % 10, units[u]);
+}
+
+static void put_time(struct buf *b, time_t at)
+{
+    struct tm tm = { 0 };
+    char text[32];
+
+    (void)gmtime_r(&at, &tm);
+    (void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+    buf_puts(b, text);
+}
+
+static void json_image(struct buf *b, const struct image_store *s,
+                       const struct image *i)
+{
+    buf_puts(b, "{\"name\":");
+    buf_json(b, i->name);
+    buf_printf(b, ",\"digest\":\"sha256:%s\",\"entries\":%llu,\"bytes\":%llu",
+               i->digest, (unsigned long long)i->entries,
+               (unsigned long long)i->bytes);
+    buf_puts(b, ",\"imported\":\"");
+    put_time(b, i->sealed);
+    buf_puts(b, "\",\"path\":");
+    {
+        char path[PATH_MAX + 128];
+
+        (void)snprintf(path, sizeof(path), "%s/trees/%s/root", s->path,
+                       i->digest);
+        buf_json(b, path);
+    }
+    buf_putc(b, '}');
+}
+
+static void text_image(struct buf *b, const struct image_store *s,
+                       const struct image *i)
+{
+    buf_printf(b,
+               "name      %s\ndigest    sha256:%s\nentries   %llu\n"
+               "size      ",
+               i->name, i->digest, (unsigned long long)i->entries);
+    put_size(b, i->bytes);
+    buf_puts(b, "\nimported  ");
+    put_time(b, i->sealed);
+    buf_puts(b, "\ntree      ");
+    buf_shown(b, s->path);
+    buf_printf(b, "/trees/%s/root\n", i->digest);
+}
+
+static int missing(const char *name, struct err *e)
+{
+    err_set(e, ERR_POLICY_VALIDATION, "there is no image '%s'", name);
+    return err_hint(e, "mxc image list; or mxc image import %s TARBALL|DIR",
+                    name);
+}
+
+/* Open for looking and find the image. */
+static int find(const struct call *k, struct image_store *s, struct image *out,
+                struct err *e)
+{
+    int r;
+
+    if (image_check_name(k->name, e) < 0)
+        return -1;
+    r = image_open(s, &k->at, e);
+    if (r == 0) {
+        r = image_find(s, k->name, out, e);
+        if (r != 0)
+            image_close(s);
+    }
+    return r == 1 ? missing(k->name, e) : r;
+}
+
+static void put_notes(const struct call *k, const struct unpack_report *told)
+{
+    static const struct {
+        const char *what, *kind;
+    } words[NOTE_KINDS] = {
+        [NOTE_DEVICE] = { "devices, pipes and sockets were left out",
+                          "device" },
+        [NOTE_SETUID] = { "setuid and setgid bits were taken away", "setuid" },
+        [NOTE_XATTR] = { "ACLs, capabilities or other attributes of files "
+                         "were not kept",
+                         "attribute" },
+        [NOTE_MOUNT] = { "other filesystems mounted there were left empty",
+                         "mount" },
+    };
+    bool is_first = true;
+
+    buf_puts(k->json, ",\"notes\":[");
+    for (size_t i = 0; i < NOTE_KINDS; i++) {
+        const struct unpack_note *n = &told->note[i];
+
+        if (!n->count)
+            continue;
+        buf_printf(k->text, "note: %s: %llu, such as ", words[i].what,
+                   (unsigned long long)n->count);
+        buf_shown(k->text, n->first);
+        buf_putc(k->text, '\n');
+        buf_printf(k->json,
+                   "%s{\"kind\":\"%s\",\"message\":\"%s\","
+                   "\"count\":%llu,\"first\":",
+                   is_first ? "" : ",", words[i].kind, words[i].what,
+                   (unsigned long long)n->count);
+        buf_json(k->json, n->first);
+        buf_putc(k->json, '}');
+        is_first = false;
+    }
+    buf_puts(k->json, "]");
+}
+
+static int verb_import(struct call *k, struct err *e)
+{
+    struct unpack_report told = { 0 };
+    struct image_store s;
+    struct image image = { 0 };
+    int r;
+
+    if (image_check_name(k->name, e) < 0 ||
+        image_open_locked(&s, &k->at, e) < 0)
+        return -1;
+    r = image_import(&s, k->name, k->source, &image, &told, e);
+    if (r == 0) {
+        text_image(k->text, &s, &image);
+        buf_puts(k->json, "\"outcome\":\"imported\",\"image\":");
+        json_image(k->json, &s, &image);
+        put_notes(k, &told);
+    }
+    image_close(&s);
+    return r;
+}
+
+static void list_row(const struct call *k, const struct image_store *s,
+                     const char *name, bool is_first)
+{
+    struct image image;
+    struct err e;
+
+    buf_puts(k->json, is_first ? "" : ",");
+    if (image_find(s, name, &image, &e) == 0) {
+        buf_printf(k->text, "%-24s %.12s  %7llu entries  ", name, image.digest,
+                   (unsigned long long)image.entries);
+        put_size(k->text, image.bytes);
+        json_image(k->json, s, &image);
+    } else {
+        buf_printf(k->text, "%-24s DAMAGED: ", name);
+        buf_shown(k->text, e.msg);
+        buf_puts(k->json, "{\"name\":");
+        buf_json(k->json, name);
+        buf_puts(k->json, ",\"damaged\":");
+        buf_json(k->json, e.msg);
+        buf_putc(k->json, '}');
+    }
+    buf_putc(k->text, '\n');
+}
+
+static int verb_list(struct call *k, struct err *e)
+{
+    struct image_store s;
+    const char *const *name;
+    size_t n = 0;
+    int r = image_open(&s, &k->at, e);
+
+    if (r == 0) {
+        r = image_names(&s, &k->c->arena, &name, &n, e);
+        if (r < 0)
+            image_close(&s);
+    }
+    if (r < 0)
+        return -1;
+    buf_puts(k->json, "\"outcome\":\"listed\",\"images\":[");
+    for (size_t i = 0; i < n; i++)
+        list_row(k, &s, name[i], i == 0);
+    buf_puts(k->json, "]");
+    if (r == 0)
+        image_close(&s);
+    if (n == 0)
+        buf_puts(k->text, "no images\n");
+    return 0;
+}
+
+static int verb_show(struct call *k, struct err *e)
+{
+    struct image_store s;
+    struct image image = { 0 };
+
+    if (find(k, &s, &image, e) < 0)
+        return -1;
+    text_image(k->text, &s, &image);
+    buf_puts(k->json, "\"outcome\":\"shown\",\"image\":");
+    json_image(k->json, &s, &image);
+    image_close(&s);
+    return 0;
+}
+
+static int verb_verify(struct call *k, struct err *e)
+{
+    struct image_store s;
+    struct image image = { 0 };
+    int r;
+
+    if (find(k, &s, &image, e) < 0)
+        return -1;
+    r = image_verify(&s, &image, e);
+    if (r == 0) {
+        buf_printf(k->text, "%s is what was imported: sha256:%s\n", k->name,
+                   image.digest);
+        buf_puts(k->json, "\"outcome\":\"verified\",\"image\":");
+        json_image(k->json, &s, &image);
+    }
+    image_close(&s);
+    return r;
+}
+
+static int verb_rm(struct call *k, struct err *e)
+{
+    struct image_store s;
+    int r;
+
+    if (image_check_name(k->name, e) < 0)
+        return -1;
+    /* What is not there is not made in order to be cleaned. */
+    r = image_open(&s, &k->at, e);
+    if (r == 0) {
+        image_close(&s);
+        r = image_open_locked(&s, &k->at, e);
+    }
+    if (r == 0) {
+        r = image_remove(&s, k->name, e);
+        image_close(&s);
+    }
+    if (r == 1)
+        return missing(k->name, e);
+    buf_printf(k->text, "removed %s\n", k->name);
+    buf_puts(k->json, "\"outcome\":\"removed\"");
+    return r;
+}
+
+static const struct {
+    int (*run)(struct call *k, struct err *e);
+    int operands;
+    const char *usage;
+} verbs[] = {
+    { verb_import, 2, "mxc image import NAME TARBALL|DIR" },
+    { verb_list, 0, "mxc image list" },
+    { verb_show, 1, "mxc image show NAME" },
+    { verb_verify, 1, "mxc image verify NAME" },
+    { verb_rm, 1, "mxc image rm NAME" },
+};
+
+static int find_verb(const struct cli *c, struct err *e)
+{
+    int v = 0;
+
+    if (c->nwords == 0)
+        err_set(e, ERR_MALFORMED_REQUEST, "image: no verb");
+    while (c->nwords && image_verbs[v] &&
+           strcmp(image_verbs[v], c->word[0]) != 0)
+        v++;
+    if (c->nwords && !image_verbs[v])
+        err_set(e, ERR_MALFORMED_REQUEST, "image: no such verb '%s'",
+                c->word[0]);
+    if (c->nwords == 0 || !image_verbs[v])
+        return err_hint(e, "import, list, show, verify or rm; mxc image "
+                           "--help");
+    if (c->nwords - 1 == verbs[v].operands)
+        return v;
+    err_set(e, ERR_MALFORMED_REQUEST, "image %s: %s", image_verbs[v],
+            c->nwords - 1 < verbs[v].operands ? "an operand is missing"
+                                              : "too many operands");
+    return err_hint(e, "%s", verbs[v].usage);
+}
+
+/* What the answer is, to whom it was asked for. */
+static int answer(struct cli *c, struct call *k, int fd, struct err *e)
+{
+    buf_puts(k->json, "}\n");
+    if (k->json->failed || k->text->failed)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    if (fd != STDOUT_FILENO)
+        cli_print(stdout, k->text);
+    if (fd >= 0 && report_write(fd, k->json, e) < 0) {
+        c->json = NULL;
+        return -1;
+    }
+    return 0;
+}
+
+static int run(struct cli *c)
+{
+    scoped(buf_drop) struct buf text = { .max = 16 << 20 };
+    scoped(buf_drop) struct buf json = { .max = 16 << 20 };
+    struct call k = { .c = c,
+                      .at = { getenv("XDG_DATA_HOME"), getenv("HOME") },
+                      .text = &text,
+                      .json = &json };
+    struct err e = { 0 };
+    int v = find_verb(c, &e), fd;
+
+    if (v < 0)
+        return cli_fail(c, &e, CLI_USAGE);
+    k.name = c->nwords > 1 ? c->word[1] : NULL;
+    k.source = c->nwords > 2 ? c->word[2] : NULL;
+    buf_puts(&json, "{\"exitCode\":0,");
+    if (cli_open_json(c, &fd, &e) < 0 || verbs[v].run(&k, &e) < 0 ||
+        answer(c, &k, fd, &e) < 0)
+        return cli_fail(c, &e, CLI_REFUSED);
+    return CLI_OK;
+}
+
+int cmd_image(int argc, char **argv)
+{
+    struct cli c = { 0 };
+    int r = cli_parse(&c, command_find("image"), argc, argv);
+
+    if (r < 0)
+        r = run(&c);
+    cli_free(&c);
+    return r;
+}

@@ -1,0 +1,147 @@
+/* remove.c - what leaves the image store: trees without a name, and what a
+ * killed import left. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "image/parts.h"
+
+static int delete_below(int fd, struct err *e);
+
+/* A directory: open it, empty it, remove it. */
+static int delete_dir(int dir, const char *name, struct err *e)
+{
+    int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0)
+        return err_sys(e, "openat(2)", errno, "cannot remove '%.200s'", name);
+    if (delete_below(fd, e) < 0)
+        return -1;
+    if (unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+        return err_sys(e, "unlinkat(2)", errno, "cannot remove '%.200s'", name);
+    return 0;
+}
+
+int image_delete(int dir, const char *name, struct err *e)
+{
+    if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    if (errno == EISDIR || errno == EPERM)
+        return delete_dir(dir, name, e);
+    return err_sys(e, "unlinkat(2)", errno, "cannot remove '%.200s'", name);
+}
+
+static bool is_dots(const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* Takes the descriptor. */
+static int delete_below(int fd, struct err *e)
+{
+    DIR *d = fdopendir(fd);
+    const struct dirent *entry;
+    int r = 0;
+
+    if (!d) {
+        (void)close(fd);
+        return err_sys(e, "fdopendir(3)", errno, "cannot remove a tree");
+    }
+    while (r == 0 && (entry = readdir(d)))
+        if (!is_dots(entry->d_name))
+            r = image_delete(dirfd(d), entry->d_name, e);
+    (void)closedir(d);
+    return r;
+}
+
+int image_sweep(const struct image_store *s, struct err *e)
+{
+    int fd = openat(s->tmp, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return err_sys(e, "openat(2)", errno, "cannot clean the image store");
+    return delete_below(fd, e);
+}
+
+static bool is_named(const struct image_store *s, const char *const *name,
+                     size_t n, const char *digest)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct image image;
+        struct err none;
+
+        /* A damaged one too leads there. */
+        (void)image_find(s, name[i], &image, &none);
+        if (strcmp(image.digest, digest) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool image_is_used(const struct image_store *s, const char *digest)
+{
+    char path[SHA256_HEX + 8];
+    scoped(drop_fd) int fd = -1;
+
+    (void)snprintf(path, sizeof(path), "%s/seal", digest);
+    fd = openat(s->trees, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+/* Out of trees/ in one step: half of a tree must not keep its seal. */
+static int drop_tree(const struct image_store *s, const char *digest,
+                     struct err *e)
+{
+    if (renameat(s->trees, digest, s->tmp, digest) < 0)
+        return err_sys(e, "renameat(2)", errno, "cannot remove '%s'", digest);
+    return image_delete(s->tmp, digest, e);
+}
+
+int image_collect(const struct image_store *s, struct err *e)
+{
+    scoped(arena_drop) struct arena a = { .limit = 64 << 20 };
+    int fd = openat(s->trees, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    const char *const *name;
+    const struct dirent *entry;
+    size_t n;
+    int r;
+
+    if (!d)
+        return err_sys(e, "openat(2)", errno, "cannot clean the image store");
+    r = image_names(s, &a, &name, &n, e);
+    while (r == 0 && (entry = readdir(d)))
+        if (!is_dots(entry->d_name) && !is_named(s, name, n, entry->d_name) &&
+            !image_is_used(s, entry->d_name))
+            r = drop_tree(s, entry->d_name, e);
+    (void)closedir(d);
+    return r;
+}
+
+int image_remove(const struct image_store *s, const char *name, struct err *e)
+{
+    char label[LABEL_MAX];
+    struct image image;
+    struct err damage;
+    int r;
+
+    if (image_check_name(name, e) < 0)
+        return -1;
+    /* A damaged one can go as well. */
+    r = image_find(s, name, &image, &damage);
+    if (r == 1)
+        return 1;
+    if (r == 0 && image_is_used(s, image.digest)) {
+        err_set(e, ERR_BACKEND_ERROR, "a container runs on the image '%s'",
+                name);
+        return err_hint(e, "end it first");
+    }
+    image_label(name, label);
+    if (unlinkat(s->names, label, 0) < 0)
+        return err_sys(e, "unlinkat(2)", errno, "cannot remove '%s'", name);
+    return image_collect(s, e);
+}

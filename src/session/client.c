@@ -1,0 +1,347 @@
+/* client.c - see client.h. */
+#include "session/client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/compat.h"
+#include "sys/seal.h"
+#include "sys/start.h"
+
+/* How long a holder may take for what takes no time; beyond what it was given
+ * to stop; and for what waits in the kernel (sandbox_kill). */
+enum { PATIENCE_MS = 10000 };
+
+/* 0 with *conn, or -errno. */
+static int try_connect(const struct session_dir *d, int *conn)
+{
+    struct sockaddr_un at;
+    unsigned len = talk_address(d->fd, "control", &at);
+    scoped(drop_fd) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -errno;
+    while (connect(fd, (struct sockaddr *)&at, len) < 0)
+        if (errno != EINTR)
+            return -errno;
+    *conn = take_fd(&fd);
+    return 0;
+}
+
+int session_look_up(const struct session_dir *d, enum session_state *state,
+                    int *conn, struct err *e)
+{
+    struct session_holder h;
+    bool has_holder = false;
+    int r;
+
+    *conn = -1;
+    /* Twice: it may have been started between the two looks. */
+    for (int i = 0; i < 2; i++) {
+        r = try_connect(d, conn);
+        if (r == 0) {
+            *state = SESSION_STARTED;
+            return 0;
+        }
+        if (r != -ENOENT && r != -ECONNREFUSED)
+            return err_sys(e, "connect(2)", -r,
+                           "cannot talk to the session's holder");
+        if (session_holder(d, &has_holder, &h, e) < 0)
+            return -1;
+        *state = has_holder ? SESSION_STALE : SESSION_PROVISIONED;
+        if (!has_holder)
+            return 0;
+    }
+    return 0;
+}
+
+static int stale(const struct session_dir *d, struct err *e)
+{
+    char id[SESSION_ID_MAX], boot[SESSION_BOOT_MAX];
+    struct session_holder h;
+    struct err other;
+    bool has_one = false;
+
+    session_id_print(d->hex, id);
+    session_boot(boot);
+    (void)session_holder(d, &has_one, &h, &other);
+    err_set(e, ERR_STALE_ID, "session '%s' is gone: %s", id,
+            has_one && strcmp(boot, h.boot) != 0
+                ? "the machine was started anew"
+                : "its holder was killed, and its sandbox with it");
+    return err_hint(e, "mxc deprovision %s removes what is left", id);
+}
+
+int session_connect(const struct session_dir *d, int *conn, struct err *e)
+{
+    enum session_state state;
+    char id[SESSION_ID_MAX];
+
+    if (session_look_up(d, &state, conn, e) < 0)
+        return -1;
+    if (state == SESSION_STARTED)
+        return 0;
+    if (state == SESSION_STALE)
+        return stale(d, e);
+    session_id_print(d->hex, id);
+    err_set(e, ERR_NOT_STARTED, "session '%s' is not started", id);
+    return err_hint(e, "mxc start %s", id);
+}
+
+/* One answer, awaited at most so long. */
+static int hear(int conn, struct say *out, int timeout_ms, struct err *e)
+{
+    struct pollfd p = { .fd = conn, .events = POLLIN };
+    size_t none;
+    ssize_t n;
+    int r;
+
+    do
+        r = poll(&p, 1, timeout_ms);
+    while (r < 0 && errno == EINTR);
+    if (r == 0)
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "the session's holder does not answer");
+    n = talk_receive(conn, out, sizeof(*out), NULL, 0, &none, 0);
+    if (n == (ssize_t)sizeof(*out) && out->version == TALK_VERSION)
+        return 0;
+    if (n > 0) {
+        err_set(e, ERR_BACKEND_ERROR,
+                "the session was started by another version of mxc");
+        return err_hint(e, "deprovision it, or use that version");
+    }
+    return err_set(e, ERR_BACKEND_ERROR, "the session's holder has ended");
+}
+
+/* --- start -----------------------------------------------------------------
+ */
+
+/* mxc-hold lies beside mxc-launch, or in a build tree's next folder. */
+static int find_holder(const char *launcher, char out[PATH_MAX], struct err *e)
+{
+    static const char *const tails[] = { "mxc-hold", "../session/mxc-hold" };
+    const char *slash = strrchr(launcher, '/');
+
+    for (size_t i = 0; slash && i < ARRAY_LEN(tails); i++) {
+        int n = snprintf(out, PATH_MAX, "%.*s/%s", (int)(slash - launcher),
+                         launcher, tails[i]);
+
+        if (n > 0 && n < PATH_MAX && faccessat(AT_FDCWD, out, X_OK, 0) == 0)
+            return 0;
+    }
+    err_set(e, ERR_BACKEND_UNAVAILABLE, "mxc-hold is not installed");
+    return err_hint(e, "keep bin/ and libexec/ together when moving mxc");
+}
+
+static int seal_plan(const struct session_dir *d, int *out, struct err *e)
+{
+    struct plan_view v;
+
+    if (session_plan(d, &v, e) < 0)
+        return -1;
+    return plan_seal(v.bytes, v.len, out, e);
+}
+
+static int launch(const struct session_dir *d, const char *launcher, int *ours,
+                  struct err *e)
+{
+    char program[PATH_MAX];
+    const char *argv[] = { "mxc-hold", launcher, NULL };
+    scoped(drop_fd) int dir = -1;
+    scoped(drop_fd) int plan = -1;
+    scoped(drop_fd) int theirs = -1;
+    scoped(drop_fd) int pidfd = -1;
+    int pair[2];
+    bool is_child;
+    pid_t pid;
+
+    if (find_holder(launcher, program, e) < 0 || seal_plan(d, &plan, e) < 0)
+        return -1;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return err_sys(e, "socketpair(2)", errno, "cannot start the session");
+    *ours = pair[0];
+    theirs = pair[1];
+    /* Opened anew; the one that we have it locked by (flock(2)) it gets too,
+     * and keeps until the session is started: should we end before. */
+    dir = openat(d->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return err_sys(e, "open(2)", errno, "cannot start the session");
+    return start_program(
+        &(struct start){ .path = program,
+                         .argv = argv,
+                         .fd = (int[]){ dir, plan, theirs, d->fd },
+                         .nfds = 4,
+                         .own_session = true,
+                         .is_orphan = true },
+        &pidfd, &pid, &is_child, e);
+}
+
+int session_start(const struct session_dir *d, const char *launcher,
+                  struct err *e)
+{
+    scoped(drop_fd) int conn = -1;
+    scoped(drop_fd) int ours = -1;
+    enum session_state state;
+    char id[SESSION_ID_MAX];
+    struct say s;
+
+    if (session_look_up(d, &state, &conn, e) < 0)
+        return -1;
+    if (state == SESSION_STALE)
+        return stale(d, e);
+    if (state == SESSION_STARTED) {
+        session_id_print(d->hex, id);
+        return err_set(e, ERR_ALREADY_STARTED,
+                       "session '%s' is started already", id);
+    }
+    if (launch(d, launcher, &ours, e) < 0 || hear(ours, &s, -1, e) < 0)
+        return -1;
+    if (s.what == SAY_DONE)
+        return 0;
+    *e = s.err;
+    return -1;
+}
+
+/* --- stop ------------------------------------------------------------------
+ */
+
+static int ask(int conn, enum ask_what what, uint64_t timeout_ms, struct err *e)
+{
+    const struct ask a = { .version = TALK_VERSION,
+                           .what = what,
+                           .timeout_ms = timeout_ms };
+    int r = talk_send(conn, &a, sizeof(a), NULL, 0, 0);
+
+    return r < 0 ? err_sys(e, "send(2)", -r,
+                           "cannot talk to the session's holder")
+                 : 0;
+}
+
+/* One that does not answer, as when somebody stopped it: its sandbox ends with
+ * it.  By the socket, so that it can be no other. */
+static void kill_holder(int conn)
+{
+    struct ucred who;
+    socklen_t len = sizeof(who);
+    scoped(drop_fd) int pidfd = -1;
+    struct pollfd p = { .fd = conn };
+
+    if (getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
+        return;
+    pidfd = (int)syscall(__NR_pidfd_open, who.pid, 0);
+    /* It holds its end still, so the number was its own. */
+    if (pidfd < 0 || poll(&p, 1, 0) != 0)
+        return;
+    (void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+    p = (struct pollfd){ .fd = pidfd, .events = POLLIN };
+    (void)poll(&p, 1, PATIENCE_MS);
+}
+
+/* Until the other end is closed: the holder has ended. */
+static void await_end(int conn)
+{
+    struct pollfd p = { .fd = conn, .events = POLLIN };
+    struct say s;
+    size_t none;
+
+    while (poll(&p, 1, PATIENCE_MS) > 0 &&
+           talk_receive(conn, &s, sizeof(s), NULL, 0, &none, 0) > 0)
+        continue;
+}
+
+static int stop_started(int conn, uint64_t grace_ms, struct err *e)
+{
+    const uint64_t most = INT_MAX - PATIENCE_MS;
+    struct say s;
+
+    if (grace_ms > most)
+        grace_ms = most;
+    if (ask(conn, ASK_STOP, grace_ms, e) < 0 ||
+        hear(conn, &s, (int)grace_ms + PATIENCE_MS, e) < 0)
+        return -1;
+    if (s.what != SAY_DONE) {
+        *e = s.err;
+        return -1;
+    }
+    await_end(conn);
+    return 0;
+}
+
+int session_stop(const struct session_dir *d, uint64_t grace_ms, struct err *e)
+{
+    scoped(drop_fd) int conn = -1;
+    enum session_state state;
+    char id[SESSION_ID_MAX];
+
+    if (session_look_up(d, &state, &conn, e) < 0)
+        return -1;
+    if (state == SESSION_STALE)
+        return stale(d, e);
+    if (state == SESSION_PROVISIONED) {
+        session_id_print(d->hex, id);
+        return err_set(e, ERR_ALREADY_STOPPED, "session '%s' is not started",
+                       id);
+    }
+    return stop_started(conn, grace_ms, e);
+}
+
+int session_deprovision(struct session_dir *d, uint64_t grace_ms, struct err *e)
+{
+    scoped(drop_fd) int conn = -1;
+    enum session_state state;
+    struct err ignored;
+
+    /* A record that cannot be read is no reason to keep it. */
+    if (session_look_up(d, &state, &conn, &ignored) == 0 &&
+        state == SESSION_STARTED && stop_started(conn, grace_ms, &ignored) < 0)
+        kill_holder(conn);
+    return session_dir_remove(d, e);
+}
+
+/* --- the rest --------------------------------------------------------------
+ */
+
+int session_order(const struct session_dir *d, enum ask_what what,
+                  struct err *e)
+{
+    scoped(drop_fd) int conn = -1;
+    struct say s;
+
+    if (session_connect(d, &conn, e) < 0 || ask(conn, what, 0, e) < 0 ||
+        hear(conn, &s, PATIENCE_MS, e) < 0)
+        return -1;
+    if (s.what == SAY_DONE)
+        return 0;
+    *e = s.err;
+    return -1;
+}
+
+int session_inspect(int conn, struct look *out, pid_t *holder, struct err *e)
+{
+    struct pollfd p = { .fd = conn, .events = POLLIN };
+    struct ucred who;
+    socklen_t len = sizeof(who);
+    size_t none;
+
+    if (getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 ||
+        ask(conn, ASK_LOOK, 0, e) < 0)
+        return -1;
+    *holder = who.pid;
+    if (poll(&p, 1, PATIENCE_MS) <= 0 ||
+        talk_receive(conn, out, sizeof(*out), NULL, 0, &none, 0) !=
+            (ssize_t)sizeof(*out) ||
+        out->version != TALK_VERSION || out->what != SAY_LOOK ||
+        out->ncommands > TALK_COMMANDS)
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "the session's holder does not answer");
+    return 0;
+}

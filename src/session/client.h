@@ -1,0 +1,88 @@
+/* client.h - what a caller does with a session.
+ *
+ * The state of a session is asked for where it is: a holder that listens, or
+ * none.  Nothing that lies in its directory is believed to run. */
+#ifndef MXC_SESSION_CLIENT_H
+#define MXC_SESSION_CLIENT_H
+
+#include "session/dir.h"
+#include "session/narrow.h"
+#include "session/talk.h"
+
+enum session_state {
+    SESSION_PROVISIONED = 0,
+    SESSION_STARTED,
+    SESSION_STALE /* its holder is gone, and did not say so */
+};
+
+/* The state, and a connection to the holder of a started one. */
+int session_look_up(const struct session_dir *d, enum session_state *state,
+                    int *conn, struct err *e);
+
+/* A connection to a started session: else ERR_NOT_STARTED or ERR_STALE_ID. */
+int session_connect(const struct session_dir *d, int *conn, struct err *e);
+
+/* Start a locked one.  `launcher` is the path of mxc-launch, beside which the
+ * holder lies. */
+int session_start(const struct session_dir *d, const char *launcher,
+                  struct err *e);
+
+/* Stop a locked one that is started: ERR_ALREADY_STOPPED, ERR_STALE_ID. */
+int session_stop(const struct session_dir *d, uint64_t grace_ms, struct err *e);
+
+/* From every state to none; locked. */
+int session_deprovision(struct session_dir *d, uint64_t grace_ms,
+                        struct err *e);
+
+/* ASK_PAUSE, ASK_RESUME. */
+int session_order(const struct session_dir *d, enum ask_what what,
+                  struct err *e);
+
+/* What its holder knows; with `conn` from session_look_up.  *holder is the
+ * holder's pid. */
+int session_inspect(int conn, struct look *out, pid_t *holder, struct err *e);
+
+/* --- commands (exec.c) -----------------------------------------------------
+ */
+
+struct session_limit {
+    int resource;
+    uint64_t value;
+};
+
+struct session_command {
+    const char *const *arg;
+    size_t nargs;
+    const char *const *env; /* KEY=VALUE, besides the session's */
+    size_t nenv;
+    const char *cwd; /* absolute and clean, inside; NULL: the session's */
+    const struct narrow_path *path;
+    size_t npaths;
+    const struct session_limit *limit;
+    size_t nlimits;
+    uint64_t timeout_ms;
+    bool no_network;
+    bool tty;
+    uint16_t rows, columns; /* of it */
+};
+
+/* RLIMIT_* of a name, or -1. */
+int session_limit_find(const char *name);
+
+/* "cpu, files, ..." */
+const char *session_limit_names(void);
+
+/* The command's own plan, packed and sealed. */
+int session_command_plan(const struct plan_view *session,
+                         const struct session_command *c, int *out,
+                         struct err *e);
+
+/* Hand it to the holder, with three streams (unless it has a terminal). */
+int session_command_send(int conn, int plan_fd, const struct session_command *c,
+                         const int streams[3], struct err *e);
+
+/* The next word about it.  *master is the terminal, or -1.  Its end without a
+ * last word is an error. */
+int session_command_hear(int conn, struct say *out, int *master, struct err *e);
+
+#endif

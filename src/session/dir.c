@@ -1,0 +1,495 @@
+/* dir.c - see dir.h. */
+#include "session/dir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/num.h"
+#include "base/read_all.h"
+
+#define NEW  ".new-"
+#define GONE ".gone-"
+
+enum { RECORD_MAX = 4096, NAME_ROOM = 64 };
+
+uint64_t session_wall_ms(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+void session_boot(char out[SESSION_BOOT_MAX])
+{
+    scoped(drop_fd) int fd =
+        open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, out, SESSION_BOOT_MAX - 1);
+
+    out[n > 0 ? n : 0] = '\0';
+    out[strspn(out, "0123456789abcdef-")] = '\0';
+}
+
+uint64_t session_start_of(pid_t pid)
+{
+    char path[64], text[1024];
+    scoped(drop_fd) int fd = -1;
+    uint64_t start = 0;
+    char *at;
+    ssize_t n;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    if (n <= 0)
+        return 0;
+    text[n] = '\0';
+    at = strrchr(text, ')');
+    /* From field 3 on. */
+    for (int i = 2; at && i < 22; i++)
+        at = strchr(at + 1, ' ');
+    if (!at)
+        return 0;
+    at[1 + strcspn(at + 1, " ")] = '\0';
+    return num_u64(at + 1, UINT64_MAX, &start) == 0 ? start : 0;
+}
+
+/* --- the root --------------------------------------------------------------
+ */
+
+static bool is_mine(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+           st.st_uid == geteuid();
+}
+
+int session_root_path(const char *runtime, char *out, size_t size,
+                      struct err *e)
+{
+    const unsigned uid = geteuid();
+    int n;
+
+    /* Another user's, which sudo(8) may leave in root's environment. */
+    if (runtime && (runtime[0] != '/' || (uid == 0 && !is_mine(runtime))))
+        runtime = NULL;
+    if (runtime)
+        n = snprintf(out, size, "%s/mxc", runtime);
+    else if (uid == 0)
+        n = snprintf(out, size, "/run/mxc");
+    else
+        n = snprintf(out, size, "/run/user/%u/mxc", uid);
+    if (n < 0 || (size_t)n >= size)
+        return err_set(e, ERR_BACKEND_UNAVAILABLE,
+                       "the path of the runtime directory is too long");
+    return 0;
+}
+
+/* Nobody else can have put anything there, or could. */
+static int check_owner(int fd, const char *path, struct err *e)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return err_sys(e, "fstat(2)", errno, "cannot look at '%s'", path);
+    if (st.st_uid == geteuid() && !(st.st_mode & 077))
+        return 0;
+    err_set(e, ERR_BACKEND_UNAVAILABLE,
+            "'%s' is no place for sessions: others own it, or may enter it",
+            path);
+    return err_hint(e, "it must be yours, with mode 0700");
+}
+
+static int no_place(const char *path, int why, struct err *e)
+{
+    err_sys(e, "mkdir(2)", why, "there is no place for sessions: '%s'", path);
+    e->code = ERR_BACKEND_UNAVAILABLE;
+    return err_hint(e, "a login has a runtime directory; else make one that is "
+                       "yours, mode 0700, and name it in XDG_RUNTIME_DIR");
+}
+
+int session_root(const char *runtime, bool create, int *out, struct err *e)
+{
+    char path[PATH_MAX];
+    scoped(drop_fd) int fd = -1;
+
+    *out = -1;
+    if (session_root_path(runtime, path, sizeof(path), e) < 0)
+        return -1;
+    if (create && mkdir(path, 0700) < 0 && errno != EEXIST)
+        return no_place(path, errno, e);
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT && !create)
+        return 0;
+    if (fd < 0)
+        return err_sys(e, "open(2)", errno, "cannot open '%s'", path);
+    if (check_owner(fd, path, e) < 0)
+        return -1;
+    *out = take_fd(&fd);
+    return 0;
+}
+
+/* --- files -----------------------------------------------------------------
+ */
+
+static int write_all(int fd, const char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, data, len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -ENOSPC;
+        data += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+int session_write(int dir, const char *name, const void *data, size_t len,
+                  struct err *e)
+{
+    char temp[NAME_ROOM];
+    scoped(drop_fd) int fd = -1;
+    int r;
+
+    (void)snprintf(temp, sizeof(temp), ".%s.new", name);
+    (void)unlinkat(dir, temp, 0);
+    fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    r = fd < 0 ? -errno : write_all(fd, data, len);
+    if (r == 0 && renameat(dir, temp, dir, name) < 0)
+        r = -errno;
+    if (r == 0)
+        return 0;
+    (void)unlinkat(dir, temp, 0);
+    err_sys(e, "write(2)", -r, "cannot keep the session's '%s'", name);
+    return r == -ENOSPC || r == -EDQUOT
+               ? err_hint(e, "the runtime directory is full: `mxc gc` and "
+                             "`mxc deprovision` make room")
+               : -1;
+}
+
+int session_read(const struct session_dir *d, struct arena *a, const char *name,
+                 size_t max, const char **text, size_t *len, struct err *e)
+{
+    scoped(drop_fd) int fd =
+        openat(d->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int r = fd < 0 ? -errno : read_all(a, fd, max, text, len);
+
+    if (r == 0)
+        return 0;
+    *text = NULL;
+    *len = 0;
+    if (r == -ENOENT)
+        return 0;
+    return err_sys(e, "read(2)", -r, "cannot read the session's '%s'", name);
+}
+
+static int broken(const char *name, struct err *e)
+{
+    err_set(e, ERR_STALE_ID, "the session's '%s' cannot be understood", name);
+    return err_hint(e, "another version of mxc may have made it: deprovision "
+                       "it");
+}
+
+/* A record of ours, of this version. */
+static int read_record(const struct session_dir *d, struct arena *a,
+                       const char *name, struct json **out, struct err *e)
+{
+    const char *text = NULL;
+    uint64_t version = 0;
+    size_t len = 0;
+
+    *out = NULL;
+    if (session_read(d, a, name, RECORD_MAX, &text, &len, e) < 0)
+        return -1;
+    if (!text)
+        return 0;
+    if (json_parse(a, text, len, out, e) < 0 ||
+        json_u64(json_get(*out, "version"), &version) < 0 ||
+        version != SESSION_VERSION)
+        return broken(name, e);
+    return 0;
+}
+
+static uint64_t number(const struct json *v, const char *key)
+{
+    const struct json *member = json_get(v, key);
+    uint64_t n = 0;
+
+    return member && json_u64(member, &n) == 0 ? n : 0;
+}
+
+int session_facts(const struct session_dir *d, struct session_facts *out,
+                  struct err *e)
+{
+    scoped(arena_drop) struct arena a = { .limit = 1 << 20 };
+    struct json *v;
+
+    if (read_record(d, &a, "session", &v, e) < 0)
+        return -1;
+    if (!v)
+        return broken("session", e);
+    *out = (struct session_facts){ .created_ms = number(v, "created"),
+                                   .idle_ms = number(v, "idleTimeoutMs"),
+                                   .age_ms = number(v, "maxAgeMs") };
+    return 0;
+}
+
+int session_holder(const struct session_dir *d, bool *has_one,
+                   struct session_holder *out, struct err *e)
+{
+    scoped(arena_drop) struct arena a = { .limit = 1 << 20 };
+    const struct json *boot;
+    struct json *v;
+
+    *has_one = false;
+    if (read_record(d, &a, "running", &v, e) < 0)
+        return -1;
+    if (!v)
+        return 0;
+    *out = (struct session_holder){ .pid = (pid_t)number(v, "pid"),
+                                    .start = number(v, "start"),
+                                    .since_ms = number(v, "since") };
+    boot = json_get(v, "boot");
+    if (boot && boot->type == JSON_STRING && boot->len < sizeof(out->boot))
+        memcpy(out->boot, boot->text, boot->len);
+    *has_one = true;
+    return 0;
+}
+
+int session_holder_write(int dir, const struct session_holder *h, struct err *e)
+{
+    char text[256];
+    int n = snprintf(text, sizeof(text),
+                     "{\"version\":%d,\"pid\":%d,\"start\":%llu,\"since\":%llu,"
+                     "\"boot\":\"%s\"}\n",
+                     SESSION_VERSION, (int)h->pid, (unsigned long long)h->start,
+                     (unsigned long long)h->since_ms, h->boot);
+
+    return session_write(dir, "running", text, (size_t)n, e);
+}
+
+static int write_facts(int dir, const struct session_facts *f, struct err *e)
+{
+    char text[256];
+    int n = snprintf(
+        text, sizeof(text),
+        "{\"version\":%d,\"backend\":\"%s\",\"created\":%llu,"
+        "\"idleTimeoutMs\":%llu,\"maxAgeMs\":%llu}\n",
+        SESSION_VERSION, SESSION_PREFIX, (unsigned long long)f->created_ms,
+        (unsigned long long)f->idle_ms, (unsigned long long)f->age_ms);
+
+    return session_write(dir, "session", text, (size_t)n, e);
+}
+
+int session_plan(const struct session_dir *d, struct plan_view *out,
+                 struct err *e)
+{
+    scoped(drop_fd) int fd =
+        openat(d->fd, "plan", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+    void *bytes;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return err_sys(e, "open(2)", errno, "cannot read the session's plan");
+    if (st.st_size <= 0 || st.st_size > (off_t)PLAN_MAX_BYTES)
+        return broken("plan", e);
+    bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (bytes == MAP_FAILED)
+        return err_sys(e, "mmap(2)", errno, "cannot map the session's plan");
+    if (plan_check(bytes, (size_t)st.st_size, out, e) < 0 ||
+        !(out->head.flags & PLAN_SESSION)) {
+        (void)munmap(bytes, (size_t)st.st_size);
+        return broken("plan", e);
+    }
+    return 0;
+}
+
+/* --- directories -----------------------------------------------------------
+ */
+
+/* A directory of files; there is no other in ours. */
+static int remove_tree(int root, const char *name)
+{
+    int fd =
+        openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+    if (!d) {
+        int why = errno;
+
+        drop_fd(&fd);
+        return why == ENOENT ? 0 : -why;
+    }
+    for (struct dirent *i = readdir(d); i; i = readdir(d))
+        if (strcmp(i->d_name, ".") != 0 && strcmp(i->d_name, "..") != 0)
+            (void)unlinkat(dirfd(d), i->d_name, 0);
+    (void)closedir(d);
+    return unlinkat(root, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno
+                                                                     : 0;
+}
+
+void session_dir_close(struct session_dir *d)
+{
+    drop_fd(&d->fd);
+    drop_fd(&d->root);
+}
+
+static int fill(struct session_dir *d, const struct session_facts *f,
+                const void *plan, size_t len, const char *request,
+                size_t request_len, struct err *e)
+{
+    if (session_write(d->fd, "plan", plan, len, e) < 0 ||
+        (request &&
+         session_write(d->fd, "request", request, request_len, e) < 0))
+        return -1;
+    return write_facts(d->fd, f, e);
+}
+
+static int make(struct session_dir *d, const char *temp, struct err *e)
+{
+    if (mkdirat(d->root, temp, 0700) < 0) {
+        int why = errno;
+
+        err_sys(e, "mkdir(2)", why, "cannot make a session");
+        return why == ENOSPC ? err_hint(e, "the runtime directory is full: "
+                                           "`mxc gc` and `mxc deprovision` "
+                                           "make room")
+                             : -1;
+    }
+    d->fd =
+        openat(d->root, temp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    /* Who sweeps passes over what is locked. */
+    if (d->fd < 0 || flock(d->fd, LOCK_EX | LOCK_NB) < 0)
+        return err_sys(e, "flock(2)", errno, "cannot make a session");
+    return 0;
+}
+
+int session_dir_new(const char *runtime, const struct session_facts *f,
+                    const void *plan, size_t len, const char *request,
+                    size_t request_len, struct session_dir *out, struct err *e)
+{
+    struct session_dir d = SESSION_DIR_NONE;
+    unsigned char bytes[16];
+    char temp[NAME_ROOM];
+
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+        return err_sys(e, "getrandom(2)", errno, "cannot make an id");
+    session_hex(bytes, d.hex);
+    (void)snprintf(temp, sizeof(temp), NEW "%s", d.hex);
+    if (session_root(runtime, true, &d.root, e) < 0)
+        return -1;
+    if (make(&d, temp, e) < 0 ||
+        fill(&d, f, plan, len, request, request_len, e) < 0) {
+        (void)remove_tree(d.root, temp);
+        session_dir_close(&d);
+        return -1;
+    }
+    if (renameat(d.root, temp, d.root, d.hex) < 0) {
+        err_sys(e, "rename(2)", errno, "cannot make a session");
+        (void)remove_tree(d.root, temp);
+        session_dir_close(&d);
+        return -1;
+    }
+    *out = d;
+    return 0;
+}
+
+static int stale(const char *id, struct err *e)
+{
+    err_set(e, ERR_STALE_ID, "there is no session '%.80s'", id);
+    return err_hint(e, "it was deprovisioned, or belongs to another user; `mxc "
+                       "ps` lists yours");
+}
+
+/* Is the name still that of what was opened?  It may have been removed while
+ * we waited for the lock. */
+static bool is_current(const struct session_dir *d)
+{
+    struct stat here, there;
+
+    return fstat(d->fd, &here) == 0 &&
+           fstatat(d->root, d->hex, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+           here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
+int session_dir_open(const char *runtime, const char *id, bool lock,
+                     struct session_dir *out, struct err *e)
+{
+    struct session_dir d = SESSION_DIR_NONE;
+
+    if (session_id_parse(id, d.hex, e) < 0 ||
+        session_root(runtime, false, &d.root, e) < 0)
+        return -1;
+    if (d.root < 0)
+        return stale(id, e);
+    d.fd =
+        openat(d.root, d.hex, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (d.fd < 0 && errno != ENOENT) {
+        err_sys(e, "open(2)", errno, "cannot open the session");
+        session_dir_close(&d);
+        return -1;
+    }
+    if (d.fd >= 0 && lock)
+        while (flock(d.fd, LOCK_EX) < 0 && errno == EINTR)
+            continue;
+    if (d.fd < 0 || !is_current(&d)) {
+        session_dir_close(&d);
+        return stale(id, e);
+    }
+    *out = d;
+    return 0;
+}
+
+int session_dir_remove(struct session_dir *d, struct err *e)
+{
+    char gone[NAME_ROOM];
+    int r;
+
+    (void)snprintf(gone, sizeof(gone), GONE "%s", d->hex);
+    if (renameat(d->root, d->hex, d->root, gone) < 0)
+        return err_sys(e, "rename(2)", errno, "cannot remove the session");
+    r = remove_tree(d->root, gone);
+    return r < 0 ? err_sys(e, "unlink(2)", -r, "cannot remove the session") : 0;
+}
+
+int session_sweep(int root)
+{
+    int fd = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    int n = 0;
+
+    if (!d) {
+        drop_fd(&fd);
+        return 0;
+    }
+    for (struct dirent *i = readdir(d); i; i = readdir(d)) {
+        scoped(drop_fd) int one = -1;
+
+        if (strncmp(i->d_name, NEW, strlen(NEW)) != 0 &&
+            strncmp(i->d_name, GONE, strlen(GONE)) != 0)
+            continue;
+        one = openat(root, i->d_name,
+                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (one >= 0 && flock(one, LOCK_EX | LOCK_NB) == 0 &&
+            remove_tree(root, i->d_name) == 0)
+            n++;
+    }
+    (void)closedir(d);
+    return n;
+}

@@ -1,0 +1,104 @@
+/* dir.h - where sessions are kept: one directory for each, below a root that
+ * is the caller's alone: "mxc" in the runtime directory, which is
+ * $XDG_RUNTIME_DIR or, NULL here, the usual one.
+ *
+ *     session    what it is, JSON
+ *     plan       the packed plan
+ *     request    the request, where there was one
+ *     running    who holds it, JSON; there while it is started
+ *     control    the holder's socket
+ *     log        what the holder had to say
+ *
+ * A directory appears and goes by rename(2), whole.  Who changes a session
+ * locks its directory (flock(2)). */
+#ifndef MXC_SESSION_DIR_H
+#define MXC_SESSION_DIR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "plan/plan.h"
+#include "session/id.h"
+
+enum { SESSION_VERSION = 1, SESSION_BOOT_MAX = 40 };
+
+struct session_dir {
+    int root;
+    int fd;
+    char hex[SESSION_HEX + 1];
+};
+
+#define SESSION_DIR_NONE                                                       \
+    {                                                                          \
+        .root = -1, .fd = -1                                                   \
+    }
+
+/* What was said at its provision. */
+struct session_facts {
+    uint64_t created_ms; /* of the wall clock */
+    uint64_t idle_ms;    /* 0: it may be idle for ever */
+    uint64_t age_ms;     /* 0: it may get as old as it likes */
+};
+
+/* Who holds it. */
+struct session_holder {
+    pid_t pid;
+    uint64_t start; /* field 22 of /proc/PID/stat */
+    uint64_t since_ms;
+    char boot[SESSION_BOOT_MAX];
+};
+
+/* The path of the root: 0, or -1 and why there is none. */
+int session_root_path(const char *runtime, char *out, size_t size,
+                      struct err *e);
+
+/* Open it.  Without `create`, *out is -1 where there is none. */
+int session_root(const char *runtime, bool create, int *out, struct err *e);
+
+/* Make one, locked.  Its plan is checked by whoever reads it. */
+int session_dir_new(const char *runtime, const struct session_facts *f,
+                    const void *plan, size_t len, const char *request,
+                    size_t request_len, struct session_dir *out, struct err *e);
+
+/* Open one by its id: ERR_STALE_ID where there is none.  With `lock`, wait for
+ * whoever changes it. */
+int session_dir_open(const char *runtime, const char *id, bool lock,
+                     struct session_dir *out, struct err *e);
+void session_dir_close(struct session_dir *d);
+
+/* Remove it, locked before. */
+int session_dir_remove(struct session_dir *d, struct err *e);
+
+/* Remove what never became a session, or is none any more: how many. */
+int session_sweep(int root);
+
+/* Read what a file of it holds; ENOENT is *text NULL. */
+int session_read(const struct session_dir *d, struct arena *a, const char *name,
+                 size_t max, const char **text, size_t *len, struct err *e);
+int session_facts(const struct session_dir *d, struct session_facts *out,
+                  struct err *e);
+
+/* False when there is no such record. */
+int session_holder(const struct session_dir *d, bool *has_one,
+                   struct session_holder *out, struct err *e);
+int session_holder_write(int dir, const struct session_holder *h,
+                         struct err *e);
+
+/* A file of a session, written whole or not at all. */
+int session_write(int dir, const char *name, const void *data, size_t len,
+                  struct err *e);
+
+/* Map its plan for reading. */
+int session_plan(const struct session_dir *d, struct plan_view *out,
+                 struct err *e);
+
+void session_boot(char out[SESSION_BOOT_MAX]);
+uint64_t session_wall_ms(void);
+
+/* Field 22 of /proc/PID/stat: 0 when there is no such process. */
+uint64_t session_start_of(pid_t pid);
+
+#endif

@@ -1,0 +1,210 @@
+/* exec.c - one command of a session: its plan, and words about it. */
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "session/client.h"
+#include "sys/seal.h"
+
+static const struct {
+    const char *name;
+    int resource;
+} limits[] = {
+    { "cpu", RLIMIT_CPU },         { "files", RLIMIT_NOFILE },
+    { "processes", RLIMIT_NPROC }, { "file-size", RLIMIT_FSIZE },
+    { "memory", RLIMIT_AS },
+};
+
+int session_limit_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(limits); i++)
+        if (strcmp(limits[i].name, name) == 0)
+            return limits[i].resource;
+    return -1;
+}
+
+const char *session_limit_names(void)
+{
+    return "cpu (seconds), files, processes, file-size or memory (bytes)";
+}
+
+static size_t name_len(const char *entry)
+{
+    return strcspn(entry, "=");
+}
+
+static bool same_name(const char *a, const char *b)
+{
+    return name_len(a) == name_len(b) && memcmp(a, b, name_len(a)) == 0;
+}
+
+static int add_text(struct plan *p, struct arena *a, enum step_kind kind,
+                    const char *text, struct err *e)
+{
+    /* An empty string has a length of none (plan_add). */
+    return plan_add(p, a, (struct step){ .kind = kind, .text = text }, e);
+}
+
+/* Set by the command itself, or later in its list again. */
+static bool is_overridden(const struct session_command *c, size_t from,
+                          const char *entry)
+{
+    for (size_t i = from; i < c->nenv; i++)
+        if (same_name(c->env[i], entry))
+            return true;
+    return c->cwd && same_name("PWD=", entry);
+}
+
+static int add_env(const struct plan_view *session,
+                   const struct session_command *c, struct arena *a,
+                   struct plan *p, struct err *e)
+{
+    const char *pwd = c->cwd ? arena_printf(a, "PWD=%s", c->cwd) : "";
+
+    for (size_t i = 0; i < session->head.nsteps; i++) {
+        struct step s = plan_step(session, i);
+
+        if (s.kind == STEP_ENV && !is_overridden(c, 0, s.text) &&
+            add_text(p, a, STEP_ENV, s.text, e) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < c->nenv; i++) {
+        if (name_len(c->env[i]) == 0 || !c->env[i][name_len(c->env[i])]) {
+            err_set(e, ERR_MALFORMED_REQUEST, "--env '%.80s': not KEY=VALUE",
+                    c->env[i]);
+            return -1;
+        }
+        if (!is_overridden(c, i + 1, c->env[i]) &&
+            add_text(p, a, STEP_ENV, c->env[i], e) < 0)
+            return -1;
+    }
+    if (!pwd)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    return pwd[0] ? add_text(p, a, STEP_ENV, pwd, e) : 0;
+}
+
+static int add_cwd(const struct plan_view *session, const char *cwd,
+                   struct arena *a, struct plan *p, struct err *e)
+{
+    for (size_t i = 0; !cwd && i < session->head.nsteps; i++) {
+        struct step s = plan_step(session, i);
+
+        if (s.kind == STEP_CWD)
+            cwd = s.path;
+    }
+    return plan_add(p, a, (struct step){ .kind = STEP_CWD, .path = cwd }, e);
+}
+
+/* Init makes new names for the commands of such a session, and would in a
+ * domain that is wider than the narrowed one's. */
+static int need_no_names(const struct plan_view *session, struct err *e)
+{
+    for (size_t i = 0; i < session->head.nsteps; i++) {
+        struct step s = plan_step(session, i);
+
+        if (s.kind != STEP_ABSENT)
+            continue;
+        err_set(e, ERR_POLICY_VALIDATION,
+                "this session denies '%s/%s', which does not exist yet, and so "
+                "cannot narrow what a command reaches",
+                s.path, s.text);
+        return err_hint(e, "provision a session with the smaller policy");
+    }
+    return 0;
+}
+
+static int need_landlock(const struct plan_view *session, struct err *e)
+{
+    if (!(session->head.flags & PLAN_NO_LANDLOCK) &&
+        session->head.landlock_abi >= 6)
+        return 0;
+    err_set(e, ERR_POLICY_VALIDATION,
+            "this session cannot narrow what a command reaches: Landlock ABI "
+            "6 is needed, it has %u",
+            session->head.landlock_abi);
+    return err_hint(e, "boot Linux 6.12 or later, or provision a session with "
+                       "the smaller policy");
+}
+
+static int fill(const struct plan_view *session,
+                const struct session_command *c, struct arena *a,
+                struct plan *p, struct err *e)
+{
+    if (add_cwd(session, c->cwd, a, p, e) < 0 ||
+        add_env(session, c, a, p, e) < 0)
+        return -1;
+    for (size_t i = 0; i < c->nlimits; i++)
+        if (plan_add(p, a,
+                     (struct step){ .kind = STEP_RLIMIT,
+                                    .num = { (uint64_t)c->limit[i].resource,
+                                             c->limit[i].value } },
+                     e) < 0)
+            return -1;
+    for (size_t i = 0; i < c->nargs; i++)
+        if (add_text(p, a, STEP_ARG, c->arg[i], e) < 0)
+            return -1;
+    if (!c->npaths)
+        return 0;
+    p->flags |= PLAN_EXEC_NARROWED;
+    if (need_landlock(session, e) < 0 || need_no_names(session, e) < 0)
+        return -1;
+    return narrow_add(a, session, c->path, c->npaths, p, e);
+}
+
+int session_command_plan(const struct plan_view *session,
+                         const struct session_command *c, int *out,
+                         struct err *e)
+{
+    scoped(arena_drop) struct arena a = { .limit = 64 << 20 };
+    struct plan p = { .flags = PLAN_EXEC,
+                      .landlock_abi = session->head.landlock_abi };
+    struct plan_view v;
+    void *bytes;
+    size_t len;
+
+    if (c->tty)
+        p.flags |= PLAN_TTY;
+    if (c->no_network)
+        p.flags |= PLAN_EXEC_NO_SOCKETS;
+    if (fill(session, c, &a, &p, e) < 0 ||
+        plan_pack(&p, &a, &bytes, &len, e) < 0)
+        return -1;
+    /* What init would refuse is told here, before anything is asked. */
+    if (plan_check_exec(bytes, len, &v, e) < 0)
+        return -1;
+    return plan_seal(bytes, len, out, e);
+}
+
+int session_command_send(int conn, int plan_fd, const struct session_command *c,
+                         const int streams[3], struct err *e)
+{
+    const struct ask a = { .version = TALK_VERSION,
+                           .what = ASK_EXEC,
+                           .number = c->tty ? c->rows << 16 | c->columns : 0,
+                           .timeout_ms = c->timeout_ms };
+    const int fds[TALK_FDS] = { plan_fd, streams[0], streams[1], streams[2] };
+    int r = talk_send(conn, &a, sizeof(a), fds, c->tty ? 1 : TALK_FDS, 0);
+
+    return r < 0 ? err_sys(e, "send(2)", -r,
+                           "cannot hand the command to the session")
+                 : 0;
+}
+
+int session_command_hear(int conn, struct say *out, int *master, struct err *e)
+{
+    size_t n;
+    ssize_t got = talk_receive(conn, out, sizeof(*out), master, 1, &n, 0);
+
+    if (n == 0)
+        *master = -1;
+    if (got == (ssize_t)sizeof(*out) && out->version == TALK_VERSION)
+        return 0;
+    if (n)
+        drop_fd(master);
+    err_set(e, ERR_BACKEND_ERROR,
+            got > 0 ? "the session was started by another version of mxc"
+                    : "the session's holder was killed, and the command with "
+                      "it");
+    return -1;
+}

@@ -1,0 +1,86 @@
+/* holder.h - what the files of mxc-hold share. */
+#ifndef MXC_SESSION_HOLDER_H
+#define MXC_SESSION_HOLDER_H
+
+#include <poll.h>
+
+#include "session/dir.h"
+#include "session/talk.h"
+#include "supervise/net_report.h"
+#include "supervise/supervise.h"
+
+enum {
+    HOLDER_PEERS = TALK_COMMANDS + 16,
+    HOLDER_GRACE_MS = 2000,
+    HOLDER_FIXED = 5
+};
+
+/* Who is connected, and the command that it asked for.  A command outlives
+ * its connection until init says that it is gone. */
+struct peer {
+    bool is_used;
+    bool waits_for_stop;
+    int fd; /* -1: gone */
+    /* --- the command; id 0: there is none */
+    uint32_t id;
+    int32_t size;      /* of its terminal, or 0 */
+    int fds[TALK_FDS]; /* what init was not given yet */
+    size_t nfds;
+    bool wants_exec, wants_kill;
+    uint64_t signals;
+    bool is_timed_out;
+    pid_t pid;           /* inside; 0: not started yet */
+    uint64_t started_ms; /* of the monotonic clock */
+    uint64_t limit_ms;   /* 0: none */
+};
+
+struct holder {
+    const struct plan_view *plan;
+    struct session_facts facts;
+    int dir, plan_fd, starter, log;
+    int lock; /* the starter's, while it starts; or -1 */
+    size_t logged;
+    struct sandbox sandbox;
+    struct gateway gateway;
+    struct net_report report;
+    struct watch *watch;
+    int signals, listener;
+    bool is_ready, is_gateway_ready, is_up;
+    bool is_empty; /* no process but init */
+    bool is_paused;
+    bool is_over;
+    bool is_stopping;
+    uint64_t stop_ms; /* when it will not wait any longer */
+    uint64_t started_ms, idle_since_ms;
+    uint64_t everybody; /* signals for all, not told yet */
+    uint32_t last_id;
+    struct peer peer[HOLDER_PEERS];
+    struct look look; /* the answer to one who asks */
+    struct pollfd poll[HOLDER_FIXED + HOLDER_PEERS];
+    struct err err; /* why it ends, where it failed */
+};
+
+uint64_t holder_now_ms(void);
+void holder_log(struct holder *h, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void holder_log_err(struct holder *h, const struct err *e);
+
+/* holder_peer.c: requests, and words to whoever asked. */
+void holder_accept(struct holder *h);
+void holder_hear(struct holder *h, struct peer *p);
+void holder_drop(struct peer *p);
+void holder_say(struct peer *p, enum say_what what, int32_t number,
+                const struct err *e, int fd);
+void holder_say_end(struct peer *p, enum outcome outcome, int status,
+                    const struct err *e);
+struct peer *holder_find(struct holder *h, uint32_t id);
+bool holder_is_busy(const struct holder *h);
+void holder_stop(struct holder *h, uint64_t grace_ms);
+
+/* holder_init.c: words to and from init.  Pending ones wait for room. */
+void holder_push(struct holder *h);
+bool holder_has_pending(const struct holder *h);
+void holder_everybody(struct holder *h, int signal);
+void holder_hear_init(struct holder *h);
+
+#endif

@@ -1,0 +1,257 @@
+/* holder_peer.c - requests of the session's owner. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "session/hold/holder.h"
+
+void holder_drop(struct peer *p)
+{
+    for (size_t i = 0; i < p->nfds; i++)
+        drop_fd(&p->fds[i]);
+    drop_fd(&p->fd);
+    *p = (struct peer){ .fd = -1 };
+}
+
+struct peer *holder_find(struct holder *h, uint32_t id)
+{
+    for (size_t i = 0; i < HOLDER_PEERS; i++)
+        if (h->peer[i].id == id)
+            return &h->peer[i];
+    return NULL;
+}
+
+bool holder_is_busy(const struct holder *h)
+{
+    if (!h->is_empty)
+        return true;
+    for (size_t i = 0; i < HOLDER_PEERS; i++)
+        if (h->peer[i].id)
+            return true;
+    return false;
+}
+
+/* Nobody reads too little: each request has few answers. */
+void holder_say(struct peer *p, enum say_what what, int32_t number,
+                const struct err *e, int fd)
+{
+    struct say s = { .version = TALK_VERSION, .what = what, .number = number };
+
+    if (e)
+        s.err = *e;
+    if (p->fd >= 0)
+        (void)talk_send(p->fd, &s, sizeof(s), &fd, fd >= 0, MSG_DONTWAIT);
+}
+
+void holder_say_end(struct peer *p, enum outcome outcome, int status,
+                    const struct err *e)
+{
+    struct say s = { .version = TALK_VERSION,
+                     .what = SAY_ENDED,
+                     .outcome = outcome,
+                     .number = status };
+
+    if (p->started_ms)
+        s.duration_ms = holder_now_ms() - p->started_ms;
+    if (e)
+        s.err = *e;
+    if (p->fd >= 0)
+        (void)talk_send(p->fd, &s, sizeof(s), NULL, 0, MSG_DONTWAIT);
+    holder_drop(p);
+}
+
+static void refuse(struct peer *p, const struct err *e)
+{
+    holder_say(p, SAY_FAILED, 0, e, -1);
+    holder_drop(p);
+}
+
+/* The directory keeps others out; this is the second lock on the door. */
+static bool is_owner(int fd)
+{
+    struct ucred who;
+    socklen_t len = sizeof(who);
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 &&
+           who.uid == geteuid();
+}
+
+void holder_accept(struct holder *h)
+{
+    int fd = accept4(h->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct peer extra = { .fd = fd };
+    struct err e;
+
+    if (fd < 0)
+        return;
+    if (!is_owner(fd)) {
+        (void)close(fd);
+        return;
+    }
+    for (size_t i = 0; i < HOLDER_PEERS; i++) {
+        if (h->peer[i].is_used)
+            continue;
+        h->peer[i] = (struct peer){ .is_used = true, .fd = fd };
+        return;
+    }
+    err_set(&e, ERR_BACKEND_ERROR, "too many commands run in this session");
+    err_hint(&e, "at most %d at once", TALK_COMMANDS);
+    refuse(&extra, &e);
+}
+
+/* --- requests --------------------------------------------------------------
+ */
+
+static void ask_exec(struct holder *h, struct peer *p, const struct ask *a,
+                     int *fds, size_t n)
+{
+    const uint64_t most = h->plan->head.timeout_ms;
+    struct err e;
+
+    if (h->is_stopping || h->is_paused) {
+        if (h->is_paused)
+            err_set(&e, ERR_BACKEND_ERROR, "the session is paused");
+        else
+            err_set(&e, ERR_NOT_STARTED, "the session is being stopped");
+        err_hint(&e, h->is_paused ? "mxc resume ID" : "start it again then");
+        refuse(p, &e);
+        return;
+    }
+    if (n != (a->number ? 1 : TALK_FDS)) {
+        /* Dropped by the kernel where there is no room for them (unix(7)). */
+        err_set(&e, ERR_BACKEND_ERROR, "the command's streams did not arrive");
+        refuse(p, &e);
+        return;
+    }
+    memcpy(p->fds, fds, n * sizeof(*fds));
+    for (size_t i = 0; i < n; i++)
+        fds[i] = -1;
+    p->nfds = n;
+    p->size = a->number;
+    p->id = ++h->last_id;
+    p->limit_ms = a->timeout_ms;
+    if (most && (!p->limit_ms || most < p->limit_ms))
+        p->limit_ms = most;
+    p->wants_exec = true;
+    holder_push(h);
+}
+
+void holder_stop(struct holder *h, uint64_t grace_ms)
+{
+    h->is_stopping = true;
+    h->stop_ms = holder_now_ms() + grace_ms;
+    holder_everybody(h, SIGTERM);
+    if (h->is_paused)
+        holder_everybody(h, SIGCONT);
+    h->is_paused = false;
+}
+
+static void ask_pause(struct holder *h, struct peer *p, bool pause)
+{
+    struct err e;
+
+    if (h->is_stopping) {
+        err_set(&e, ERR_NOT_STARTED, "the session is being stopped");
+        refuse(p, &e);
+        return;
+    }
+    h->is_paused = pause;
+    holder_everybody(h, pause ? SIGSTOP : SIGCONT);
+    holder_say(p, SAY_DONE, 0, NULL, -1);
+    holder_drop(p);
+}
+
+static void ask_look(struct holder *h, struct peer *p)
+{
+    struct look *l = &h->look;
+    const uint64_t now = holder_now_ms();
+
+    *l = (struct look){ 0 };
+    l->version = TALK_VERSION;
+    l->what = SAY_LOOK;
+    l->is_paused = h->is_paused;
+    l->age_ms = now - h->started_ms;
+    l->idle_ms = holder_is_busy(h) ? 0 : now - h->idle_since_ms + 1;
+    for (size_t i = 0; i < HOLDER_PEERS; i++) {
+        const struct peer *c = &h->peer[i];
+
+        if (c->id && c->pid && l->ncommands < TALK_COMMANDS)
+            l->command[l->ncommands++] =
+                (struct look_command){ .pid = c->pid,
+                                       .age_ms = now - c->started_ms };
+    }
+    (void)talk_send(p->fd, l, sizeof(*l), NULL, 0, MSG_DONTWAIT);
+    holder_drop(p);
+}
+
+static void obey(struct holder *h, struct peer *p, const struct ask *a,
+                 int *fds, size_t n)
+{
+    struct err e;
+
+    if (a->what == ASK_SIGNAL && p->id && a->number > 0 &&
+        a->number <= CONTROL_SIGNAL_MAX) {
+        p->signals |= 1ull << (a->number - 1);
+        holder_push(h);
+        return;
+    }
+    if (p->id || p->waits_for_stop || a->what == ASK_NONE ||
+        a->what > ASK_LOOK || a->what == ASK_SIGNAL) {
+        err_set(&e, ERR_BACKEND_ERROR,
+                "the session's holder was asked for "
+                "what it does not do");
+        if (!p->id)
+            refuse(p, &e);
+        return;
+    }
+    if (a->what == ASK_EXEC) {
+        ask_exec(h, p, a, fds, n);
+    } else if (a->what == ASK_STOP) {
+        p->waits_for_stop = true;
+        holder_log(h, "it was told to stop");
+        holder_stop(h, a->timeout_ms);
+    } else if (a->what == ASK_LOOK) {
+        ask_look(h, p);
+    } else {
+        ask_pause(h, p, a->what == ASK_PAUSE);
+    }
+}
+
+/* Its client is gone: so is its command. */
+static void on_gone(struct holder *h, struct peer *p)
+{
+    drop_fd(&p->fd);
+    if (p->id) {
+        p->wants_kill = true;
+        holder_push(h);
+    } else {
+        holder_drop(p);
+    }
+}
+
+void holder_hear(struct holder *h, struct peer *p)
+{
+    int fds[TALK_FDS];
+    struct ask a;
+    struct err e;
+    size_t n;
+    ssize_t got =
+        talk_receive(p->fd, &a, sizeof(a), fds, TALK_FDS, &n, MSG_DONTWAIT);
+
+    if (got == -EAGAIN)
+        return;
+    if (got == (ssize_t)sizeof(a) && a.version == TALK_VERSION) {
+        obey(h, p, &a, fds, n);
+    } else if (got > 0 && !p->id) {
+        err_set(&e, ERR_BACKEND_ERROR,
+                "the session was started by another version of mxc");
+        err_hint(&e, "stop it with that version, or deprovision it");
+        refuse(p, &e);
+    } else {
+        on_gone(h, p);
+    }
+    for (size_t i = 0; i < n; i++)
+        drop_fd(&fds[i]);
+}

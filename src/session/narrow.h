@@ -1,0 +1,28 @@
+/* narrow.h - what one command of a session may reach less than the session.
+ *
+ * A second Landlock ruleset for the command alone.  Landlock allows whole
+ * trees, so what the session grants whole can be taken away whole, or made
+ * read-only, and be given back in parts; what cannot be said so is refused by
+ * name.  Pure. */
+#ifndef MXC_SESSION_NARROW_H
+#define MXC_SESSION_NARROW_H
+
+#include "plan/plan.h"
+
+enum narrow_access { NARROW_DENY = 0, NARROW_READ, NARROW_WRITE };
+
+struct narrow_path {
+    enum narrow_access access;
+    const char *path; /* absolute and clean, inside the sandbox */
+};
+
+/* What the session's plan lets a path be used for. */
+enum narrow_access narrow_session_access(const struct plan_view *session,
+                                         const char *path);
+
+/* Add the rules to the command's plan. */
+int narrow_add(struct arena *a, const struct plan_view *session,
+               const struct narrow_path *path, size_t n, struct plan *out,
+               struct err *e);
+
+#endif

@@ -1,0 +1,12 @@
+/* seal.h - a packed plan in a descriptor that nobody can change. */
+#ifndef MXC_SYS_SEAL_H
+#define MXC_SYS_SEAL_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+
+/* As a sealed memfd, for the launcher. */
+int plan_seal(const void *bytes, size_t len, int *out, struct err *e);
+
+#endif

@@ -1,0 +1,282 @@
+#!/usr/bin/env python3
+"""Attacks of one command of a session on another, on the session's init and
+holder, and on what its own narrowed policy took away."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
+from tap import *  # noqa: E402,F403
+from sessions import *  # noqa: E402,F403
+
+
+class Victim:
+    """A command with a secret; .pid is its number inside."""
+
+    def __init__(self, s, **kw):
+        self.p = s.spawn('sh', '-c', 'echo $$; exec sleep 1000',
+                         env={'SECRET': 'hunter2'}, **kw)
+        self.pid = int(self.p.stdout.readline())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.p.kill()
+        self.p.communicate()
+
+    def lives(self):
+        return self.p.poll() is None
+
+
+def probe(s, code, **kw):
+    return s.exec(*pyprobe(code), **kw)
+
+
+def refused_with(r, *names):
+    if r.done or r.refused not in names:
+        fail(f'want refused {" or ".join(names)}: {r}')
+
+
+# What a process may do to another of its user, as long as nothing stands
+# between them.  {pid} is the victim.
+LOOKS = {
+    'environ': 'print(open("/proc/{pid}/environ").read())',
+    'mem': 'open("/proc/{pid}/mem", "rb")',
+    'fd': 'print(os.readlink("/proc/{pid}/fd/0"))',
+    'a stream': 'os.open("/proc/{pid}/fd/1", os.O_WRONLY)',
+    'root': 'print(os.listdir("/proc/{pid}/root/"))',
+    'cwd': 'print(os.readlink("/proc/{pid}/cwd"))',
+    'exe': 'print(os.readlink("/proc/{pid}/exe"))',
+}
+
+
+@cases(LOOKS)
+def another_commands(code):
+    # The control: a child of one's own, by the same path.
+    own = '''
+child = os.fork()
+if child == 0:
+    time.sleep(5)
+    os._exit(0)
+try:
+    exec({code!r}.format(pid=child))
+finally:
+    os.kill(child, 9)
+'''
+    with Session() as s, Victim(s) as v:
+        r = probe(s, own.format(code=code))
+        check(r.done, f'the control: {r}')
+        refused_with(probe(s, code.format(pid=v.pid)), 'EACCES', 'EPERM')
+        lacks(probe(s, code.format(pid=v.pid)).out, 'hunter2')
+        # Nor the other way round: what came first is no better.
+        refused_with(probe(s, code.format(pid=v.pid), ro='/usr'), 'EACCES',
+                     'EPERM')
+
+
+@test
+def another_commands_memory_by_system_call():
+    code = '''
+call("ptrace", 16, {pid}, 0, 0)
+'''
+    with Session() as s, Victim(s) as v:
+        refused_with(probe(s, code.format(pid=v.pid)), 'EPERM', 'ENOSYS')
+        vm = '''
+class V(ctypes.Structure):
+    _fields_ = [("base", ctypes.c_void_p), ("len", ctypes.c_size_t)]
+buf = ctypes.create_string_buffer(16)
+here = V(ctypes.addressof(buf), 16)
+there = V(0x400000, 16)
+call("process_vm_readv", {pid}, ctypes.byref(here), 1, ctypes.byref(there), 1, 0)
+'''
+        refused_with(probe(s, vm.format(pid=v.pid)), 'EPERM', 'ENOSYS')
+
+
+@test
+def signals_of_a_narrowed_command():
+    code = 'os.kill({pid}, {signal})'
+    with Session() as s, Victim(s) as v:
+        r = probe(s, code.format(pid=v.pid, signal=0))
+        check(r.done, f'the control: {r}')
+        for n in (0, signal.SIGTERM, signal.SIGKILL, signal.SIGSTOP):
+            refused_with(probe(s, code.format(pid=v.pid, signal=int(n)),
+                               ro='/usr'), 'EPERM')
+        # All that it may: nobody outside of its domain is hit.
+        probe(s, 'os.kill(-1, 9)', ro='/usr')
+        check(v.lives(), 'the victim was killed')
+        r = probe(s, code.format(pid=v.pid, signal=9))
+        check(r.done, f'the control: {r}')
+        v.p.communicate(timeout=10)
+
+
+@test
+def what_a_narrowed_command_lost_stays_lost_by_other_ways():
+    write('w/f', 'of w\n')
+    path = os.path.abspath('w/f')
+    with Session(rw='w') as s, Victim(s, cwd='w') as v:
+        eq(s.exec('cat', path).ok().out, 'of w\n')
+        ways = (path, f'/proc/{v.pid}/root{path}', f'/proc/{v.pid}/cwd/f',
+                '/proc/1/root' + path, f'/proc/self/root{path}',
+                f'/proc/thread-self/root{path}')
+        for way in ways:
+            r = probe(s, f'print(open({way!r}).read())', deny='w')
+            refused_with(r, 'EACCES', 'EPERM')
+        for name in ('link', 'symlink', 'rename'):
+            r = probe(s, f'os.{name}({path!r}, "/tmp/got")\n'
+                         f'print(open("/tmp/got").read())', deny='w')
+            check(not r.done, f'{name}: {r}')
+            lacks(r.out, 'of w')
+
+
+@test
+def what_init_does_for_others_it_does_not_for_a_narrowed_one():
+    """Init decides on names and sockets in a domain wider than the command's:
+    a socket's name in a directory that is read-only now, and somebody who
+    listens."""
+    os.mkdir('w')
+    path = os.path.abspath('w/s')
+    serve = (f'import socket; s = socket.socket(socket.AF_UNIX); '
+             's.bind("/tmp/s"); s.listen(); print("up", flush=True)\n'
+             'while True: s.accept()')
+    bind = f's = socket.socket(socket.AF_UNIX); s.bind({path!r})'
+    reach = 's = socket.socket(socket.AF_UNIX); s.connect("/tmp/s")'
+    with Session(rw='w') as s:
+        server = s.spawn(PYTHON, '-c', serve)
+        eq(server.stdout.readline(), b'up\n')
+        check(probe(s, bind).done and os.path.exists(path), 'the control')
+        os.unlink(path)
+        check(probe(s, reach).done, 'the control')
+        refused_with(probe(s, bind, ro='w'), 'EACCES')
+        check(not os.path.exists(path))
+        refused_with(probe(s, reach, ro='w'), 'EACCES')
+        refused_with(probe(s, 's = socket.socket(socket.AF_UNIX); '
+                              's.connect("\\0nobody")', ro='w'), 'EACCES')
+        # Both kinds at once: each is judged by its own.
+        check(probe(s, reach).done)
+        server.kill()
+        server.communicate()
+    with Session(rw='w', deny='w/.git/hooks') as s:
+        s.exec('true', ro='w').failed(125, 'w/.git/hooks', 'cannot narrow')
+        s.sh('>w/new', cwd='.').ok()
+
+
+@test
+def what_it_leaves_running_stays_narrowed():
+    os.mkdir('w')
+    with Session(rw='w') as s:
+        s.sh('(sleep 0.3; echo late >w/f; echo tried >/dev/shm/tried) '
+             '>/dev/null 2>&1 &', cwd='.', ro='w').ok()
+        eventually(lambda: s.exec('cat', '/dev/shm/tried').status == 0,
+                   what='it tried')
+        check(not os.path.exists('w/f'), 'it could write')
+
+
+@test
+def the_sessions_init():
+    with Session() as s:
+        for code in ('print(open("/proc/1/environ").read())',
+                     'open("/proc/1/mem", "rb")',
+                     'print(os.readlink("/proc/1/fd/4"))',
+                     'os.open("/proc/1/fd/4", os.O_RDWR)'):
+            refused_with(probe(s, code), 'EACCES', 'EPERM')
+        # A signal that it has no handler for does not reach pid 1.
+        for n in (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM):
+            probe(s, f'os.kill(1, {int(n)})')
+        eq(s.exec('echo', 'lives').ok().out, 'lives\n')
+
+
+@test
+def descriptors_of_a_command():
+    code = 'print(sorted(int(f) for f in os.listdir("/proc/self/fd")))'
+    with Session() as s, Victim(s):
+        r = probe(s, code)
+        # The last is the directory that is listed.
+        eq(r.ok().out.splitlines()[0], '[0, 1, 2, 3]')
+
+
+@test
+def the_holders_socket():
+    # Granted above and below: the session's own, and another's.
+    here = os.getcwd()
+    with Session(rw=here) as s, Session() as other:
+        for victim in (s, other):
+            path = os.path.join(victim.dir, 'control')
+            code = f'''
+c = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+c.connect({path!r})
+c.send(bytes([1, 0, 0, 0, 3, 0, 0, 0]) + bytes(16))
+'''
+            r = outside(f'''
+c = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+c.connect({path!r})''')
+            check(r.done, f'the control: {r}')
+            refused_with(probe(s, code), 'EACCES')
+            refused_with(probe(s, f'open({victim.dir!r} + "/plan", "r+b")'),
+                         'EACCES')
+            refused_with(probe(s, f'os.rename({victim.dir!r}, {here!r} + "/x")'),
+                         'EACCES', 'EBUSY', 'EXDEV', 'EPERM')
+        eq((s.state(), other.state()), ('started', 'started'))
+
+
+@test
+def a_stream_that_leads_elsewhere():
+    """A directory, and a socket of the host's network, as standard input."""
+    with Session() as s:
+        fd = os.open('/', os.O_RDONLY | os.O_DIRECTORY)
+        p = s.spawn('ls', '/proc/self/fd/0', popen={'stdin': fd})
+        err = p.communicate(timeout=10)[1].decode()
+        eq(p.returncode, 125, err)
+        has(err, 'is a directory')
+        canary = Listener()
+        with socket.create_connection(('127.0.0.1', canary.port)) as c:
+            p = s.spawn('true', popen={'stdin': c.fileno()})
+            err = p.communicate(timeout=10)[1].decode()
+        eq(p.returncode, 125, err)
+        has(err, 'reach more than its peer')
+        # The next command has none of it.
+        eq(s.exec('cat', input='fine').ok().out, 'fine')
+
+
+@test
+def a_flood_of_processes_ends_with_the_session():
+    """Each goes off into a session of its own, and is found all the same."""
+    code = '''
+for n in range(60):
+    if os.fork() == 0:
+        os.setsid()
+        os.closerange(0, 3)
+        if os.fork() == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            while True:
+                time.sleep(1)
+        os._exit(0)
+'''
+    with Session() as s:
+        check(probe(s, code).done)
+        check(len(s.names()) >= 60, 'the control: they run')
+        init = s.init()
+        s.do('stop', '--grace', '100ms').ok()
+        check(init not in processes())
+        eq([n for _, n in descendants().items()], [])
+
+
+@test
+def no_sockets_by_other_ways():
+    with Session() as s:
+        for number in (41, 53) if os.uname().machine == 'x86_64' else ():
+            # socket(2) of the 32-bit table's number in the x32 form.
+            r = probe(s, f'call({number} | 0x40000000, 2, 1, 0)',
+                      flags=['--no-network'])
+            check(not r.done, r)
+        refused_with(probe(s, 'socket.socket(socket.AF_UNIX)',
+                           flags=['--no-network']), 'EACCES')
+        r = probe(s, 'a, b = socket.socketpair(); a.send(b"x"); b.recv(1)',
+                  flags=['--no-network'])
+        check(r.done, r)
+
+
+main()

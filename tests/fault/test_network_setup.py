@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""tap: seconds=1800
+
+The set-up of a sandbox with a network fails, at every system call of each of
+its programs, or one of them is killed there: the workload never runs unless
+every wall stands, no packet leaves the host, the status is mxc's own and
+nothing is left (W3, G24)."""
+
+import errno
+import json
+import os
+import pathlib
+import platform
+import re
+import shutil
+import sys
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
+from tap import *  # noqa: E402,F403
+from internet import *  # noqa: E402,F403
+
+net = internet()
+HERE = pathlib.Path(__file__).resolve().parent
+EXIT_MXC, KILLED = 125, 137
+# What calls of set-up are named as, and what their failure is.
+PROGRAMS = ('mxc', 'mxc-launch', 'mxc-gateway')
+# No call that can fail, or none that a libc survives.
+NO_CALL = ('exit', 'exit_group', 'arch_prctl', 'set_tid_address')
+# Every place of these, and so many of the others, which test_setup.py has.
+NETWORK = ('socket bind listen setsockopt sendto sendmsg recvfrom recvmsg '
+           'shutdown socketpair memfd_create epoll_create1 epoll_ctl connect '
+           'getsockname seccomp clone execve capset').split()
+PLACES = 10
+# None of these may fail unnoticed, whoever calls it.
+NEEDED = ('memfd_create socketpair clone execve setsid dup2 capset seccomp '
+          'landlock_create_ruleset landlock_add_rule landlock_restrict_self '
+          'epoll_create1 epoll_ctl sendto sendmsg recvmsg recvfrom listen '
+          'getsockname signalfd4').split()
+# Rules of every kind, so that every part of set-up has something to do.
+FLAGS = ['--allow-net', WEB, '--allow-host', 'example.test', '--publish',
+         '8000', '--host-service', '8001', '--timeout', '20s']
+
+
+def numbers():
+    r = run(['gcc', '-E', '-dM', '-x', 'c', '-'],
+            input='#include <asm/unistd.h>\n').ok()
+    return {int(n): name for name, n in
+            re.findall(r'#define __NR_(\w+) (\d+)$', r.out, re.M)}
+
+
+def prepare():
+    if platform.machine() != 'x86_64':
+        skip('inject.c knows x86_64 only')
+    os.mkdir('w')
+    canary = os.path.abspath('w/canary')
+    probe = [*cprobe((HERE / 'reach.c').read_text()), canary, WEB, OTHER,
+             OTHER6]
+    injector = cprobe((HERE / 'inject.c').read_text())
+    return injector, mxc_args(probe, rw='w', flags=FLAGS)
+
+
+def took():
+    """What the workload said; None: it did not run."""
+    try:
+        text = read('w/canary')
+        os.unlink('w/canary')
+        return text
+    except FileNotFoundError:
+        return None
+
+
+def inject(injector, args, program='-', number=0, nth=0, code=0):
+    r = run([*injector, 'report', program, str(number), str(nth), str(code),
+             MXC, *args], timeout=40)
+    return r, read('report').splitlines()
+
+
+def places(injector, args):
+    """[(program, number, nth)] of every call until the workload starts."""
+    net.fresh()
+    r, lines = inject(injector, args)
+    eq((took(), r.status), ('ok', 0), 'the run that met no failure')
+    names, count, out = numbers(), {}, []
+    for program, number in (line.split() for line in lines):
+        name, key = names.get(int(number), number), (program, int(number))
+        count[key] = nth = count.get(key, 0) + 1
+        if name not in NO_CALL and (name in NETWORK or nth <= PLACES):
+            out.append((*key, nth, name))
+    eq({program for program, *_ in out}, set(PROGRAMS))
+    return out
+
+
+def check_clean(before):
+    eventually(lambda: not descendants(), 5, f'gone: {descendants()}')
+    eq(host_state(), before)
+    eq(os.listdir('w'), [])
+
+
+def check_run(r, before, where, may_be_mute, is_kill):
+    """Either it was refused: then nothing ran and nothing went out.  Or it
+    ran: then behind all walls."""
+    said = took()
+    if said == '':
+        # Its first step, and then the failure was noticed.
+        eq(r.status, EXIT_MXC, where)
+        net.nothing_came(OTHER, OTHER6, RESOLVER, RESOLVER6)
+    elif said is not None:
+        eq(said.split()[0], 'ok', f'walls, {where}: {r}')
+        net.nothing_came(OTHER, OTHER6, RESOLVER, RESOLVER6)
+    else:
+        net.nothing_came()
+        # Who is about to be the workload ends as that would.
+        check(r.status in (EXIT_MXC, 126, 127) or
+              (is_kill and r.status == KILLED), f'{where}: {r}')
+        if not may_be_mute and r.status != KILLED:
+            has(r.err, 'mxc: ', f'{where}: {r}')
+    check_clean(before)
+    return said
+
+
+def each_place(program, code):
+    """So many were tried, and so many of those refused."""
+    injector, args = prepare()
+    before = host_state()
+    tried = refused = 0
+    for owner, number, nth, name in places(injector, args):
+        if owner != program:
+            continue
+        where = f'{program}: {name} number {nth}'
+        net.fresh()
+        r, report = inject(injector, args, program, number, nth, code)
+        if report != ['hit']:
+            print(f'# {where}: not met')
+            continue
+        # Who is dead, or has no stderr to write to, says nothing.
+        mute = program == 'mxc' and (code == 0 or name in ('write', 'writev'))
+        tried += 1
+        is_refused = not check_run(r, before, where, mute, code == 0)
+        check(is_refused or name not in NEEDED, f'went unnoticed, {where}')
+        refused += is_refused
+    print(f'# {refused} of {tried} refused')
+    check(tried > 20 and refused > tried / 3, f'{refused} of {tried}')
+    return tried, refused
+
+
+@cases([(p, p) for p in PROGRAMS], seconds=600)
+def g24_a_call_that_fails(program):
+    each_place(program, errno.EPERM)
+
+
+@cases([(p, p) for p in PROGRAMS], seconds=600)
+def g24_a_program_killed_at_each_call(program):
+    tried, refused = each_place(program, 0)
+    # Its death before the workload's start is always too early for that.
+    eq(refused, tried)
+
+
+@cases([(e, e) for e in ('ENOENT', 'EOPNOTSUPP', 'EPROTONOSUPPORT')])
+def g24_a_kernel_that_lacks_nf_tables(name):
+    """Its errno at the launcher's second message, which has the rules."""
+    injector, args = prepare()
+    number = {n: k for k, n in numbers().items()}['sendto']
+    args[1:1] = ['--json', 'result.json']
+    r, report = inject(injector, args, 'mxc-launch', number, 2,
+                       getattr(errno, name))
+    eq(report, ['hit'])
+    r.failed(EXIT_MXC, 'this kernel lacks nf_tables', 'modprobe nft_tproxy')
+    told = json.loads(read('result.json'))['error']
+    eq((told['code'], told['operation']), ('backend_unavailable', 'nf_tables'))
+    eq(took(), None, 'what ran')
+    net.nothing_came()
+
+
+@cases({
+    'missing': (None, 'mxc-gateway is not installed'),
+    'empty': ('', 'cannot start the gateway'),
+    'no program': ('\x7fELF nonsense', 'cannot start the gateway'),
+    'that ends at once': ('#!/bin/true\n', 'the gateway ended during set-up'),
+    'that fails': ('#!/bin/false\n', 'the gateway ended during set-up'),
+    'that says nothing sensible': ('#!/bin/sh\nprintf nonsense >&4\nsleep 1\n',
+                                   'the gateway ended during set-up'),
+})
+def g24_a_gateway(text, want):
+    _, args = prepare()
+    before = host_state()
+    shutil.copytree(MXC.parent.parent, 'tree', symlinks=True)
+    os.unlink('tree/libexec/mxc/mxc-gateway')
+    if text is not None:
+        write('tree/libexec/mxc/mxc-gateway', text, 0o755)
+    args[1:1] = ['--json', 'result.json']
+    r = run(['tree/bin/mxc', *args]).failed(EXIT_MXC, want)
+    eq(json.loads(read('result.json'))['outcome'], 'failed')
+    check_run(r, before, 'start', False, False)
+
+
+main()

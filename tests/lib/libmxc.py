@@ -1,0 +1,239 @@
+"""libmxc.py - libmxc as Python's ctypes sees it, for tests."""
+
+import ctypes
+import json
+import os
+import pathlib
+from ctypes import (POINTER, byref, c_char, c_char_p, c_int, c_int32, c_size_t,
+                    c_uint16, c_uint32, c_uint64, c_void_p, sizeof)
+
+import sanitizer
+from tap import eq, fail, has
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+TREE = pathlib.Path(os.environ.get('MXC', TOP / 'build/tree/bin/mxc')
+                    ).absolute().parent.parent
+LIBRARY = pathlib.Path(os.environ.get('LIBMXC', TREE / 'lib/libmxc.so.1'))
+
+NULL, PIPE, FDS, PTY = range(4)
+(EXITED, SIGNALED, TIMED_OUT, KILLED, STOPPED, NEVER_BEGAN,
+ FAILED) = range(1, 8)
+(MALFORMED, CONTAINMENT, PHASE, UNAVAILABLE) = range(1, 5)
+ALREADY_STOPPED, VALIDATION, BACKEND = 10, 11, 12
+
+
+class Error(ctypes.Structure):
+    _fields_ = [('size', c_size_t), ('code', c_int32), ('system', c_int32),
+                ('line', c_uint32), ('column', c_uint32),
+                ('operation', c_char * 32), ('where', c_char * 160),
+                ('hint', c_char * 256), ('message', c_char * 512)]
+
+    def __init__(self):
+        super().__init__(size=sizeof(Error))
+
+
+class Options(ctypes.Structure):
+    _fields_ = [('size', c_size_t), ('libexec', c_char_p),
+                ('backend', c_char_p), ('directory', c_char_p),
+                ('stdio', c_uint32), ('stdin_fd', c_int32),
+                ('stdout_fd', c_int32), ('stderr_fd', c_int32),
+                ('rows', c_uint16), ('columns', c_uint16),
+                ('events', c_uint32), ('detached', c_uint32),
+                ('cancel_fd', c_int32), ('output_max', c_size_t),
+                ('input', c_char_p), ('input_len', c_size_t)]
+
+    def __init__(self, **fields):
+        if 'input' in fields:
+            fields.setdefault('input_len', len(fields['input']))
+        super().__init__(**{'size': sizeof(Options), 'stdin_fd': -1,
+                            'stdout_fd': -1, 'stderr_fd': -1, **fields})
+
+
+class Status(ctypes.Structure):
+    _fields_ = [('size', c_size_t), ('how', c_uint32), ('exit_code', c_int32),
+                ('signal', c_int32), ('duration_ms', c_uint64)]
+
+    def __init__(self):
+        super().__init__(size=sizeof(Status))
+
+
+class Result(ctypes.Structure):
+    _fields_ = [('size', c_size_t), ('status', Status), ('out', c_void_p),
+                ('out_len', c_size_t), ('err', c_void_p),
+                ('err_len', c_size_t), ('out_lost', c_uint64),
+                ('err_lost', c_uint64), ('json', c_char_p)]
+
+    def __init__(self):
+        super().__init__(size=sizeof(Result))
+        self.status.size = sizeof(Status)
+
+
+REQUEST = (c_char_p, c_size_t, POINTER(Options))
+BOX, ERR = c_void_p, POINTER(Error)
+FUNCTIONS = {
+    'library_version': (c_char_p,),
+    'free': (None, c_void_p),
+    'error_name': (c_char_p, c_int32),
+    'error_json': (c_void_p, ERR),
+    'validate': (c_int, *REQUEST, ERR),
+    'explain': (c_int, *REQUEST, POINTER(c_void_p), ERR),
+    'receipt': (c_int, *REQUEST, POINTER(c_void_p), ERR),
+    'probe': (c_int, POINTER(c_void_p), ERR),
+    'run': (c_int, *REQUEST, POINTER(Result), ERR),
+    'result_clear': (None, POINTER(Result)),
+    'spawn': (c_int, *REQUEST, POINTER(BOX), ERR),
+    'sandbox_stdin': (c_int, BOX),
+    'sandbox_stdout': (c_int, BOX),
+    'sandbox_stderr': (c_int, BOX),
+    'sandbox_take_stdin': (c_int, BOX),
+    'sandbox_take_stdout': (c_int, BOX),
+    'sandbox_take_stderr': (c_int, BOX),
+    'sandbox_events': (c_int, BOX),
+    'sandbox_pid': (c_int32, BOX),
+    'sandbox_wait_fd': (c_int, BOX),
+    'sandbox_wait': (c_int, BOX, c_int, POINTER(Status), ERR),
+    'sandbox_result_json': (c_char_p, BOX),
+    'sandbox_signal': (c_int, BOX, c_int, ERR),
+    'sandbox_kill': (c_int, BOX, ERR),
+    'sandbox_resize': (c_int, BOX, c_uint16, c_uint16, ERR),
+    'sandbox_destroy': (None, BOX),
+    'sandbox_forget': (None, BOX),
+    'lifecycle': (c_int, *REQUEST, POINTER(c_void_p), ERR),
+}
+
+
+class Lib:
+    """The functions, without their prefix."""
+
+    def __init__(self, path=LIBRARY):
+        sanitizer.preload(pathlib.Path(path))
+        dll = ctypes.CDLL(os.fspath(path))
+        for name, (result, *args) in FUNCTIONS.items():
+            f = getattr(dll, 'mxc_' + name)
+            f.restype, f.argtypes = result, args
+            setattr(self, name, f)
+
+
+lib = Lib() if LIBRARY.exists() else None
+
+
+class MxcError(Exception):
+    def __init__(self, error):
+        super().__init__(error.message.decode())
+        self.error, self.code = error, error.code
+
+
+def request(command='true', **sections):
+    """The text of one; a command that is a dictionary is its `process`."""
+    process = command if isinstance(command, dict) else {
+        'commandLine': command}
+    return json.dumps({'version': '1.1.0+c1', 'process': process,
+                       **sections}).encode()
+
+
+def _args(what, fields, sections):
+    text = what if isinstance(what, bytes) else request(what, **sections)
+    return text, len(text), byref(Options(**fields))
+
+
+def ask(name, what='true', sections=(), **fields):
+    """validate, explain, receipt, lifecycle: the text, or MxcError."""
+    error, out = Error(), c_void_p()
+    f = getattr(lib, name)
+    args = _args(what, fields, dict(sections))
+    r = f(*args, *([] if name == 'validate' else [byref(out)]), byref(error))
+    if r < 0:
+        raise MxcError(error)
+    return take(out) if name != 'validate' else None
+
+
+def take(pointer):
+    text = ctypes.string_at(pointer).decode()
+    lib.free(pointer)
+    return text
+
+
+class Ended:
+    """What mxc_run gave."""
+
+
+def run_it(what='true', sections=(), **fields):
+    error, result = Error(), Result()
+    r = lib.run(*_args(what, fields, dict(sections)), byref(result),
+                byref(error))
+    e = Ended()
+    e.r, e.error = r, error
+    e.how, e.code = result.status.how, result.status.exit_code
+    e.signal, e.ms = result.status.signal, result.status.duration_ms
+    e.out = ctypes.string_at(result.out, result.out_len) if result.out else None
+    e.err = ctypes.string_at(result.err, result.err_len) if result.err else None
+    e.out_lost, e.err_lost = result.out_lost, result.err_lost
+    e.json = json.loads(result.json) if result.json else None
+    lib.result_clear(byref(result))
+    if r < 0 and not e.how:
+        raise MxcError(error)
+    return e
+
+
+class Box:
+    """A sandbox; `with` destroys it."""
+
+    def __init__(self, what='true', sections=(), **fields):
+        self.error, self.box, self.status = Error(), BOX(), Status()
+        if lib.spawn(*_args(what, fields, dict(sections)), byref(self.box),
+                     byref(self.error)) < 0:
+            raise MxcError(self.error)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.destroy()
+
+    def destroy(self):
+        lib.sandbox_destroy(self.box)
+        self.box = None
+
+    def fd(self, name):
+        return getattr(lib, 'sandbox_' + name)(self.box)
+
+    def wait(self, ms=20000):
+        """`how`; 0 while it runs.  self.failed: what the call returned."""
+        self.failed = lib.sandbox_wait(self.box, ms, byref(self.status),
+                                       byref(self.error))
+        return self.status.how
+
+    def order(self, name, *args):
+        if getattr(lib, 'sandbox_' + name)(self.box, *args,
+                                           byref(self.error)) < 0:
+            raise MxcError(self.error)
+
+    def json(self):
+        text = lib.sandbox_result_json(self.box)
+        return json.loads(text) if text else None
+
+# --- for tests of both files -------------------------------------------------
+
+NET = {'network': {'egress': {'allow': [{'to': [{'host': 'example.com'}]}]}}}
+LOOP = 'echo up; while :; do sleep 0.02; done'
+
+
+def refused(code, piece, f, *args, **options):
+    """The error of a call that must fail so."""
+    try:
+        f(*args, **options)
+    except MxcError as e:
+        eq(e.code, code, str(e))
+        has(str(e) + ' ' + e.error.hint.decode(), piece)
+        return e.error
+    return fail(f'not refused: {args} {options}')
+
+
+def read_to(fd, text):
+    out = b''
+    while text not in out:
+        piece = os.read(fd, 65536)
+        if not piece:
+            fail(f'no {text!r} in {out!r}')
+        out += piece
+    return out

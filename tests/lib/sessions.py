@@ -1,0 +1,136 @@
+"""sessions.py - a session of its own for a test, in a runtime directory of
+its own.
+
+    with Session(rw='w') as s:
+        s.exec('cat', 'w/file').ok()
+
+Import it after tap.  The session is deprovisioned at the end of the block.
+"""
+
+import json
+import os
+import re
+import signal
+import time
+import tap
+from tap import MXC, eventually, fail, has, mxc, processes, run, spawn
+
+ID = re.compile(r'native:[0-9a-f]{32}\n')
+
+
+def runtime():
+    """Each test has its own; a session's socket is found by it."""
+    path = os.path.join(os.getcwd(), 'run')
+    os.mkdir(path, 0o700)
+    os.environ['XDG_RUNTIME_DIR'] = path
+
+
+tap.before_each.append(runtime)
+
+
+def root():
+    return os.path.join(os.environ['XDG_RUNTIME_DIR'], 'mxc')
+
+
+def grants(ro=(), rw=(), deny=()):
+    args = []
+    for flag, paths in (('--ro', ro), ('--rw', rw), ('--deny', deny)):
+        for path in [paths] if isinstance(paths, (str, os.PathLike)) else paths:
+            args += [flag, path]
+    return args
+
+
+def provision(*flags, **kw):
+    r = mxc('provision', *grants(**kw), *flags).ok()
+    if not ID.fullmatch(r.out):
+        fail(f'not an ID alone: {r}')
+    return r.out.strip()
+
+
+class Session:
+    def __init__(self, *flags, start=True, **kw):
+        self.id = provision(*flags, **kw)
+        if start:
+            mxc('start', self.id).ok()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        r = mxc('deprovision', self.id, '--grace', '0')
+        if kind is None and r.status not in (0, 1):
+            fail(f'{r}')
+
+    @property
+    def dir(self):
+        return os.path.join(root(), self.id.split(':')[1])
+
+    def argv(self, *command, flags=(), env=(), cwd=None, **kw):
+        more = [a for k, v in dict(env).items() for a in ('--env', f'{k}={v}')]
+        if cwd is not None:
+            more += ['--cwd', cwd]
+        return ['exec', self.id, *grants(**kw), *more, *flags, '--', *command]
+
+    def exec(self, *command, flags=(), env=(), cwd=None, ro=(), rw=(), deny=(),
+             **options):
+        return mxc(*self.argv(*command, flags=flags, env=env, cwd=cwd, ro=ro,
+                              rw=rw, deny=deny), **options)
+
+    def sh(self, script, **kw):
+        return self.exec('sh', '-c', script, **kw)
+
+    def spawn(self, *command, flags=(), popen=None, **kw):
+        return spawn([MXC, *self.argv(*command, flags=flags, **kw)],
+                     **(popen or {}))
+
+    def do(self, word, *args, **kw):
+        return mxc(word, self.id, *args, **kw)
+
+    def holder(self):
+        with open(os.path.join(self.dir, 'running')) as f:
+            return json.load(f)['pid']
+
+    def init(self):
+        """Its first process, on the host."""
+        me = self.holder()
+        found = [p for p, (parent, name) in processes().items()
+                 if parent == me and name == 'mxc-init']
+        return found[0] if found else None
+
+    def look(self):
+        r, w = os.pipe()
+        with os.fdopen(r) as out:
+            mxc('ps', self.id, '--json', str(w), pass_fds=(w,)).ok()
+            os.close(w)
+            return json.load(out)
+
+    def names(self):
+        return sorted(p['name'] for p in self.look()['processes'])
+
+    def state(self):
+        return self.look()['state']
+
+
+def answer(*args, **kw):
+    """The JSON that a command gives to --json."""
+    r, w = os.pipe()
+    with os.fdopen(r) as out:
+        at = 1 if args[0] == 'provision' else 2
+        done = mxc(*args[:at], '--json', str(w), *args[at:], pass_fds=(w,),
+                   **kw)
+        os.close(w)
+        return done, json.load(out)
+
+
+def refused(code, *args, status=1):
+    """A command that is refused with this code of the contract's."""
+    done, said = answer(*args)
+    done.ok(status)
+    if said['error']['code'] != code:
+        fail(f'want {code}: {said}')
+    if '\n' not in said['error']['message']:
+        has(done.err, said['error']['message'], 'stderr')
+    return said['error']
+
+
+__all__ = '''ID root grants provision Session answer refused'''.split()
