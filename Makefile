@@ -109,8 +109,8 @@ $(FUZZ)/build.ninja:
 	    -Dbuildtype=debug -Doptimization=1)
 
 .PHONY: lint
-lint: dev              ## style, borders, clang-tidy, cppcheck, shellcheck
-	@tools/run-tests --build $(BUILD) lint
+lint: dev              ## style, borders, clang-tidy in depth, cppcheck
+	@tools/lint --deep
 
 .PHONY: analyze
 analyze: $(BUILD)/analyze/build.ninja   ## gcc -fanalyzer (slow)
