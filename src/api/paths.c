@@ -216,6 +216,12 @@ static const struct fs_rule *nearest(const struct policy *p, size_t nrules,
     return best;
 }
 
+const struct fs_rule *paths_nearest(const struct policy *p, size_t nrules,
+                                    const char *name, size_t *len)
+{
+    return nearest(p, nrules, name, ACCESS_WRITE, len);
+}
+
 /* A mount shows a part of a restricted tree elsewhere: restricted there too,
  * unless a rule speaks of that very part. */
 static int add_part(struct arena *a, struct policy *p, size_t i, size_t asked,

@@ -542,6 +542,32 @@ def an_image_in_use_stays():
 
 
 @test
+def no_sandbox_writes_to_the_store():
+    """What it could write there would be the root of the next container."""
+    told('import', 'a', images.root())
+    evil = os.path.join(tree('a'), 'bin/evil')
+    above = store().parents[1]
+    (above / 'link').symlink_to('mxc')
+    os.chdir('/')
+    r = mxc('run', '--rw', above, '--', 'sh', '-c', f'echo >{above}/own && '
+            f'ls {os.path.dirname(evil)}; echo >{evil}')
+    has(r.ok(2).out, 'busybox')
+    has(r.err, 'Read-only file system')
+    check((above / 'own').exists() and not os.path.exists(evil))
+    mxc('run', '--rw', above, '--', 'mv', above / 'mxc', above / 'mine'
+        ).failed(1, 'busy')
+    mxc('run', '--rw', store() / 'trees', '--', 'true'
+        ).failed(125, 'where mxc keeps its images')
+    mxc('run', '--ro', store() / 'trees', '--', 'ls', os.path.dirname(evil)
+        ).ok()
+    # A stricter word than ours stands.
+    r = mxc('run', '--rw', above, '--deny', above / 'mxc', '--',
+            'ls', os.path.dirname(evil))
+    has(r.ok(2).err, 'Permission denied')
+    image('verify', 'a').ok()
+
+
+@test
 def the_store_itself_is_no_image():
     told('import', 'a', images.root())
     image('import', 'b', store()).failed(1, 'holds the image store itself')
