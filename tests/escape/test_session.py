@@ -241,6 +241,20 @@ def a_stream_that_leads_elsewhere():
 
 
 @test
+def a_device_that_was_replaced():
+    """Init opens the sandbox's own for a command, and waits for no FIFO that
+    another command has put there."""
+    with Session() as s:
+        s.sh('mv /dev /gone && mkdir /dev && mkfifo /dev/null', input='').ok()
+        with open('/dev/null', 'rb') as null:
+            p = s.spawn('true', popen={'stdin': null})
+            err = p.communicate(timeout=10)[1].decode()
+        eq(p.returncode, 125, err)
+        has(err, "cannot open '/dev/null' inside")
+        eq(s.exec('cat', input='lives').ok().out, 'lives')
+
+
+@test
 def a_flood_of_processes_ends_with_the_session():
     """Each goes off into a session of its own, and is found all the same."""
     code = '''
