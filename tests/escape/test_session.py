@@ -255,6 +255,41 @@ def a_device_that_was_replaced():
 
 
 @test
+def who_stops_init_does_not_outlive_its_time():
+    """What init has started and what is not the command yet can be stopped by
+    others, and init waits for it."""
+    loop = '''
+import os
+next = os.getpid() + 1
+print("up", flush=True)
+while True:
+    try:
+        os.kill(next, 19)
+        next += 1
+    except ProcessLookupError:
+        pass
+'''
+    with Session() as s:
+        init, others = s.init(), []
+
+        def waits():
+            others.append(s.spawn('true'))
+            time.sleep(0.2)
+            with open(f'/proc/{init}/stat') as f:
+                return f.read().rsplit(')', 1)[1].split()[0] == 'D'
+
+        mean = s.spawn(PYTHON, '-c', loop, flags=['--timeout', '6s'])
+        eq(mean.stdout.readline(), b'up\n')
+        eventually(waits, what='the control: init waits')
+        err = mean.communicate(timeout=30)[1].decode()
+        eq(mean.returncode, 124, err)
+        for p in others:
+            p.communicate(timeout=10)
+        check(init not in processes())
+        has(s.do('logs').ok().out, 'did not end; the session was ended')
+
+
+@test
 def a_flood_of_processes_ends_with_the_session():
     """Each goes off into a session of its own, and is found all the same."""
     code = '''
