@@ -2,6 +2,7 @@
 """Attacks of one command of a session on another, on the session's init and
 holder, and on what its own narrowed policy took away."""
 
+import ctypes
 import os
 import signal
 import socket
@@ -129,6 +130,32 @@ def what_a_narrowed_command_lost_stays_lost_by_other_ways():
                          f'print(open("/tmp/got").read())', deny='w')
             check(not r.done, f'{name}: {r}')
             lacks(r.out, 'of w')
+
+
+@test(only='root')
+def what_a_narrowed_command_lost_has_no_other_name():
+    """A rule of Landlock's is about an object: for the second name of it, or of
+    a part, the rule would give back what the first has lost."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    write('a/sub/f', 'of a\n')
+    os.mkdir('b')
+    os.mkdir('c')
+    own = [libc.unshare(0x20000),   # CLONE_NEWNS
+           libc.mount(b'none', b'/', None, 16384 | 1 << 18, None)]
+    check(own == [0, 0] and 0 == libc.mount(b'a', b'b', None, 4096, None)
+          and 0 == libc.mount(b'a/sub', b'c', None, 4096, None))
+    here = os.getcwd()
+    with Session(rw=['a', 'b']) as s:
+        s.exec('cat', here + '/a/sub/f').ok()
+        s.exec('true', deny='a').failed(125, f"'{here}/b' is another name")
+        s.exec('true', ro='b').failed(125, f"'{here}/a' is another name")
+        s.exec('true', ro='/', rw='b').failed(125, 'is another name')
+        s.exec('cat', here + '/a/sub/f', deny=['a', 'b']
+               ).failed(1, 'Permission denied')
+    with Session(rw=['a', 'c']) as s:
+        s.exec('true', deny='a').failed(125, f"'{here}/c' is another name")
+        s.exec('true', deny='c').failed(125, f"'{here}/a/sub' is another")
+        s.exec('cat', here + '/c/f', ro=['a', 'c']).ok()
 
 
 @test
