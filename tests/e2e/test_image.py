@@ -6,6 +6,7 @@ archive holds gets anywhere else."""
 import io
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -359,6 +360,15 @@ def limits_are_exact():
     eq((failed, b'more than 9 entries' in said), (1, True))
     failed, said = unpack(t.path, 999, 10)
     eq((failed, b'more than 999 bytes' in said), (1, True))
+
+
+@test
+def directories_that_no_entry_names_count_too():
+    path = Tar().add('a/b/c/f').add('a/b/d/f').done()
+    eq(unpack(path, 1000, 6)[0], 0, 'control')
+    shutil.rmtree('target')
+    failed, said = unpack(path, 1000, 5)
+    eq((failed, b'more than 5 entries' in said), (1, True))
 
 
 @test
