@@ -233,13 +233,14 @@ static int seal(int place, int root, struct image *out, struct err *e)
 static int move_in(const struct image_store *s, const char *place,
                    const char *digest, struct err *e)
 {
+    scoped(drop_fd) int lock = -1;
     char old[SHA256_HEX + 4];
 
     if (renameat(s->tmp, place, s->trees, digest) == 0)
         return 0;
     if (errno != EEXIST && errno != ENOTEMPTY)
         return err_sys(e, "renameat(2)", errno, "cannot move the image");
-    if (image_is_used(s, digest))
+    if (!image_claim(s, digest, &lock))
         return image_delete(s->tmp, place, e);
     (void)snprintf(old, sizeof(old), "%s.old", digest);
     if (renameat(s->trees, digest, s->tmp, old) < 0 ||

@@ -552,6 +552,26 @@ def an_image_in_use_stays():
 
 
 @test
+def nobody_begins_to_use_an_image_that_is_going():
+    """Between the question and the rename, held up here."""
+    import fcntl
+    need('strace')
+    told('import', 'a', images.root())
+    seal = os.path.dirname(tree('a')) + '/seal'
+    p = spawn(['strace', '-o', 'calls', '-e', 'trace=renameat', '-e',
+               'inject=renameat:delay_enter=1000000', MXC, 'image', 'rm', 'a'])
+    with open(seal) as f:
+        eventually(lambda: 'renameat' in read('calls') if
+                   os.path.exists('calls') else False, what='it renames')
+        try:
+            fcntl.flock(f, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fail('it can be held still')
+        except BlockingIOError:
+            pass
+    eq((p.wait(30), os.path.exists(seal)), (0, False))
+
+
+@test
 def no_sandbox_writes_to_the_store():
     """What it could write there would be the root of the next container."""
     told('import', 'a', images.root())
