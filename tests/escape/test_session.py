@@ -317,6 +317,21 @@ while True:
 
 
 @test
+def another_commands_terminal():
+    """Open to who may have it, and to nobody who was denied it."""
+    code = 'os.open("/dev/pts/0", os.O_RDWR | os.O_NOCTTY)'
+    with Session() as s:
+        p = s.spawn('sh', '-c', 'echo up; exec sleep 1000', flags=['--tty'])
+        has(p.stdout.readline(), b'up')
+        check(probe(s, code).done, 'the control')
+        refused_with(probe(s, code, deny='/dev/pts'), 'EACCES')
+        has(s.exec('sh', '-c', 'echo mine >&2', deny='/dev/pts',
+                   flags=['--tty']).ok().out, 'mine')
+        p.kill()
+        p.communicate()
+
+
+@test
 def a_flood_of_processes_ends_with_the_session():
     """Each goes off into a session of its own, and is found all the same."""
     code = '''
