@@ -86,6 +86,31 @@ static void take_err(struct err *out, const struct err *in)
     out->msg[sizeof(out->msg) - 1] = '\0';
 }
 
+/* The one descriptor that belongs to a record, or -1.  There is room for two
+ * where one is asked for (cmsg(3)), and what is sent is the other end's
+ * to say. */
+static int take_fd_of(struct msghdr *m)
+{
+    int kept = -1;
+
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+        size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        for (size_t i = 0; i < n; i++) {
+            int fd;
+
+            memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+            if (kept < 0)
+                kept = fd;
+            else
+                (void)close(fd);
+        }
+    }
+    return kept;
+}
+
 /* Receives one record, and the terminal's master with MSG_READY. */
 static ssize_t receive(const struct loop *l, struct launch_record *rec, int *fd)
 {
@@ -99,29 +124,28 @@ static ssize_t receive(const struct loop *l, struct launch_record *rec, int *fd)
                         .msg_control = control.room,
                         .msg_controllen = sizeof(control.room) };
     ssize_t n = recvmsg(l->sandbox->status, &m, MSG_CMSG_CLOEXEC);
-    const struct cmsghdr *c;
 
     /* It ended with a word of ours unheard, which is told once, before the
      * last word of its own that lies in the queue (unix(7), ECONNRESET). */
     if (n < 0 && errno == ECONNRESET)
         n = recvmsg(l->sandbox->status, &m, MSG_CMSG_CLOEXEC);
-    c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
-    *fd = -1;
-    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-        c->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+    *fd = n > 0 ? take_fd_of(&m) : -1;
     return n;
 }
 
-static int open_tty(struct loop *l, int master, struct err *e)
+/* Takes the descriptor away where it is one. */
+static int open_tty(struct loop *l, int *master, struct err *e)
 {
     if (!(l->plan->head.flags & PLAN_TTY))
         return 0;
     /* Dropped by the kernel where we have no descriptor left (unix(7)). */
-    if (master < 0)
+    if (*master < 0)
         return err_set(e, ERR_BACKEND_ERROR,
                        "the sandbox's terminal did not arrive");
-    return tty_create(master, l->rows, l->columns, &l->tty, e);
+    if (tty_create(*master, l->rows, l->columns, &l->tty, e) < 0)
+        return -1;
+    *master = -1;
+    return 0;
 }
 
 /* What the launcher has no room for yet waits, each number once, as with
@@ -169,10 +193,12 @@ static void maybe_go(struct loop *l)
 }
 
 /* Every wall stands; now the watches and the terminal, then the word. */
-static void on_ready(struct loop *l, int master)
+static void on_ready(struct loop *l, int *master)
 {
     struct err *e = &l->result->err;
 
+    if (l->is_ready)
+        return;
     if (watch_create(l->plan, &l->watch, e) < 0 || open_tty(l, master, e) < 0) {
         end(l, OUTCOME_FAILED, EXIT_MXC);
         return;
@@ -219,19 +245,16 @@ static void on_stopped(struct loop *l)
 static void on_message(struct loop *l)
 {
     struct launch_record rec;
-    int fd;
+    scoped(drop_fd) int fd = -1;
     ssize_t n = receive(l, &rec, &fd);
 
     if (n != (ssize_t)sizeof(rec)) {
         on_gone(l);
         return;
     }
-    if (fd >= 0 && rec.msg != MSG_READY)
-        (void)close(fd);
     switch (rec.msg) {
     case MSG_READY:
-        if (!l->is_ready)
-            on_ready(l, fd);
+        on_ready(l, &fd);
         break;
     case MSG_FAILED:
         take_err(&l->result->err, &rec.err);

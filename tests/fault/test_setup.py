@@ -230,6 +230,31 @@ def w3_w8_a_launcher(text, want):
     check_clean(before)
 
 
+@test
+def a_launcher_that_sends_descriptors_nobody_asked_for():
+    """It is in the sandbox: what it sends must not pile up outside."""
+    size = 4 * 7 + 32 + 160 + 256 + 512   # struct launch_record
+    heard = os.path.abspath('heard')
+    p = spawn([with_launcher(f'''#!{PYTHON}
+import array, fcntl, socket, struct, time
+s = socket.socket(fileno=4)
+two = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [3, 3]))]
+for n in range(64):   # MSG_READY and MSG_STOPPED
+    s.sendmsg([struct.pack("I", 4 if n % 2 else 1).ljust({size}, b"\\0")], two)
+while fcntl.ioctl(4, 0x5411, bytes(4)) != bytes(4):   # SIOCOUTQ
+    time.sleep(0.01)
+open({heard!r}, "w")
+while s.recv(4096):
+    pass
+'''), 'run', '--', 'true'])
+    eventually(lambda: os.path.exists(heard), what='all is heard')
+    kept = [os.readlink(f'/proc/{p.pid}/fd/{f}')
+            for f in os.listdir(f'/proc/{p.pid}/fd')]
+    p.kill()
+    p.communicate()
+    check(len([f for f in kept if 'memfd' in f]) < 4, kept)
+
+
 def plan_bytes(args):
     """The packed plan, as a launcher that keeps it sees it."""
     out = write('plan')
