@@ -240,6 +240,25 @@ def a_name_that_leads_to_what_is_denied_already():
     eq((r.out, r.err.count('ermission denied')), ('ran\n', 2), r.err)
 
 
+@test(only='user')
+def a_denied_name_behind_what_is_masked_already():
+    """A parent that nobody can look into is masked as a whole; the name that
+    the policy wrote, by a link too, leads to behind that."""
+    write('work/closed/key', 'secret')
+    os.symlink('closed', 'work/link')
+    os.chmod('work/closed', 0)
+    here = os.getcwd() + '/work'
+    script = f'chmod 700 {here}/closed; cat {here}/closed/key; echo ran'
+    imported()
+    for name, denied in (('none', []), ('closed', [f'{here}/closed/key']),
+                         ('link', [f'{here}/link/key'])):
+        r = go(script, filesystem={'readwritePaths': [here],
+                                   'deniedPaths': denied}).ok()
+        os.chmod('work/closed', 0)
+        eq(r.out, 'secretran\n' if name == 'none' else 'ran\n', repr(r))
+    os.chmod('work/closed', 0o700)
+
+
 @test
 def a_grant_covers_what_the_image_has_there():
     here = os.getcwd()
