@@ -41,14 +41,15 @@ int view_open_strangers(void)
     static char stack[CHILD_STACK] __attribute__((aligned(16)));
     /* Asked for here: inside the new namespace we are nobody yet. */
     struct stranger s = { geteuid(), getegid(), -EPERM };
+    int status = 0;
     pid_t pid = clone(
         stranger_child, stack + sizeof(stack),
         CLONE_NEWUSER | CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &s);
 
     if (pid < 0)
         return -errno;
-    (void)waitpid(pid, NULL, 0);
-    return s.fd;
+    (void)waitpid(pid, &status, 0);
+    return WIFSIGNALED(status) ? -EOWNERDEAD : s.fd;
 }
 
 /* Mode 0, and not the workload's to change: the mount maps its owner to
