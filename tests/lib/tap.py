@@ -243,6 +243,14 @@ use_backend.name = os.environ.get('MXC_BACKEND')
 use_backend.more = {}
 
 
+def own_base(*paths):
+    """From now on these are of what each sandbox has without a grant.  On a
+    backend with an image, they and nothing else."""
+    if backends.has_image(use_backend.name):
+        import images
+        images.base_image(paths)
+
+
 def rounds(n):
     """As many as are tried where that takes long: fewer on a slow backend."""
     pace = backends.BACKENDS[use_backend.name or backends.REFERENCE].pace
@@ -288,6 +296,17 @@ def _tell_refusal(err):
     for line in err.decode(errors='replace').splitlines():
         if line.startswith(f"mxc: backend '{use_backend.name}' "):
             print(f'told: {line}')
+
+
+def own_mounts(script, *, fresh=()):
+    """argv before a command: as root of a mount namespace of its own, with
+    something empty mounted on each of fresh, after this shell script."""
+    lines = ''.join(f'mount -t tmpfs none {d}\n' for d in fresh)
+    if backends.has_image(use_backend.name):
+        import images
+        lines += images.for_root()
+    return ['unshare', '-m' if IS_ROOT else '-Urm', 'sh', '-ec',
+            f'{lines}{script}\nexec "$@"', 'sh']
 
 
 def spawn(argv, **popen):
@@ -768,6 +787,6 @@ def main():
 
 # Not errno, os, json and the like: a test file imports what it uses.
 __all__ = '''test cases skip need fail check eq has lacks eventually Run run
-spawn pty mxc mxc_args inside outside attack Probe pyprobe cprobe write read
+spawn own_mounts pty mxc mxc_args inside outside attack Probe pyprobe cprobe write read
 Listener processes descriptors descendants host_state temporary saw
-use_backend on_backend rounds start_ms main TOP MXC IS_ROOT PYTHON'''.split()
+use_backend own_base on_backend rounds start_ms main TOP MXC IS_ROOT PYTHON'''.split()
