@@ -118,8 +118,13 @@ def changes_end_with_the_run_and_the_image_stays():
 
 @test
 def what_may_be_written_has_a_ceiling():
-    r = go('dd if=/dev/zero of=/big bs=1M count=2000; ls -l /big', timeout=60)
+    """One for the root and for memory that is shared by name."""
+    r = go('dd if=/dev/zero of=/dev/shm/half bs=1M count=600 2>/dev/null && '
+           'echo half; dd if=/dev/zero of=/big bs=1M count=2000; ls -l /big',
+           timeout=60)
+    has(r.out, 'half\n')
     has(r.err, 'No space left')
+    check(int(r.out.split()[5]) < 425 << 20, r.out)
 
 
 @test
