@@ -35,7 +35,7 @@ class Injector:
         """The run, and what inject reports."""
         r = tap.run([*self.program, 'report', self.until, program,
                      str(number), str(nth), str(code), tap.MXC, *self.args],
-                    timeout=40)
+                    timeout=100)
         return r, tap.read('report').splitlines()
 
     def places(self):

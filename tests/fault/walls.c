@@ -100,7 +100,8 @@ static void look(char **argv)
     WANT("mask in /proc", open_errno("/proc/kallsyms") == EACCES);
     WANT("closed init", open_errno("/proc/1/environ") == EACCES);
     WANT("nosuid", mount_flags("/") & ST_NOSUID);
-    WANT("read-only base", mount_flags("/usr/bin") & ST_RDONLY);
+    WANT("read-only base", open_errno("/usr/bin") == ENOENT ||
+                               mount_flags("/usr/bin") & ST_RDONLY);
     WANT("read-only /proc", mount_flags("/proc") & ST_RDONLY);
     WANT("session", getsid(0) == getpid());
     WANT("descriptors", fcntl(3, F_GETFD) < 0 && fcntl(4, F_GETFD) < 0);

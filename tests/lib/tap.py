@@ -257,6 +257,12 @@ def rounds(n):
     return int(n * pace)
 
 
+def slow(seconds):
+    """So long where a system call takes what it does; longer on a slow one."""
+    backend = backends.BACKENDS[use_backend.name or backends.REFERENCE]
+    return int(seconds / backend.pace)
+
+
 def start_ms():
     """Within which all parts of a sandbox are there."""
     backend = backends.BACKENDS[use_backend.name or backends.REFERENCE]
@@ -573,13 +579,19 @@ def descendants(pid=None):
         family.update({p: table[p][1] for p in new})
 
 
+def _is_anothers(path):
+    """In the directory of a test that runs beside this one?"""
+    m = re.match(r'/tmp/mxc-test-\w+/', path)
+    return m and not os.environ['HOME'].startswith(m.group())
+
+
 def host_state():
     """What a sandbox must not leave on the host; compare before and after.
 
     Mounts of this namespace, System V objects, and cgroups with our name.
     """
-    mounts = sorted(line.split()[4]
-                    for line in read('/proc/self/mountinfo').splitlines())
+    mounts = sorted(path for line in read('/proc/self/mountinfo').splitlines()
+                    if not _is_anothers(path := line.split()[4]))
     ipc = [read(f'/proc/sysvipc/{k}').splitlines()[1:]
            for k in ('shm', 'sem', 'msg')]
     groups = sorted(d for d, _, _ in os.walk('/sys/fs/cgroup')
@@ -789,4 +801,4 @@ def main():
 __all__ = '''test cases skip need fail check eq has lacks eventually Run run
 spawn own_mounts pty mxc mxc_args inside outside attack Probe pyprobe cprobe write read
 Listener processes descriptors descendants host_state temporary saw
-use_backend own_base on_backend rounds start_ms main TOP MXC IS_ROOT PYTHON'''.split()
+use_backend own_base on_backend rounds slow start_ms main TOP MXC IS_ROOT PYTHON'''.split()
