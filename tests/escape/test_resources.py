@@ -130,7 +130,7 @@ def h1_threads_are_bounded():
 @test(seconds=slow(60))
 def h1_zombies_are_reaped_by_init():
     """Orphans that end are init's to wait for: none stays."""
-    r = inside(cprobe(ORPHANS, str(rounds(PROCESSES * 2))),
+    r = inside(cprobe(ORPHANS, str(rounds(PROCESSES + 200))),
                timeout=slow(50)).ok()
     eq(r.out.splitlines()[0], '2', 'init and the workload')
 
