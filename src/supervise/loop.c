@@ -28,6 +28,7 @@ struct loop {
     uint16_t rows, columns;
     int signals;
     int parent;            /* pidfd, or -1 */
+    uint64_t begun_ms;     /* the set-up, where a runtime has a part in it */
     uint64_t started_ms;   /* 0: the workload does not run yet */
     bool is_ready;         /* the launcher */
     bool is_gateway_ready; /* or there is none */
@@ -36,6 +37,10 @@ struct loop {
     bool ends_on_signal;
     bool ended;
 };
+
+/* A runtime whose child is killed at a bad moment may wait for a word from it
+ * for ever (liblxc 5.0 does), and holds the socket whose end would tell us. */
+enum { SETUP_SECONDS = 60 };
 
 static uint64_t now_ms(void)
 {
@@ -320,6 +325,16 @@ static void on_signal(struct loop *l)
 
 static void on_timeout(struct loop *l)
 {
+    if (!l->started_ms) {
+        err_set(&l->result->err, ERR_BACKEND_ERROR,
+                "the runtime did not make the sandbox within %d s; nothing was "
+                "run",
+                SETUP_SECONDS);
+        err_hint(&l->result->err, "try again; the backend 'native' needs no "
+                                  "other program");
+        end(l, OUTCOME_FAILED, EXIT_MXC);
+        return;
+    }
     l->result->duration_ms = now_ms() - l->started_ms;
     err_set(&l->result->err, ERR_BACKEND_ERROR,
             "the workload was killed after its timeout of %llu ms",
@@ -330,12 +345,14 @@ static void on_timeout(struct loop *l)
 /* How long poll(2) may wait: -1 for ever, 0 when the time is up. */
 static int wait_ms(const struct loop *l)
 {
-    const uint64_t limit = l->plan->head.timeout_ms;
+    const uint64_t since = l->started_ms ? l->started_ms : l->begun_ms;
+    const uint64_t limit =
+        l->started_ms ? l->plan->head.timeout_ms : SETUP_SECONDS * 1000;
     uint64_t spent;
 
-    if (!limit || !l->started_ms)
+    if (!limit || !since || (!l->started_ms && l->is_ready))
         return -1;
-    spent = now_ms() - l->started_ms;
+    spent = now_ms() - since;
     if (spent >= limit)
         return 0;
     return limit - spent > 1000000 ? 1000000 : (int)(limit - spent);
@@ -528,6 +545,8 @@ void supervise(const struct supervise_args *a, struct sandbox *s,
         err_sys(&out->err, "signalfd(2)", errno, "cannot supervise");
         l.ended = true;
     }
+    if (plan_count(a->plan, STEP_RUNTIME))
+        l.begun_ms = now_ms();
     maybe_go(&l);
     while (!l.ended)
         turn(&l);

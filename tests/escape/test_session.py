@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """Attacks of one command of a session on another, on the session's init and
-holder, and on what its own narrowed policy took away."""
+holder, and on what its own narrowed policy took away.
+
+tap: backend=native
+"""
 
 import ctypes
 import os

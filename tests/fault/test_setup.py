@@ -14,62 +14,10 @@ import signal
 import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
 from tap import *  # noqa: E402,F403
+from walls import (EXIT_MXC, check_clean, check_run, prepare,  # noqa: E402
+                   took)
 
-WALLS = pathlib.Path(__file__).resolve().parent / 'walls.c'
 LIBEXEC = MXC.parent.parent / 'libexec/mxc'
-EXIT_MXC = 125
-
-
-def prepare():
-    """A policy with every kind of step: grants, a mask, a pin, a watch, a
-    missing name; the walls' own probe as its command."""
-    write('secret', 'SECRET')
-    write('w/way/no', 'SECRET')
-    write('r/file')
-    ear = Listener()
-    probe = [*cprobe(WALLS.read_text()), os.path.abspath('w'),
-             os.path.abspath('secret'), os.path.abspath('w/way/no'),
-             str(ear.port)]
-    # A broker whose answers fail keeps its callers waiting: no longer than so.
-    return probe, mxc_args(probe, rw='w', ro='r', flags=['--timeout', '5s'],
-                           deny=['w/way/no', 'w/absent'])
-
-
-def took():
-    """What the workload said of the walls; None: it did not run."""
-    try:
-        text = read('w/canary')
-        os.unlink('w/canary')
-        return text
-    except FileNotFoundError:
-        return None
-
-
-def check_clean(before):
-    eventually(lambda: not descendants(), 5, 'all processes gone')
-    eq(host_state(), before)
-    eq(sorted(os.listdir('w')), ['way'])
-    eq(os.listdir('w/way'), ['no'])
-
-
-def check_run(r, before, where, is_late):
-    """Either refused, and nothing ran; or it ran, behind all walls.  A
-    failure that comes late, while the workload runs, may end it."""
-    said = took()
-    if is_late:
-        pass
-    elif said is not None:
-        eq(said, 'ok', f'walls, {where}: {r}')
-    elif r.status == EXIT_MXC:
-        # Whatever failed is named, or what died.
-        if not where.startswith('write '):
-            has(r.err, 'mxc', f'{where}: {r}')
-    else:
-        # The workload could not be executed, or itself met the failure; or
-        # a signal that was sent to mxc itself.
-        check(r.status in (9, 126, 127, 137), f'{where}: {r}')
-    check_clean(before)
-    return said, r.status
 
 
 @test
