@@ -649,6 +649,8 @@ def _one(fn, home, seconds):
     # Linux keeps orphans of the test under it, and ends it with the harness.
     _prctl(36, 1)                # PR_SET_CHILD_SUBREAPER
     _prctl(1, signal.SIGKILL)    # PR_SET_PDEATHSIG
+    # nohup(1) has it ignored, which is handed on to all that starts here.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # The harness waits a little longer; this one shows where a test hangs.
     signal.signal(signal.SIGALRM, _late)
     signal.alarm(seconds)
