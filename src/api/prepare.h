@@ -44,6 +44,7 @@ struct run_flags {
     bool tools;
     bool tty;
     bool die_with_parent;
+    bool is_session;   /* it may be a request that provisions one */
     bool want_receipt; /* a plan that carries its receipt as JSON */
     uint32_t accept_missing;
     const char *data_home;  /* the caller's XDG_DATA_HOME, for images */
@@ -63,7 +64,13 @@ struct prepared {
     const char *cwd;
     struct plan plan;
     const struct receipt_row *receipt;
+    uint64_t idle_ms, age_ms; /* of a session, as the request says */
 };
+
+/* The image of a `wslc` request that stands for none: the container is the
+ * native backend's, with this host's programs.  As a name of an image it is
+ * malformed, so that it can mean nothing else. */
+#define NATIVE_IMAGE "mxc://native"
 
 /* `text` is the request, NULL for a policy of flags alone.  Needs no command
  * when `plan_only` (check and explain of a policy). */
