@@ -228,8 +228,8 @@ static void obey(struct holder *h, struct peer *p, const struct ask *a,
         return;
     }
     if (a->what == ASK_KILL && p->id) {
-        p->wants_kill = p->is_killed = true;
-        holder_push(h);
+        p->is_killed = true;
+        holder_kill(h, p);
         return;
     }
     if (p->id || p->waits_for_stop || a->what == ASK_NONE ||
