@@ -102,6 +102,10 @@ static int apply_flags(struct arena *a, struct policy *p, const char *cwd,
     policy_ask_tier(p, f->tier, "--tier");
     if (f->image)
         p->image = f->image;
+    if (f->layer) {
+        p->layer = f->layer;
+        p->layer_origin = "--layer";
+    }
     if (f->nargs) {
         p->arg = f->arg;
         p->nargs = f->nargs;
@@ -274,6 +278,18 @@ static int no_command(struct arena *a, struct policy *p, bool plan_only,
     return 0;
 }
 
+/* What a single run writes goes with it. */
+static int layer_fits(const struct policy *p, const struct run_flags *f,
+                      struct err *e)
+{
+    if (!p->layer || f->session_place)
+        return 0;
+    err_set(e, ERR_POLICY_VALIDATION,
+            "only a session keeps a layer, a single run has none");
+    err_hint(e, "make one: mxc provision; or grant a directory (--rw DIR)");
+    return err_where(e, "%s", p->layer_origin);
+}
+
 /* `r` is NULL for a policy of flags alone. */
 static int build(struct arena *a, const struct request *r,
                  const struct run_flags *f, bool plan_only,
@@ -289,8 +305,9 @@ static int build(struct arena *a, const struct request *r,
         cwd = "/"; /* a deleted or unreachable one */
     if (start_policy(a, r, f, &p.policy, e) < 0 ||
         apply_flags(a, &p.policy, cwd, f, e) < 0 ||
-        host_look(a, &p.host, e) < 0)
+        layer_fits(&p.policy, f, e) < 0 || host_look(a, &p.host, e) < 0)
         return -1;
+    p.host.session_place = f->session_place;
     if (p.policy.nargs == 0 && no_command(a, &p.policy, plan_only, e) < 0)
         return -1;
     if (backend_find(&p.policy, &p.host, &p.backend, e) < 0 ||

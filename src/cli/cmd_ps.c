@@ -70,6 +70,10 @@ static void put_session(struct buf *b, const struct seen *s)
         buf_printf(b, ",\"idleTimeoutMs\":%" PRIu64, s->facts.idle_ms);
     if (s->facts.age_ms)
         buf_printf(b, ",\"maxAgeMs\":%" PRIu64, s->facts.age_ms);
+    if (s->facts.layer[0]) {
+        buf_puts(b, ",\"layer\":");
+        buf_json(b, s->facts.layer);
+    }
     if (!s->holder)
         return;
     buf_printf(b,

@@ -45,6 +45,7 @@ static bool is_place(const struct step *s)
     case STEP_PROC:
     case STEP_MASK:
     case STEP_HOLLOW:
+    case STEP_OVERLAY:
         return true;
     default:
         return false;
@@ -136,7 +137,7 @@ static bool can_split(const struct narrowing *w, const char *path)
 
     if (!find_place(w->session, path, &s))
         return true;
-    if (s.kind != STEP_DIR)
+    if (s.kind != STEP_DIR && !(s.flags & STEP_LAYER))
         return false;
     for (size_t i = 0; i < w->session->head.nsteps; i++) {
         struct step below = plan_step(w->session, i);

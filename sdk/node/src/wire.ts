@@ -45,6 +45,8 @@ export interface OneShot {
   limits?: Limits;
   /** Least that its isolation must be. Only in 1.1.0+c1. */
   guarantees?: Guarantees;
+  /** What a session has besides a run. Only in 1.1.0+c1. */
+  session?: Session;
   /** Settings of a Windows process container. */
   processContainer?: ProcessContainer;
   /** Settings of an LXC container. */
@@ -377,6 +379,16 @@ export interface Guarantees {
    * its own in user space, or a virtual machine.
    */
   tier?: 'process' | 'kernel' | 'vm';
+}
+
+/** Only in 1.1.0+c1. */
+export interface Session {
+  /**
+   * What is kept when it stops: 'private' keeps home, /tmp, /var/tmp, /opt and
+   * /usr/local, 'system' also what is written over the base system (default:
+   * nothing).
+   */
+  layer?: 'private' | 'system';
 }
 
 export interface ProcessContainer {
