@@ -112,6 +112,63 @@ def runsc(work):
             'do', '-force-overlay=false', *work]
 
 
+def granted():
+    """Of the host's programs, what is no link: the rest are links in a root."""
+    return [p for p in BASE if os.path.isdir(p) and not os.path.islink(p)
+            and p != '/etc']
+
+
+def root(b, name):
+    """A directory of the measuring user's with the host's links to programs
+    and nothing else: what a container's root is made of."""
+    top = b.folder / name
+    for d in ('dev', 'proc', 'sys', 'tmp', 'etc', *(p[1:] for p in granted())):
+        (top / d).mkdir(parents=True, exist_ok=True)
+    for link in filter(os.path.islink, BASE):
+        (top / link[1:]).symlink_to(os.readlink(link))
+    if os.geteuid() == 0:
+        subprocess.run(['chown', '-R', f'{USER_ID}:{USER_ID}', top],
+                       check=True)
+    return top
+
+
+LXC = '''\
+lxc.rootfs.path = dir:{root}
+lxc.net.0.type = empty
+lxc.mount.auto = proc:rw
+lxc.pty.max = 0
+lxc.tty.max = 0
+lxc.console.path = none
+'''
+
+
+def lxc_execute(b, folder):
+    """A way around a command: liblxc's own, with what mxc's container has but
+    for a root that is copied on write.
+
+    An ordinary user is its root in a namespace like mxc's: LXC returns to the
+    network it came from, and drops groups if it can, which is forbidden there.
+    """
+    top = root(b, 'lxc-root')
+    (top / folder[1:]).mkdir(parents=True)
+    lines = [f'lxc.mount.entry = {p} {p[1:]} none bind,ro 0 0'
+             for p in granted()]
+    lines.append(f'lxc.mount.entry = {folder} {folder[1:]} none bind 0 0')
+    conf = b.folder / 'lxc.conf'
+    conf.write_text(LXC.format(root=top) + '\n'.join(lines) + '\n')
+    return lambda work: [
+        'unshare', '-Urmn', 'setpriv', '--bounding-set=-setgid',
+        'lxc-execute', '-P', str(b.folder), '-n', 'bench', '-f', str(conf),
+        '--', *work]
+
+
+def mxc_image(b):
+    """Options that `mxc run` needs for a backend with an image's root."""
+    b.run([b.mxc, 'image', 'import', 'bench/1', root(b, 'image')],
+          stdout=subprocess.DEVNULL)
+    return ['--image', 'bench/1', *(w for p in granted() for w in ('--ro', p))]
+
+
 def pss_kb(pid):
     text = pathlib.Path(f'/proc/{pid}/smaps_rollup').read_text()
     return int(re.search(r'^Pss:\s+(\d+)', text, re.M).group(1))

@@ -105,6 +105,13 @@ int image_look(struct arena *a, const struct policy *p, const struct backend *b,
 /* Fill in what the host says about every rule; expands a grant of "/". */
 int paths_look(struct arena *a, struct policy *p, struct err *e);
 
+/* Pieces of it: one rule, which of the first `nrules` decides about a name of
+ * the host's (NULL: none), and what keeps mxc's own places from the sandbox. */
+int paths_look_at(struct arena *a, struct policy *p, size_t i, struct err *e);
+const struct fs_rule *paths_nearest(const struct policy *p, size_t nrules,
+                                    const char *name, size_t *len);
+int paths_guard(struct arena *a, struct policy *p, struct err *e);
+
 /* The read-only base and its links, as rules. */
 int paths_add_base(struct arena *a, struct policy *p, struct err *e);
 

@@ -177,6 +177,9 @@ int launch_build_view(const struct plan_view *plan, struct err *e)
     /* Now: under a stacked root no user namespace can be made. */
     if (has_masks(plan))
         v.strangers = view_open_strangers();
+    if (v.strangers == -EOWNERDEAD)
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "a part of the sandbox's set-up was killed");
     v.is_taken = plan_count(plan, STEP_RUNTIME);
     v.has_image = plan_count(plan, STEP_IMAGE);
     if ((v.is_taken ? launch_take_root : make_root)(&v, &s, e) < 0 ||

@@ -90,6 +90,7 @@ struct policy {
     uint32_t accept_missing; /* enum wall bits */
     const char *runtime;     /* directory with the sessions, beside the usual
                               * one; NULL: none */
+    const char *images;      /* directory of the image store; NULL: none */
 
     struct need need[16];
     size_t nneeds;

@@ -149,7 +149,9 @@ static int fill(const struct plan_view *session,
     p->flags |= PLAN_EXEC_NARROWED;
     if (need_landlock(session, e) < 0 || need_no_names(session, e) < 0)
         return -1;
-    return narrow_add(a, session, c->path, c->npaths, p, e);
+    return narrow_add(a, session, c->path, c->npaths, p, e) < 0
+               ? -1
+               : narrow_check_aliases(a, session, c->path, c->npaths, e);
 }
 
 int session_command_plan(const struct plan_view *session,
