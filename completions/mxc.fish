@@ -99,6 +99,7 @@ complete -c mxc -n '__fish_seen_subcommand_from provision' -l accept-missing -x 
 complete -c mxc -n '__fish_seen_subcommand_from provision' -l json -s j -r -d 'write the result or the error, as one JSON object, to a file or an open descriptor'
 complete -c mxc -n '__fish_seen_subcommand_from provision' -l idle-timeout -x -a '10s 30s 1m 5m 1h' -d 'stop the session when nothing has run in it for TIME'
 complete -c mxc -n '__fish_seen_subcommand_from provision' -l max-age -x -a '10s 30s 1m 5m 1h' -d 'stop the session TIME after its start, whatever runs'
+complete -c mxc -n '__fish_seen_subcommand_from provision' -l layer -r -d 'keep what was written when it stops: private (home, /tmp, /var/tmp, /opt, /usr/local) or system (these, and what is written over the base system)'
 complete -c mxc -n '__fish_seen_subcommand_from provision' -l help -s h -d 'show this help'
 complete -c mxc -n __fish_use_subcommand -a start -d 'start a session'
 complete -c mxc -n '__fish_seen_subcommand_from start' -l json -s j -r -d 'write the result or the error, as one JSON object, to a file or an open descriptor'

@@ -86,6 +86,7 @@ enum option_id {
     ID_IDLE,
     ID_AGE,
     ID_GRACE,
+    ID_LAYER,
     ID_LIMIT,
     ID_NO_NETWORK,
     ID_HELP

@@ -81,6 +81,9 @@ const struct option_row option_rows[] = {
       "for TIME", OPT_KEEP, ID_IDLE },
     { "max-age", 0, "TIME", "stop the session TIME after its start, whatever "
       "runs", OPT_KEEP, ID_AGE },
+    { "layer",   0, "WHAT", "keep what was written when it stops: private "
+      "(home, /tmp, /var/tmp, /opt, /usr/local) or system (these, and what is "
+      "written over the base system)", OPT_KEEP, ID_LAYER },
     { "grace",   0, "TIME", "wait TIME for what runs to end, after SIGTERM "
       "(default: 2s; 0: do not)", OPT_END, ID_GRACE },
     { "limit",   0, "NAME=N", "lower a limit for this command: cpu (seconds), "
@@ -218,6 +221,15 @@ static int take_tier(struct cli *c, const struct command *cmd, const char *name)
     return -1;
 }
 
+static int take_layer(struct cli *c, const struct command *cmd,
+                      const char *name)
+{
+    c->flags.layer = layer_find(name);
+    return c->flags.layer ? -1
+                          : usage(c, cmd, "no layer of that name:", name,
+                                  "private or system");
+}
+
 static int take_time(struct cli *c, const struct command *cmd, int id,
                      const char *arg)
 {
@@ -348,6 +360,8 @@ static int take(struct cli *c, const struct command *cmd, int id,
         return -1;
     case ID_TIER:
         return take_tier(c, cmd, arg);
+    case ID_LAYER:
+        return take_layer(c, cmd, arg);
     case ID_ALLOW_HOST:
     case ID_ALLOW_INTRANET:
     case ID_ALLOW_NET:
