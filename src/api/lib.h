@@ -37,6 +37,9 @@ void lib_give_status(struct mxc_status *to, const struct mxc_status *from);
 int lib_options(const struct mxc_options *from, struct mxc_options *to,
                 struct err *e);
 
+/* A terminal of the sandbox's own. */
+bool lib_has_terminal(const struct mxc_options *o);
+
 /* Nothing that is for sessions alone. */
 int lib_check_one_shot(const struct mxc_options *o, struct err *e);
 
@@ -96,9 +99,12 @@ struct mxc_sandbox {
     int control;  /* of a supervisor */
     int result;   /* memfd that the supervisor writes to */
     int terminal; /* of a command */
+    int orders;   /* to the relay of its terminal, or -1 */
+    int relay;    /* pidfd of that, or -1 */
     int events;
     int stream[3]; /* our ends */
     bool has_terminal;
+    bool is_shown; /* of a command: MXC_STDIO_TERMINAL */
     bool was_told; /* of a command: `said` is how it ended */
     bool has_ended;
     struct result said;
@@ -135,6 +141,10 @@ int lib_capture(struct mxc_sandbox *s, const struct mxc_options *o,
                 struct mxc_result *result, struct err *e);
 
 void lib_sandbox_free(struct mxc_sandbox *s);
+
+/* The relay of its terminal has nothing to wait for: it has ended when this
+ * returns, but for one that nobody reads. */
+void lib_relay_end(struct mxc_sandbox *s);
 
 /* How it ended, from what the supervisor wrote (lib_result.c).  Fails for
  * lack of memory alone, and can be called again then. */

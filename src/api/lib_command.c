@@ -73,6 +73,11 @@ static int take_end(struct mxc_sandbox *s, bool *ended, struct err *e)
         buf_drop(&b);
         return lib_out_of_memory(e);
     }
+    /* Its last output is in the caller's terminal before its end is told; a
+     * pipe is the caller's to read. */
+    if (s->is_shown)
+        lib_relay_end(s);
+    drop_fd(&s->orders);
     s->json = b.data;
     s->err = r->err;
     s->status = (struct mxc_status){ .size = sizeof(s->status),
@@ -92,8 +97,8 @@ static int collect(struct mxc_sandbox *s, bool *ended, struct err *e)
     ssize_t got;
 
     if (!s->was_told) {
-        got = talk_receive(s->wait_fd, &say, sizeof(say), &stray, 1, &n,
-                           MSG_DONTWAIT);
+        got =
+            session_command_receive(s->wait_fd, &say, &stray, &n, MSG_DONTWAIT);
         drop_fd(&stray);
         if (got != -EAGAIN)
             take_word(s, got, &say);
@@ -125,15 +130,31 @@ static int send_signal(struct mxc_sandbox *s, int signal, bool *gone,
 }
 
 /* The kernel tells the terminal's foreground group (SIGWINCH). */
-static int resize(struct mxc_sandbox *s, uint16_t rows, uint16_t columns,
-                  bool *gone, struct err *e)
+static int resize_terminal(const struct mxc_sandbox *s, uint16_t rows,
+                           uint16_t columns, bool *gone, struct err *e)
 {
     const struct winsize w = { .ws_row = rows, .ws_col = columns };
 
-    *gone = false;
+    *gone = s->orders < 0 && s->terminal < 0;
+    if (*gone)
+        return 0;
+    if (s->orders >= 0)
+        return lib_relay_resize(s, rows, columns, e);
     if (ioctl(s->terminal, TIOCSWINSZ, &w) == 0)
         return 0;
     return err_sys(e, "ioctl(2)", errno, "cannot resize the terminal");
+}
+
+/* With the lock: another thread may just hear of its end. */
+static int resize(struct mxc_sandbox *s, uint16_t rows, uint16_t columns,
+                  bool *gone, struct err *e)
+{
+    int r;
+
+    (void)pthread_mutex_lock(&s->lock);
+    r = resize_terminal(s, rows, columns, gone, e);
+    (void)pthread_mutex_unlock(&s->lock);
+    return r;
 }
 
 /* Without a connection there is no command either. */
@@ -175,11 +196,13 @@ static pid_t holder_of(int conn)
 
 /* Both directions of a terminal are one descriptor; either may be taken and
  * closed without the other. */
-static int take_terminal(struct mxc_sandbox *s, int *master, struct err *e)
+static int take_terminal(struct mxc_sandbox *s, const struct mxc_options *o,
+                         const char *libexec, struct err *e)
 {
-    s->stream[0] = fcntl(*master, F_DUPFD_CLOEXEC, 3);
-    s->stream[1] = fcntl(*master, F_DUPFD_CLOEXEC, 3);
-    s->terminal = take_fd(master);
+    if (o->stdio != MXC_STDIO_PTY)
+        return lib_relay_start(s, o, libexec, e);
+    s->stream[0] = fcntl(s->terminal, F_DUPFD_CLOEXEC, 3);
+    s->stream[1] = fcntl(s->terminal, F_DUPFD_CLOEXEC, 3);
     if (s->stream[0] < 0 || s->stream[1] < 0)
         return err_sys(e, "fcntl(2)", errno, "cannot use the terminal");
     return 0;
@@ -190,7 +213,6 @@ static int take_terminal(struct mxc_sandbox *s, int *master, struct err *e)
 static int await_start(struct mxc_sandbox *s, struct err *e)
 {
     struct pollfd p = { .fd = s->wait_fd, .events = POLLIN };
-    scoped(drop_fd) int master = -1;
     struct say say;
     int r;
 
@@ -200,7 +222,7 @@ static int await_start(struct mxc_sandbox *s, struct err *e)
     if (r <= 0)
         return err_set(e, ERR_BACKEND_ERROR,
                        "the session's holder does not answer");
-    if (session_command_hear(s->wait_fd, &say, &master, e) < 0)
+    if (session_command_hear(s->wait_fd, &say, &s->terminal, e) < 0)
         return -1;
     if (say.what == SAY_FAILED) {
         *e = say.err;
@@ -208,7 +230,7 @@ static int await_start(struct mxc_sandbox *s, struct err *e)
     }
     if (say.what != SAY_STARTED)
         take_word(s, sizeof(say), &say);
-    return master >= 0 ? take_terminal(s, &master, e) : 0;
+    return 0;
 }
 
 static int hand_over(struct mxc_sandbox *s, int plan_fd,
@@ -247,10 +269,28 @@ static int start(struct mxc_session *session, struct mxc_sandbox *s,
     guard_end(&g);
     if (r < 0)
         return -1;
-    if (hand_over(s, plan_fd, c, o, e) == 0 && await_start(s, e) == 0)
+    if (hand_over(s, plan_fd, c, o, e) < 0 || await_start(s, e) < 0) {
+        session_command_explain(&session->dir, e);
+        return -1;
+    }
+    return s->terminal < 0 ? 0 : take_terminal(s, o, session->libexec, e);
+}
+
+/* As large as the caller's, where that is of a size. */
+static int take_size(struct mxc_options *o, struct err *e)
+{
+    struct winsize w;
+
+    if (!isatty(o->stdin_fd) || ioctl(o->stdout_fd, TIOCGWINSZ, &w) < 0) {
+        err_set(e, ERR_MALFORMED_REQUEST,
+                "options: MXC_STDIO_TERMINAL without a terminal");
+        return err_hint(e, "stdin_fd and stdout_fd are to be one");
+    }
+    if (!w.ws_row || !w.ws_col || w.ws_row > INT16_MAX || w.ws_col > INT16_MAX)
         return 0;
-    session_command_explain(&session->dir, e);
-    return -1;
+    o->rows = w.ws_row;
+    o->columns = w.ws_col;
+    return 0;
 }
 
 int lib_exec(struct mxc_session *session, const struct session_command *c,
@@ -258,15 +298,20 @@ int lib_exec(struct mxc_session *session, const struct session_command *c,
              struct err *e)
 {
     struct session_command mine = *c;
-    struct mxc_sandbox *s = lib_sandbox_make(&command, o);
+    struct mxc_options how = *o;
+    struct mxc_sandbox *s;
 
+    if (o->stdio == MXC_STDIO_TERMINAL && take_size(&how, e) < 0)
+        return -1;
+    s = lib_sandbox_make(&command, o);
     if (!s)
         return lib_out_of_memory(e);
+    s->is_shown = o->stdio == MXC_STDIO_TERMINAL;
     mine.no_halts = true;
-    mine.tty = o->stdio == MXC_STDIO_PTY;
-    mine.rows = o->rows;
-    mine.columns = o->columns;
-    if (start(session, s, &mine, o, e) < 0) {
+    mine.tty = lib_has_terminal(o);
+    mine.rows = how.rows;
+    mine.columns = how.columns;
+    if (start(session, s, &mine, &how, e) < 0) {
         lib_sandbox_free(s);
         return -1;
     }

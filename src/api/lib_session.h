@@ -33,6 +33,13 @@ int lib_session_start(struct mxc_session *s, struct err *e);
 int lib_session_stop(struct mxc_session *s, uint64_t grace_ms, struct err *e);
 int lib_session_end(struct mxc_session *s, uint64_t grace_ms, struct err *e);
 
+/* What stands between the terminal of a command and its caller (lib_relay.c):
+ * pipes whose ends become the sandbox's streams, or the caller's own. */
+int lib_relay_start(struct mxc_sandbox *s, const struct mxc_options *o,
+                    const char *libexec, struct err *e);
+int lib_relay_resize(const struct mxc_sandbox *s, uint16_t rows,
+                     uint16_t columns, struct err *e);
+
 /* Start a command; `o` are checked options. */
 int lib_exec(struct mxc_session *session, const struct session_command *c,
              const struct mxc_options *o, struct mxc_sandbox **out,
