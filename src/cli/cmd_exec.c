@@ -102,6 +102,11 @@ static int take_request(struct cli *c, struct session_command *out,
     if (lifecycle_command(&c->arena, r, &asked, e) < 0)
         return -1;
     asked.tty = out->tty;
+    /* As with a policy: a command of one's own stands for the request's. */
+    if (out->nargs) {
+        asked.arg = out->arg;
+        asked.nargs = out->nargs;
+    }
     *out = asked;
     return 0;
 }
@@ -151,9 +156,6 @@ static int take_command(struct cli *c, struct session_command *out,
     *out = (struct session_command){ .arg = f->arg,
                                      .nargs = f->nargs,
                                      .tty = f->tty };
-    if (c->text && f->nargs)
-        return err_set(e, ERR_MALFORMED_REQUEST,
-                       "a request, and a command besides");
     if (c->text && take_request(c, out, e) < 0) {
         if (e->where[0] && !e->line)
             request_locate(c->text, c->text_len, e->where, &e->line,

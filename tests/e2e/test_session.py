@@ -809,9 +809,36 @@ def a_command_by_a_request():
                 (asked(s, 'true').replace('exec', 'start'), "'process'"),
                 ('{"version": "1.0.0"}', "'process'"), ('x', 'line 1')):
             has(by_request(s, text).ok(125).err, piece)
-        has(mxc('exec', s.id, '--request', '-', '--', 'true',
-                input=asked(s, 'true')).ok(125).err, 'and a command besides')
+        eq(mxc('exec', s.id, '--request', '-', '--', 'pwd', input=asked(
+            s, 'true', process={'cwd': w})).ok().out, f'{w}\n')
         eq(by_request(s, asked(s, 'cat')).ok().out, '')
+
+
+@test
+def check_looks_at_requests_of_a_session():
+    def check_it(phase, **more):
+        return mxc('check', '--json', '1', '-', input=json.dumps(
+            {'version': '1.1.0+c1', 'phase': phase, **more}))
+
+    r = check_it('provision', containment='native').ok().json()
+    eq((r['outcome'], r['backend']), ('valid', 'native'))
+    check(not os.path.exists(root()), 'it keeps nothing')
+    r = check_it('provision', containment='native',
+                 filesystem={'readonlyPaths': ['/nope']}).ok(1).json()
+    eq(r['error']['details']['where'], 'filesystem.readonlyPaths[0]')
+    with Session() as s:
+        for phase in ('start', 'stop', 'deprovision'):
+            eq(check_it(phase, sandboxId=s.id).ok().json()['warnings'], [])
+            r = check_it(phase, sandboxId=FOREIGN).ok(1).json()
+            eq(r['error']['code'], 'stale_id')
+        run_it = {'sandboxId': s.id, 'process': {'commandLine': 'true'}}
+        check_it('exec', **run_it).ok()
+        r = check_it('exec', **run_it, network={'egress': {
+            'default': 'allow'}}).ok(1).json()
+        eq(r['error']['code'], 'policy_validation')
+        eq(s.state(), 'started')
+    has(mxc('check', '--json', '1', '-', input='{"version": "1.0.0", "process":'
+            ' {"commandLine": "true"}}').ok().out, 'valid')
 
 
 @test
