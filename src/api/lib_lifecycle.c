@@ -90,9 +90,7 @@ static void warn_of_telemetry(struct call *c)
 
 static int find(struct call *c, struct mxc_session **out, struct err *e)
 {
-    const char *id = lifecycle_id(&c->arena, c->request);
-
-    return id ? lib_session_find(id, &c->o, out, e) : lib_out_of_memory(e);
+    return lib_session_find(c->request->sandbox_id, &c->o, out, e);
 }
 
 /* --- acting ----------------------------------------------------------------
@@ -107,7 +105,7 @@ static int do_provision(struct call *c, struct err *e)
         return -1;
     add(c, "sandboxId");
     if (c->request->containment == CONTAIN_WSLC) {
-        buf_printf(&c->answer, "\"%s%s\"", LIFECYCLE_WSLC, s->dir.hex);
+        buf_printf(&c->answer, "\"%s:%s\"", SESSION_ALIAS, s->dir.hex);
     } else {
         buf_json(&c->answer, s->id);
     }

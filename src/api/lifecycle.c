@@ -28,22 +28,6 @@ int lifecycle_parse(struct arena *a, const char *text, size_t len,
     return 0;
 }
 
-static bool is_hex(const char *text)
-{
-    return strlen(text) == SESSION_HEX &&
-           strspn(text, "0123456789abcdef") == SESSION_HEX;
-}
-
-const char *lifecycle_id(struct arena *a, const struct request *r)
-{
-    const size_t n = strlen(LIFECYCLE_WSLC);
-    const char *id = r->sandbox_id;
-
-    if (strncmp(id, LIFECYCLE_WSLC, n) != 0 || !is_hex(id + n))
-        return id;
-    return arena_printf(a, "%s:%s", SESSION_PREFIX, id + n);
-}
-
 /* --- a command -------------------------------------------------------------
  */
 
@@ -182,15 +166,11 @@ int lifecycle_check(struct arena *a, const char *text, size_t len,
                     struct prepared *out, struct err *e)
 {
     struct session_dir d = SESSION_DIR_NONE;
-    const char *id;
     int n;
 
     if (r->phase == PHASE_PROVISION)
         return provision_check(a, text, len, f, out, e);
-    id = lifecycle_id(a, r);
-    if (!id)
-        return no_memory(e);
-    if (session_dir_open(f->runtime, id, false, &d, e) < 0)
+    if (session_dir_open(f->runtime, r->sandbox_id, false, &d, e) < 0)
         return -1;
     n = r->phase == PHASE_EXEC ? check_command(a, r, &d, e) : 0;
     session_dir_close(&d);

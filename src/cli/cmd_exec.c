@@ -89,12 +89,14 @@ static int take_request(struct cli *c, struct session_command *out,
 {
     struct request *r = NULL;
     struct session_command asked;
-    const char *id;
+    char asked_for[SESSION_HEX + 1], named[SESSION_HEX + 1];
 
     if (lifecycle_parse(&c->arena, c->text, c->text_len, PHASE_EXEC, &r, e) < 0)
         return -1;
-    id = lifecycle_id(&c->arena, r);
-    if (!id || strcmp(id, c->id) != 0) {
+    if (session_id_parse(c->id, named, e) < 0 ||
+        session_id_parse(r->sandbox_id, asked_for, e) < 0)
+        return -1;
+    if (strcmp(named, asked_for) != 0) {
         err_set(e, ERR_MALFORMED_REQUEST,
                 "the request is for another session than '%.80s'", c->id);
         return err_where(e, "sandboxId");

@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "ffi/handle.h"
 
-/* The engine's words, as it has them in api/lifecycle.h and api/prepare.h. */
+/* The engine's words, as it has them in session/id.h and api/prepare.h. */
 #define ID_NATIVE    "native:"
 #define ID_WSLC      "wslc:"
 #define NATIVE_IMAGE "mxc://native"
