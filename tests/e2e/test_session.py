@@ -340,7 +340,7 @@ def no_sockets_for_one_command():
 @cases({
     'no prefix': ('nothing', 'malformed_id'),
     'empty prefix': (':abc', 'malformed_id'),
-    'unknown prefix': ('wslc:' + '0' * 32, 'unsupported_containment'),
+    'unknown prefix': ('iso:' + '0' * 32, 'unsupported_containment'),
     'too short': ('native:12', 'malformed_id'),
     'not hexadecimal': ('native:' + 'g' * 32, 'malformed_id'),
     'upper case': ('native:' + 'A' * 32, 'malformed_id'),
