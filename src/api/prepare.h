@@ -36,9 +36,11 @@ struct run_flags {
     const char **arg; /* replaces the request's command */
     size_t nargs;
     const char *cwd;
-    const char *directory; /* stands for the caller's; NULL: ask for it */
-    const char *backend;   /* containment name */
-    enum tier tier;        /* at least this one */
+    const char *directory;     /* stands for the caller's; NULL: ask for it */
+    const char *backend;       /* containment name */
+    enum tier tier;            /* at least this one */
+    enum layer layer;          /* of a session; LAYER_NONE: the request's */
+    const char *session_place; /* where it is to be; NULL: it is a run */
     uint64_t timeout_ms;
     bool has_timeout;
     bool tools;
@@ -63,7 +65,13 @@ struct prepared {
     const char *cwd;
     struct plan plan;
     const struct receipt_row *receipt;
+    uint64_t idle_ms, age_ms; /* of a session, as the request says */
 };
+
+/* The image of a `wslc` request that stands for none: the container is the
+ * native backend's, with this host's programs.  As a name of an image it is
+ * malformed, so that it can mean nothing else. */
+#define NATIVE_IMAGE "mxc://native"
 
 /* `text` is the request, NULL for a policy of flags alone.  Needs no command
  * when `plan_only` (check and explain of a policy). */

@@ -74,6 +74,7 @@ enum option_id {
     ID_TIMEOUT,
     ID_JSON,
     ID_EVENTS,
+    ID_REQUEST,
     ID_CONTROL,
     ID_TTY,
     ID_PTY,
@@ -86,6 +87,7 @@ enum option_id {
     ID_IDLE,
     ID_AGE,
     ID_GRACE,
+    ID_LAYER,
     ID_LIMIT,
     ID_NO_NETWORK,
     ID_HELP

@@ -56,6 +56,12 @@ const struct choice tier_names[] = {
     { 0 }
 };
 
+const struct choice layer_names[] = {
+    { "private", LAYER_PRIVATE, 0 },
+    { "system", LAYER_SYSTEM, 0 },
+    { 0 }
+};
+
 #define ROWS_COMMON                                                        \
     { "version", K_VERSION, IN_ALL, F_REQUIRED, NOWHERE,                   \
       NULL, "Version of the contract that the request is written in." },   \
@@ -112,6 +118,8 @@ static const struct field one_shot_fields[] = {
       &object_limits, "Most that the workload may use." },
     { "guarantees", K_OBJ, IN_C1, 0, NOWHERE,
       &object_guarantees, "Least that its isolation must be." },
+    { "session", K_OBJ, IN_C1, 0, NOWHERE,
+      &object_session, "What a session has besides a run." },
     { "processContainer", K_OBJ, IN_ALL, 0, AT(process_container_present),
       &object_process_container, "Settings of a Windows process container." },
     { "appContainer", K_OBJ, IN_ALIAS, 0, AT(process_container_present),
@@ -142,6 +150,33 @@ static const struct moved one_shot_moved[] = {
 static const struct object object_one_shot = { .name = "oneShot",
                                                .fields = one_shot_fields,
                                                .moved = one_shot_moved };
+
+static const struct field provision_fields[] = {
+    ROWS_COMMON, ROW_PHASE, ROW_BACKEND,
+    { "filesystem", K_OBJ, IN_C1, 0, NOWHERE,
+      &object_filesystem, "Files that the workload may reach." },
+    { "network", K_OBJ, IN_C1, 0, AT(network.present),
+      &object_network, "Network access; none when absent." },
+    { "runtimeConfig", K_OBJ, IN_C1, 0, NOWHERE,
+      &object_runtime_config, "Settings of the sandbox." },
+    { "ui", K_OBJ, IN_C1, 0, NOWHERE,
+      &object_ui, "Display, clipboard and input." },
+    { "limits", K_OBJ, IN_C1, 0, AT(limits_present),
+      &object_limits, "Most that the workload may use." },
+    { "guarantees", K_OBJ, IN_C1, 0, NOWHERE,
+      &object_guarantees, "Least that its isolation must be." },
+    { "session", K_OBJ, IN_C1, 0, NOWHERE,
+      &object_session, "What a session has besides a run." },
+    { 0 }
+};
+static const struct object object_provision_process = {
+    .name = "provisionProcess",
+    .fields = provision_fields
+};
+static const struct object object_provision_native = {
+    .name = "provisionNative",
+    .fields = provision_fields
+};
 
 static const struct field session_fields[] = {
     ROWS_COMMON, ROW_PHASE, ROW_BACKEND,
@@ -195,6 +230,8 @@ static const struct field exec_fields[] = {
       &object_network, "Network access of this command." },
     { "runtimeConfig", K_OBJ, IN_ALL, 0, NOWHERE,
       &object_runtime_config, "Settings of one run." },
+    { "filesystem", K_OBJ, IN_C1, 0, NOWHERE,
+      &object_filesystem, "What this command has less than the sandbox." },
     ROW_CORRELATION, ROW_PHASE_EXPERIMENTAL,
     { 0 }
 };
@@ -215,6 +252,10 @@ static const struct object object_deprovision = { .name = "deprovision",
 
 const struct root roots[] = {
     { IN_ALL, PHASE_NONE, 0, &object_one_shot },
+    { IN_C1, PHASE_PROVISION, CONTAIN_PROCESS,
+      &object_provision_process },
+    { IN_C1, PHASE_PROVISION, CONTAIN_NATIVE,
+      &object_provision_native },
     { SINCE_08, PHASE_PROVISION, CONTAIN_ISOLATION_SESSION,
       &object_provision_session },
     { SINCE_08, PHASE_PROVISION, CONTAIN_WSLC, &object_provision_wslc },
@@ -282,4 +323,16 @@ enum tier tier_find(const char *name)
     int t = choice_find(tier_names, CONTRACT_NONE, name, strlen(name));
 
     return t < 0 ? TIER_ANY : (enum tier)t;
+}
+
+const char *layer_name(enum layer l)
+{
+    return name_of(layer_names, (int)l);
+}
+
+enum layer layer_find(const char *name)
+{
+    int l = choice_find(layer_names, CONTRACT_NONE, name, strlen(name));
+
+    return l < 0 ? LAYER_NONE : (enum layer)l;
 }

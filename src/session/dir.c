@@ -18,6 +18,7 @@
 #include "base/json.h"
 #include "base/num.h"
 #include "base/read_all.h"
+#include "session/layer.h"
 
 #define NEW  ".new-"
 #define GONE ".gone-"
@@ -234,6 +235,16 @@ static uint64_t number(const struct json *v, const char *key)
     return member && json_u64(member, &n) == 0 ? n : 0;
 }
 
+/* One that does not fit stays empty. */
+static void take_text(const struct json *v, const char *key, char *out,
+                      size_t size)
+{
+    const struct json *member = json_get(v, key);
+
+    if (member && member->type == JSON_STRING && member->len < size)
+        memcpy(out, member->text, member->len);
+}
+
 int session_facts(const struct session_dir *d, struct session_facts *out,
                   struct err *e)
 {
@@ -247,6 +258,7 @@ int session_facts(const struct session_dir *d, struct session_facts *out,
     *out = (struct session_facts){ .created_ms = number(v, "created"),
                                    .idle_ms = number(v, "idleTimeoutMs"),
                                    .age_ms = number(v, "maxAgeMs") };
+    take_text(v, "layer", out->layer, sizeof(out->layer));
     return 0;
 }
 
@@ -254,7 +266,6 @@ int session_holder(const struct session_dir *d, bool *has_one,
                    struct session_holder *out, struct err *e)
 {
     scoped(arena_drop) struct arena a = { .limit = 1 << 20 };
-    const struct json *boot;
     struct json *v;
 
     *has_one = false;
@@ -265,9 +276,7 @@ int session_holder(const struct session_dir *d, bool *has_one,
     *out = (struct session_holder){ .pid = (pid_t)number(v, "pid"),
                                     .start = number(v, "start"),
                                     .since_ms = number(v, "since") };
-    boot = json_get(v, "boot");
-    if (boot && boot->type == JSON_STRING && boot->len < sizeof(out->boot))
-        memcpy(out->boot, boot->text, boot->len);
+    take_text(v, "boot", out->boot, sizeof(out->boot));
     *has_one = true;
     return 0;
 }
@@ -290,9 +299,10 @@ static int write_facts(int dir, const struct session_facts *f, struct err *e)
     int n = snprintf(
         text, sizeof(text),
         "{\"version\":%d,\"backend\":\"%s\",\"created\":%llu,"
-        "\"idleTimeoutMs\":%llu,\"maxAgeMs\":%llu}\n",
+        "\"idleTimeoutMs\":%llu,\"maxAgeMs\":%llu,\"layer\":\"%s\"}\n",
         SESSION_VERSION, SESSION_PREFIX, (unsigned long long)f->created_ms,
-        (unsigned long long)f->idle_ms, (unsigned long long)f->age_ms);
+        (unsigned long long)f->idle_ms, (unsigned long long)f->age_ms,
+        f->layer);
 
     return session_write(dir, "session", text, (size_t)n, e);
 }
@@ -305,6 +315,7 @@ int session_plan(const struct session_dir *d, struct plan_view *out,
     struct stat st;
     void *bytes;
 
+    *out = (struct plan_view){ 0 };
     if (fd < 0 || fstat(fd, &st) < 0)
         return err_sys(e, "open(2)", errno, "cannot read the session's plan");
     if (st.st_size <= 0 || st.st_size > (off_t)PLAN_MAX_BYTES)
@@ -315,20 +326,30 @@ int session_plan(const struct session_dir *d, struct plan_view *out,
     if (plan_check(bytes, (size_t)st.st_size, out, e) < 0 ||
         !(out->head.flags & PLAN_SESSION)) {
         (void)munmap(bytes, (size_t)st.st_size);
+        *out = (struct plan_view){ 0 };
         return broken("plan", e);
     }
     return 0;
 }
 
+void session_plan_drop(struct plan_view *v)
+{
+    /* It was mapped for reading, and by us. */
+    if (v->bytes)
+        (void)munmap((void *)(uintptr_t)v->bytes, v->len);
+    *v = (struct plan_view){ 0 };
+}
+
 /* --- directories -----------------------------------------------------------
  */
 
-/* A directory of files; there is no other in ours. */
+/* A directory of files, and of one directory. */
 static int remove_tree(int root, const char *name)
 {
     int fd =
         openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    int r = 0;
 
     if (!d) {
         int why = errno;
@@ -337,9 +358,12 @@ static int remove_tree(int root, const char *name)
         return why == ENOENT ? 0 : -why;
     }
     for (struct dirent *i = readdir(d); i; i = readdir(d))
-        if (strcmp(i->d_name, ".") != 0 && strcmp(i->d_name, "..") != 0)
-            (void)unlinkat(dirfd(d), i->d_name, 0);
+        if (strcmp(i->d_name, ".") != 0 && strcmp(i->d_name, "..") != 0 &&
+            unlinkat(dirfd(d), i->d_name, 0) < 0 && errno == EISDIR)
+            r = layer_remove(dirfd(d), i->d_name);
     (void)closedir(d);
+    if (r < 0)
+        return r;
     return unlinkat(root, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno
                                                                      : 0;
 }
@@ -354,9 +378,12 @@ static int fill(struct session_dir *d, const struct session_facts *f,
                 const void *plan, size_t len, const char *request,
                 size_t request_len, struct err *e)
 {
+    struct plan_view v;
+
     if (session_write(d->fd, "plan", plan, len, e) < 0 ||
         (request &&
-         session_write(d->fd, "request", request, request_len, e) < 0))
+         session_write(d->fd, "request", request, request_len, e) < 0) ||
+        plan_check(plan, len, &v, e) < 0 || layer_make(d->fd, &v, e) < 0)
         return -1;
     return write_facts(d->fd, f, e);
 }
@@ -380,17 +407,26 @@ static int make(struct session_dir *d, const char *temp, struct err *e)
     return 0;
 }
 
+int session_new_hex(char out[SESSION_HEX + 1], struct err *e)
+{
+    unsigned char bytes[16];
+
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+        return err_sys(e, "getrandom(2)", errno, "cannot make an id");
+    session_hex(bytes, out);
+    return 0;
+}
+
 int session_dir_new(const char *runtime, const struct session_facts *f,
                     const void *plan, size_t len, const char *request,
                     size_t request_len, struct session_dir *out, struct err *e)
 {
     struct session_dir d = SESSION_DIR_NONE;
-    unsigned char bytes[16];
     char temp[NAME_ROOM];
 
-    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
-        return err_sys(e, "getrandom(2)", errno, "cannot make an id");
-    session_hex(bytes, d.hex);
+    memcpy(d.hex, f->hex, sizeof(d.hex));
+    if (!d.hex[0] && session_new_hex(d.hex, e) < 0)
+        return -1;
     (void)snprintf(temp, sizeof(temp), NEW "%s", d.hex);
     if (session_root(runtime, true, &d.root, e) < 0)
         return -1;
@@ -410,16 +446,14 @@ int session_dir_new(const char *runtime, const struct session_facts *f,
     return 0;
 }
 
-static int stale(const char *id, struct err *e)
+int session_dir_stale(const char *id, struct err *e)
 {
     err_set(e, ERR_STALE_ID, "there is no session '%.80s'", id);
     return err_hint(e, "it was deprovisioned, or belongs to another user; `mxc "
                        "ps` lists yours");
 }
 
-/* Is the name still that of what was opened?  It may have been removed while
- * we waited for the lock. */
-static bool is_current(const struct session_dir *d)
+bool session_dir_is_there(const struct session_dir *d)
 {
     struct stat here, there;
 
@@ -437,7 +471,7 @@ int session_dir_open(const char *runtime, const char *id, bool lock,
         session_root(runtime, false, &d.root, e) < 0)
         return -1;
     if (d.root < 0)
-        return stale(id, e);
+        return session_dir_stale(id, e);
     d.fd =
         openat(d.root, d.hex, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (d.fd < 0 && errno != ENOENT) {
@@ -448,9 +482,10 @@ int session_dir_open(const char *runtime, const char *id, bool lock,
     if (d.fd >= 0 && lock)
         while (flock(d.fd, LOCK_EX) < 0 && errno == EINTR)
             continue;
-    if (d.fd < 0 || !is_current(&d)) {
+    /* It may have been removed while we waited for the lock. */
+    if (d.fd < 0 || !session_dir_is_there(&d)) {
         session_dir_close(&d);
-        return stale(id, e);
+        return session_dir_stale(id, e);
     }
     *out = d;
     return 0;

@@ -8,6 +8,7 @@
  *     running    who holds it, JSON; there while it is started
  *     control    the holder's socket
  *     log        what the holder had to say
+ *     layer      what it keeps of its workload's files (layer.h)
  *
  * A directory appears and goes by rename(2), whole.  Who changes a session
  * locks its directory (flock(2)). */
@@ -41,6 +42,9 @@ struct session_facts {
     uint64_t created_ms; /* of the wall clock */
     uint64_t idle_ms;    /* 0: it may be idle for ever */
     uint64_t age_ms;     /* 0: it may get as old as it likes */
+    char layer[16];      /* what it keeps, or "" */
+    /* Of one that is not made yet; "": any. */
+    char hex[SESSION_HEX + 1];
 };
 
 /* Who holds it. */
@@ -58,6 +62,9 @@ int session_root_path(const char *runtime, char *out, size_t size,
 /* Open it.  Without `create`, *out is -1 where there is none. */
 int session_root(const char *runtime, bool create, int *out, struct err *e);
 
+/* A new name, so that a plan can speak of the place. */
+int session_new_hex(char out[SESSION_HEX + 1], struct err *e);
+
 /* Make one, locked.  Its plan is checked by whoever reads it. */
 int session_dir_new(const char *runtime, const struct session_facts *f,
                     const void *plan, size_t len, const char *request,
@@ -68,6 +75,12 @@ int session_dir_new(const char *runtime, const struct session_facts *f,
 int session_dir_open(const char *runtime, const char *id, bool lock,
                      struct session_dir *out, struct err *e);
 void session_dir_close(struct session_dir *d);
+
+/* Is its name still that of what was opened? */
+bool session_dir_is_there(const struct session_dir *d);
+
+/* ERR_STALE_ID: there is none of that id. */
+int session_dir_stale(const char *id, struct err *e);
 
 /* Remove it, locked before. */
 int session_dir_remove(struct session_dir *d, struct err *e);
@@ -91,9 +104,10 @@ int session_holder_write(int dir, const struct session_holder *h,
 int session_write(int dir, const char *name, const void *data, size_t len,
                   struct err *e);
 
-/* Map its plan for reading. */
+/* Map its plan for reading, until it is dropped. */
 int session_plan(const struct session_dir *d, struct plan_view *out,
                  struct err *e);
+void session_plan_drop(struct plan_view *v);
 
 void session_boot(char out[SESSION_BOOT_MAX]);
 uint64_t session_wall_ms(void);
