@@ -92,8 +92,8 @@ def w3_a_runtime_that_never_makes_the_sandbox():
     write('tree/libexec/mxc/mxc-lxc', '#!/bin/sh\nexec sleep 1000\n')
     _, args = prepare()
     before = host_state()
-    r = run(['tree/bin/mxc', args[0], '--json', 'r.json', *args[1:]],
-            timeout=90)
+    told = on_backend([MXC, args[0], '--json', 'r.json', *args[1:]])
+    r = run(['tree/bin/mxc', *told[1:]], timeout=90)
     r.failed(EXIT_MXC, 'did not make the sandbox within 60 s')
     eq(json.loads(read('r.json'))['outcome'], 'failed')
     eq(took(), None, 'what ran')
