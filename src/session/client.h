@@ -64,6 +64,8 @@ struct session_command {
     bool no_network;
     bool tty;
     uint16_t rows, columns; /* of it */
+    bool has_program;       /* which is this, and not what arg[0] names */
+    int program;
 };
 
 /* RLIMIT_* of a name, or -1. */
