@@ -24,7 +24,7 @@ class Bench:
     def __init__(self, build, folder):
         self.folder = folder
         shutil.copytree(build / 'tree', folder / 'tree', symlinks=True)
-        for program in ('bench_spawn', 'net_peer'):
+        for program in ('bench_spawn', 'bench_exec', 'net_peer'):
             shutil.copy(build / 'dev/bench' / program, folder)
         self.mxc = str(folder / 'tree/bin/mxc')
         # Who has been given capabilities does not hand them on.
@@ -70,8 +70,17 @@ class Bench:
             joined += [*argv, ':::']
         out = self.run(['./bench_spawn', str(rounds), str(width),
                         *joined[:-1]], stdout=subprocess.PIPE).stdout
-        return [[float(n) for n in line.split()]
-                for line in out.splitlines()]
+        return figures(out)
+
+    def exec(self, session, rounds, argv):
+        """(p50, p99) of a command by itself, and in the session by libmxc"""
+        return figures(self.run(
+            ['env', f'LD_LIBRARY_PATH={self.folder}/tree/lib', './bench_exec',
+             session, str(rounds), *argv], stdout=subprocess.PIPE).stdout)
+
+
+def figures(out):
+    return [[float(n) for n in line.split()] for line in out.splitlines()]
 
 
 def request(folder, name, **more):

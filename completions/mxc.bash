@@ -95,6 +95,9 @@ _mxc() {
         mapfile -t COMPREPLY < <(compgen -W "10s 30s 1m 5m 1h" -- "$word")
         return ;;
     --layer)
+        mapfile -t COMPREPLY < <(compgen -W "private system" -- "$word")
+        return ;;
+    --request)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return ;;
     --limit)
@@ -125,7 +128,7 @@ _mxc() {
     explain) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --all --plan --help" ;;
     provision) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --json --idle-timeout --max-age --layer --help" ;;
     start) options="--json --help" ;;
-    exec) options="--ro --rw --deny --env --cwd --timeout --tty --pty --json --limit --no-network --help" ;;
+    exec) options="--ro --rw --deny --env --cwd --timeout --tty --pty --request --die-with-parent --json --control --limit --no-network --help" ;;
     cp) options="--json --max-size --help" ;;
     stop) options="--json --grace --help" ;;
     deprovision) options="--json --grace --help" ;;

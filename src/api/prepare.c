@@ -35,14 +35,34 @@ static int containment_of(const char *name, enum containment *out,
     return unknown_backend(name, e);
 }
 
+/* MXC's SDK can provision two kinds of container, and both are of Windows.  One
+ * of them is a Linux container: a caller may say that ours will do. */
+static int take_wslc(const struct request *r, struct policy *p, struct err *e)
+{
+    if (r->phase != PHASE_PROVISION || r->containment != CONTAIN_WSLC ||
+        !r->wslc_image || strcmp(r->wslc_image, NATIVE_IMAGE) != 0)
+        return 0;
+    p->containment = CONTAIN_NATIVE;
+    if (!r->wslc_image_tar && !r->nwslc_ports)
+        return 0;
+    err_set(e, ERR_POLICY_VALIDATION,
+            "the image '" NATIVE_IMAGE "' has no archive and no port mappings");
+    err_hint(e, "leave them out; 'network.ingress.ports' of a '1.1.0+c1' "
+                "request publishes ports");
+    return err_where(e, r->wslc_image_tar ? "wslc.provision.imageTarPath"
+                                          : "wslc.provision.portMappings");
+}
+
 static int start_policy(struct arena *a, const struct request *r,
                         const struct run_flags *f, struct policy *p,
                         struct err *e)
 {
     const char *entry;
 
+    if (r && r->phase == PHASE_PROVISION && !f->session_place)
+        return policy_no_lifecycle(e);
     if (r)
-        return policy_from_request(a, r, p, e);
+        return policy_from_request(a, r, p, e) < 0 ? -1 : take_wslc(r, p, e);
     policy_default(p);
     entry = arena_printf(a, "TERM=%s", f->term ? f->term : "dumb");
     if (!entry)
@@ -293,16 +313,22 @@ static int no_command(struct arena *a, struct policy *p, bool plan_only,
     return 0;
 }
 
-/* What a single run writes goes with it. */
-static int layer_fits(const struct policy *p, const struct run_flags *f,
-                      struct err *e)
+/* What a single run writes goes with it, and it has a timeout. */
+static int session_fits(const struct prepared *p, const struct run_flags *f,
+                        struct err *e)
 {
-    if (!p->layer || f->session_place)
+    if (f->session_place || (!p->policy.layer && !p->idle_ms && !p->age_ms))
         return 0;
+    if (p->policy.layer) {
+        err_set(e, ERR_POLICY_VALIDATION,
+                "only a session keeps a layer, a single run has none");
+        err_hint(e, "make one: mxc provision; or grant a directory (--rw DIR)");
+        return err_where(e, "%s", p->policy.layer_origin);
+    }
     err_set(e, ERR_POLICY_VALIDATION,
-            "only a session keeps a layer, a single run has none");
-    err_hint(e, "make one: mxc provision; or grant a directory (--rw DIR)");
-    return err_where(e, "%s", p->layer_origin);
+            "only a session has an idle timeout and an age");
+    err_hint(e, "make one: mxc provision; or set process.timeout");
+    return err_where(e, p->idle_ms ? "session.idleTimeout" : "session.maxAge");
 }
 
 /* `r` is NULL for a policy of flags alone. */
@@ -314,13 +340,17 @@ static int build(struct arena *a, const struct request *r,
     char here[PATH_MAX];
     const char *cwd = f->directory;
 
+    if (r) {
+        p.idle_ms = r->session.idle_timeout_ms;
+        p.age_ms = r->session.max_age_ms;
+    }
     if (!cwd)
         cwd = getcwd(here, sizeof(here));
     if (!cwd || cwd[0] != '/')
         cwd = "/"; /* a deleted or unreachable one */
     if (start_policy(a, r, f, &p.policy, e) < 0 ||
         apply_flags(a, &p.policy, cwd, f, e) < 0 ||
-        layer_fits(&p.policy, f, e) < 0 || host_look(a, &p.host, e) < 0)
+        session_fits(&p, f, e) < 0 || host_look(a, &p.host, e) < 0)
         return -1;
     p.host.session_place = f->session_place;
     if (p.policy.nargs == 0 && no_command(a, &p.policy, plan_only, e) < 0)

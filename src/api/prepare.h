@@ -65,7 +65,13 @@ struct prepared {
     const char *cwd;
     struct plan plan;
     const struct receipt_row *receipt;
+    uint64_t idle_ms, age_ms; /* of a session, as the request says */
 };
+
+/* The image of a `wslc` request that stands for none: the container is the
+ * native backend's, with this host's programs.  As a name of an image it is
+ * malformed, so that it can mean nothing else. */
+#define NATIVE_IMAGE "mxc://native"
 
 /* `text` is the request, NULL for a policy of flags alone.  Needs no command
  * when `plan_only` (check and explain of a policy). */

@@ -71,6 +71,12 @@ static int plan_session(struct arena *a, const char *text, size_t len,
     return 0;
 }
 
+/* As with a timeout, the shorter of two counts. */
+static uint64_t shorter(uint64_t a, uint64_t b)
+{
+    return a && (!b || a < b) ? a : b;
+}
+
 int provision_check(struct arena *a, const char *text, size_t len,
                     const struct run_flags *f, struct prepared *out,
                     struct err *e)
@@ -100,6 +106,8 @@ int provision(struct arena *a, const char *text, size_t len,
         plan_check(bytes, size, &v, e) < 0)
         return -1;
     facts->created_ms = session_wall_ms();
+    facts->idle_ms = shorter(facts->idle_ms, out->idle_ms);
+    facts->age_ms = shorter(facts->age_ms, out->age_ms);
     if (out->policy.layer)
         (void)snprintf(facts->layer, sizeof(facts->layer), "%s",
                        layer_name(out->policy.layer));

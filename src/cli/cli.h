@@ -75,6 +75,7 @@ enum option_id {
     ID_TIMEOUT,
     ID_JSON,
     ID_EVENTS,
+    ID_REQUEST,
     ID_CONTROL,
     ID_TTY,
     ID_PTY,

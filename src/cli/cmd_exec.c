@@ -5,28 +5,16 @@
  * session's holder ends the command. */
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "api/lifecycle.h"
+#include "base/compat.h"
 #include "base/report.h"
-#include "cli/session.h"
+#include "cli/exec.h"
 #include "supervise/supervise.h"
-
-struct exec {
-    struct cli *cli;
-    int conn, signals;
-    struct tty *tty;
-    bool is_started, is_stopping, has_ended;
-    struct result result;
-    struct err *e;
-};
 
 /* --- what was asked for ----------------------------------------------------
  */
@@ -59,18 +47,22 @@ static int take_paths(struct cli *c, struct session_command *out, struct err *e)
         [ACCESS_WRITE] = NARROW_WRITE,
     };
     const struct run_flags *f = &c->flags;
-    struct narrow_path *p = arena_array(&c->arena, f->npaths + 1, sizeof(*p));
+    struct narrow_path *p =
+        arena_array(&c->arena, out->npaths + f->npaths + 1, sizeof(*p));
 
     if (!p)
         return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    for (size_t i = 0; i < out->npaths; i++)
+        p[i] = out->path[i];
     for (size_t i = 0; i < f->npaths; i++) {
-        p[i].access = access_of[f->path[i].access];
-        p[i].path = full_path(c, f->path[i].path, "path", e);
-        if (!p[i].path)
+        struct narrow_path *to = &p[out->npaths++];
+
+        to->access = access_of[f->path[i].access];
+        to->path = full_path(c, f->path[i].path, "path", e);
+        if (!to->path)
             return -1;
     }
     out->path = p;
-    out->npaths = f->npaths;
     return 0;
 }
 
@@ -91,6 +83,73 @@ static void find_size(const struct cli *c, struct session_command *out)
     }
 }
 
+/* The command of the request, with everything that it says itself. */
+static int take_request(struct cli *c, struct session_command *out,
+                        struct err *e)
+{
+    struct request *r = NULL;
+    struct session_command asked;
+    char asked_for[SESSION_HEX + 1], named[SESSION_HEX + 1];
+
+    if (lifecycle_parse(&c->arena, c->text, c->text_len, PHASE_EXEC, &r, e) < 0)
+        return -1;
+    if (session_id_parse(c->id, named, e) < 0 ||
+        session_id_parse(r->sandbox_id, asked_for, e) < 0)
+        return -1;
+    if (strcmp(named, asked_for) != 0) {
+        err_set(e, ERR_MALFORMED_REQUEST,
+                "the request is for another session than '%.80s'", c->id);
+        return err_where(e, "sandboxId");
+    }
+    if (lifecycle_command(&c->arena, r, &asked, e) < 0)
+        return -1;
+    asked.tty = out->tty;
+    /* As with a policy: a command of one's own stands for the request's. */
+    if (out->nargs) {
+        asked.arg = out->arg;
+        asked.nargs = out->nargs;
+    }
+    *out = asked;
+    return 0;
+}
+
+static int add_env(struct cli *c, struct session_command *out, struct err *e)
+{
+    const struct run_flags *f = &c->flags;
+    const char **env =
+        arena_array(&c->arena, out->nenv + f->nenv + 1, sizeof(*env));
+
+    if (!env)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    for (size_t i = 0; i < out->nenv; i++)
+        env[i] = out->env[i];
+    for (size_t i = 0; i < f->nenv; i++)
+        env[out->nenv++] = f->env[i];
+    out->env = env;
+    return 0;
+}
+
+/* What options say goes over the request, or takes away more. */
+static int add_options(struct cli *c, struct session_command *out,
+                       struct err *e)
+{
+    const struct run_flags *f = &c->flags;
+
+    out->limit = c->limit;
+    out->nlimits = c->nlimits;
+    out->no_network = out->no_network || c->no_network;
+    if (f->timeout_ms && (!out->timeout_ms || f->timeout_ms < out->timeout_ms))
+        out->timeout_ms = f->timeout_ms;
+    if (f->cwd) {
+        out->cwd = full_path(c, f->cwd, "--cwd", e);
+        if (!out->cwd)
+            return -1;
+    }
+    if (f->nenv && add_env(c, out, e) < 0)
+        return -1;
+    return take_paths(c, out, e);
+}
+
 static int take_command(struct cli *c, struct session_command *out,
                         struct err *e)
 {
@@ -98,177 +157,34 @@ static int take_command(struct cli *c, struct session_command *out,
 
     *out = (struct session_command){ .arg = f->arg,
                                      .nargs = f->nargs,
-                                     .env = f->env,
-                                     .nenv = f->nenv,
-                                     .limit = c->limit,
-                                     .nlimits = c->nlimits,
-                                     .timeout_ms = f->timeout_ms,
-                                     .no_network = c->no_network,
                                      .tty = f->tty };
-    find_size(c, out);
-    if (f->nargs == 0) {
+    if (c->text && take_request(c, out, e) < 0) {
+        if (e->where[0] && !e->line)
+            request_locate(c->text, c->text_len, e->where, &e->line,
+                           &e->column);
+        return -1;
+    }
+    if (out->nargs == 0) {
         err_set(e, ERR_MALFORMED_REQUEST, "no command to run");
         return err_hint(e, "write it after '--', as in: mxc exec ID -- ls");
     }
-    if (f->cwd) {
-        out->cwd = full_path(c, f->cwd, "--cwd", e);
-        if (!out->cwd)
-            return -1;
-    }
-    return take_paths(c, out, e);
-}
-
-/* --- while it runs ---------------------------------------------------------
- */
-
-static int take_signals(void)
-{
-    static const int list[] = { SIGHUP,  SIGINT,   SIGQUIT, SIGTERM, SIGUSR1,
-                                SIGUSR2, SIGWINCH, SIGTSTP, SIGALRM };
-    sigset_t set;
-
-    (void)sigemptyset(&set);
-    for (size_t i = 0; i < ARRAY_LEN(list); i++)
-        (void)sigaddset(&set, list[i]);
-    (void)sigprocmask(SIG_SETMASK, &set, NULL);
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-static void pass_on(const struct exec *x, int signal)
-{
-    const struct ask a = { .version = TALK_VERSION,
-                           .what = ASK_SIGNAL,
-                           .number = signal };
-
-    (void)talk_send(x->conn, &a, sizeof(a), NULL, 0, 0);
-}
-
-static void on_signal(struct exec *x)
-{
-    struct signalfd_siginfo si;
-
-    if (read(x->signals, &si, sizeof(si)) != (ssize_t)sizeof(si))
-        return;
-    if (si.ssi_signo == SIGWINCH && x->tty) {
-        tty_follow(x->tty);
-        return;
-    }
-    x->is_stopping = si.ssi_signo == SIGTSTP;
-    pass_on(x, x->is_stopping ? SIGSTOP : (int)si.ssi_signo);
-}
-
-/* First the command, then we: the shell reads its terminal again when nobody
- * else does. */
-static void on_halted(struct exec *x)
-{
-    if (!x->is_stopping)
-        return;
-    x->is_stopping = false;
-    (void)raise(SIGSTOP);
-    pass_on(x, SIGCONT);
-}
-
-static int exit_code_of(const struct say *s)
-{
-    switch ((enum outcome)s->outcome) {
-    case OUTCOME_EXITED:
-        return WEXITSTATUS(s->number);
-    case OUTCOME_SIGNALED:
-        return 128 + WTERMSIG(s->number);
-    case OUTCOME_NOT_STARTED:
-        return s->number;
-    case OUTCOME_TIMED_OUT:
-        return EXIT_TIMED_OUT;
-    case OUTCOME_KILLED:
-        return EXIT_KILLED;
-    case OUTCOME_FAILED:
-    case OUTCOME_STOPPED:
-        break;
-    }
-    return EXIT_MXC;
-}
-
-static void on_ended(struct exec *x, const struct say *s)
-{
-    struct result *r = &x->result;
-
-    r->outcome = (enum outcome)s->outcome;
-    r->exit_code = exit_code_of(s);
-    r->duration_ms = s->duration_ms;
-    r->err = s->err;
-    if (r->outcome == OUTCOME_SIGNALED)
-        r->signal = WTERMSIG(s->number);
-    if (r->outcome == OUTCOME_TIMED_OUT)
-        err_set(&r->err, ERR_BACKEND_ERROR,
-                "the command was killed after its timeout");
-    x->has_ended = true;
-}
-
-static int on_message(struct exec *x)
-{
-    struct say s;
-    int master = -1;
-
-    if (session_command_hear(x->conn, &s, &master, x->e) < 0)
-        return -1;
-    x->is_started = true;
-    if (s.what == SAY_STARTED && master >= 0)
-        return tty_create(master, x->cli->rows, x->cli->columns, &x->tty, x->e);
-    drop_fd(&master);
-    if (s.what == SAY_HALTED)
-        on_halted(x);
-    if (s.what == SAY_ENDED)
-        on_ended(x, &s);
-    if (s.what != SAY_FAILED)
-        return 0;
-    *x->e = s.err;
-    return -1;
-}
-
-static int turn(struct exec *x)
-{
-    enum { FIXED = 2 };
-    struct pollfd p[FIXED + 4] = {
-        { .fd = x->conn, .events = POLLIN },
-        { .fd = x->signals, .events = POLLIN },
-    };
-    size_t n = FIXED + (x->tty ? tty_poll(x->tty, p + FIXED) : 0);
-
-    if (poll(p, n, -1) < 0 && errno != EINTR)
-        return err_sys(x->e, "poll(2)", errno, "cannot wait");
-    if (x->tty && n > FIXED)
-        tty_serve(x->tty, p + FIXED, n - FIXED);
-    if (p[1].revents)
-        on_signal(x);
-    return p[0].revents ? on_message(x) : 0;
-}
-
-static int follow(struct exec *x)
-{
-    int r = 0;
-
-    while (r == 0 && !x->has_ended)
-        r = turn(x);
-    if (x->tty)
-        tty_drain(x->tty);
-    tty_destroy(x->tty);
-    return r;
+    find_size(c, out);
+    return add_options(c, out, e);
 }
 
 /* --- the command -----------------------------------------------------------
  */
 
-static int print_json(const struct cli *c, const struct result *r,
-                      struct err *e)
+static int print_json(const struct exec *x, struct err *e)
 {
     struct buf b = { .max = 64 * 1024 };
-    int fd, written;
+    int written;
 
-    if (cli_open_json(c, &fd, e) < 0)
-        return -1;
-    supervise_result_members(r, &b);
+    if (x->json < 0)
+        return 0;
+    result_members(&x->result, &b);
     buf_puts(&b, "}\n");
-    written = fd < 0 ? 0 : report_write(fd, &b, e);
+    written = report_write(x->json, &b, e);
     buf_drop(&b);
     return written;
 }
@@ -282,77 +198,80 @@ static void print_error(const struct err *e)
     buf_drop(&b);
 }
 
-static int hand_over(struct exec *x, int plan_fd,
-                     const struct session_command *command)
+/* A pidfd of the caller follows the process, whichever thread of it started
+ * us. */
+static int follow_caller(struct exec *x, pid_t caller, struct err *e)
 {
-    struct terminal terminal;
-    int r;
-
-    x->signals = take_signals();
-    if (x->signals < 0)
-        return err_sys(x->e, "signalfd(2)", errno, "cannot follow the command");
-    terminal_save(&terminal);
-    r = session_command_send(x->conn, plan_fd, command, (int[]){ 0, 1, 2 },
-                             x->e);
-    if (r == 0)
-        r = follow(x);
-    terminal_give_back(&terminal);
-    return r;
+    if (!x->cli->flags.die_with_parent)
+        return 0;
+    x->caller = (int)syscall(__NR_pidfd_open, caller, 0);
+    if (x->caller >= 0 && getppid() == caller)
+        return 0;
+    return err_set(e, ERR_BACKEND_ERROR, "the calling process ended");
 }
 
-/* Nothing has run.  A session that ended while it was asked is not started,
- * or stale. */
-static void explain(const struct session_dir *d, struct err *e)
+static int open_all(struct exec *x, struct err *e)
 {
-    scoped(drop_fd) int conn = -1;
-    struct err now;
-
-    if (session_connect(d, &conn, &now) < 0)
-        *e = now;
+    if (session_dir_open(x->cli->flags.runtime, x->cli->id, false, &x->dir, e) <
+        0)
+        return -1;
+    /* First of all whether it is started: nothing else is of use then. */
+    return session_connect(&x->dir, &x->conn, e);
 }
 
-static int run(struct exec *x)
+static int run(struct exec *x, struct cli *c, struct err *e)
 {
-    struct session_dir d = SESSION_DIR_NONE;
     scoped(drop_fd) int plan_fd = -1;
     struct session_command command;
     struct plan_view plan;
-    int r;
+    int r = take_command(c, &command, e);
 
-    if (take_command(x->cli, &command, x->e) < 0 ||
-        session_dir_open(x->cli->flags.runtime, x->cli->id, false, &d, x->e) <
-            0)
-        return -1;
-    /* First of all whether it is started: nothing else is of use then. */
-    r = session_connect(&d, &x->conn, x->e);
     if (r == 0)
-        r = session_plan(&d, &plan, x->e);
+        r = open_all(x, e);
     if (r == 0)
-        r = session_command_plan(&plan, &command, &plan_fd, x->e);
+        r = session_plan(&x->dir, &plan, e);
     if (r == 0)
-        r = hand_over(x, plan_fd, &command);
+        r = session_command_plan(&plan, &command, &plan_fd, e);
+    if (r == 0)
+        r = exec_follow(x, take_fd(&plan_fd), &command, e);
     if (r < 0 && x->conn >= 0 && !x->is_started)
-        explain(&d, x->e);
-    session_dir_close(&d);
+        session_command_explain(&x->dir, e);
     return r;
+}
+
+/* What the caller gave us to read is read before the session is looked at. */
+static int begin(struct exec *x, struct cli *c, pid_t caller, struct err *e)
+{
+    if (cli_open_json(c, &x->json, e) < 0 ||
+        cli_open_control(c, &x->control, e) < 0 ||
+        follow_caller(x, caller, e) < 0 || cli_read_request(c, e) < 0)
+        return -1;
+    return run(x, c, e);
 }
 
 int cmd_exec(int argc, char **argv)
 {
+    /* Before anything that takes time: an orphan has another parent. */
+    const pid_t caller = getppid();
     struct cli c = { 0 };
     struct err e = { 0 };
-    struct exec x = { .cli = &c, .conn = -1, .signals = -1, .e = &e };
+    struct exec x = { .cli = &c,
+                      .conn = -1,
+                      .json = -1,
+                      .control = -1,
+                      .caller = -1,
+                      .dir = SESSION_DIR_NONE };
     int r;
 
     supervise_ignore_signals();
     r = cli_parse(&c, command_find("exec"), argc, argv);
     if (r >= 0)
         return r;
-    if (run(&x) < 0)
+    if (begin(&x, &c, caller, &e) < 0)
         return cli_fail(&c, &e, CLI_FAILED);
     if (x.result.err.msg[0])
         print_error(&x.result.err);
-    if (print_json(&c, &x.result, &e) < 0) {
+    if (print_json(&x, &e) < 0) {
         print_error(&e);
         return CLI_FAILED;
     }

@@ -60,15 +60,18 @@ const struct option_row option_rows[] = {
     { "pty",     0, "ROWSxCOLUMNS", "give it a terminal of that size, whose "
       "other side are standard input and output (pipes or sockets)",
       OPT_RUN | OPT_EXEC, ID_PTY },
+    { "request", 0, "FILE", "run the command of the exec request in FILE ('-': "
+      "standard input); the other options take away more", OPT_EXEC,
+      ID_REQUEST },
     { "die-with-parent", 0, NULL, "end it when the calling process ends",
-      OPT_RUN, ID_DIE },
+      OPT_RUN | OPT_EXEC, ID_DIE },
     { "json",    'j', "FILE|FD", "write the result or the error, as one JSON "
       "object, to a file or an open descriptor", OPT_JSON, ID_JSON },
     { "events",  0, "FILE|FD", "write what the network is used for, one JSON "
       "object in a line, to a file or an open descriptor", OPT_RUN,
       ID_EVENTS },
     { "control", 0, "FD", "obey lines from a descriptor: 'signal N', 'kill', "
-      "'resize ROWS COLUMNS'", OPT_RUN, ID_CONTROL },
+      "'resize ROWS COLUMNS'", OPT_RUN | OPT_EXEC, ID_CONTROL },
     { "all",     'a', NULL, "list the base system path by path", OPT_SHOW,
       ID_ALL },
     { "plan",    0, NULL, "show every step of the plan", OPT_SHOW, ID_PLAN },
@@ -325,6 +328,7 @@ static int take(struct cli *c, const struct command *cmd, int id,
     }
     switch (id) {
     case ID_POLICY:
+    case ID_REQUEST:
         if (c->policy_file)
             return usage(c, cmd, "a second policy", arg,
                          "one request per run; options add to it");

@@ -292,6 +292,10 @@ static const struct field session_fields[] = {
       "What is kept when it stops: 'private' keeps home, /tmp, /var/tmp, /opt "
       "and /usr/local, 'system' also what is written over the base system "
       "(default: nothing)." },
+    { "idleTimeout", K_U64, IN_C1, F_POSITIVE, AT(session.idle_timeout_ms),
+      NULL, "Stop it after so many milliseconds without a process in it." },
+    { "maxAge", K_U64, IN_C1, F_POSITIVE, AT(session.max_age_ms),
+      NULL, "Stop it so many milliseconds after its start." },
     { 0 }
 };
 const struct object object_session = { .name = "session",

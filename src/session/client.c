@@ -108,6 +108,8 @@ int session_connect(const struct session_dir *d, int *conn, struct err *e)
     if (state == SESSION_STALE)
         return stale(d, e);
     session_id_print(d->hex, id);
+    if (!session_dir_is_there(d))
+        return session_dir_stale(id, e);
     err_set(e, ERR_NOT_STARTED, "session '%s' is not started", id);
     return err_hint(e, "mxc start %s", id);
 }
@@ -160,10 +162,14 @@ static int find_holder(const char *launcher, char out[PATH_MAX], struct err *e)
 static int seal_plan(const struct session_dir *d, int *out, struct err *e)
 {
     struct plan_view v;
+    int r = session_plan(d, &v, e);
 
-    if (session_plan(d, &v, e) < 0 || layer_ready(d->fd, &v, e) < 0)
-        return -1;
-    return plan_seal(v.bytes, v.len, out, e);
+    if (r == 0)
+        r = layer_ready(d->fd, &v, e);
+    if (r == 0)
+        r = plan_seal(v.bytes, v.len, out, e);
+    session_plan_drop(&v);
+    return r;
 }
 
 static int launch(const struct session_dir *d, const char *launcher, int *ours,

@@ -53,7 +53,7 @@ struct session_limit {
 struct session_command {
     const char *const *arg;
     size_t nargs;
-    const char *const *env; /* KEY=VALUE, besides the session's */
+    const char *const *env; /* KEY=VALUE, over the session's */
     size_t nenv;
     const char *cwd; /* absolute and clean, inside; NULL: the session's */
     const struct narrow_path *path;
@@ -62,6 +62,8 @@ struct session_command {
     size_t nlimits;
     uint64_t timeout_ms;
     bool no_network;
+    bool only_env; /* nothing of the session's environment */
+    bool no_halts; /* SAY_HALTED is not wanted */
     bool tty;
     uint16_t rows, columns; /* of it */
     bool has_program;       /* which is this, and not what arg[0] names */
@@ -86,5 +88,17 @@ int session_command_send(int conn, int plan_fd, const struct session_command *c,
 /* The next word about it.  *master is the terminal, or -1.  Its end without a
  * last word is an error. */
 int session_command_hear(int conn, struct say *out, int *master, struct err *e);
+
+/* The same as talk_receive has it; *fd is taken where *n is 1. */
+ssize_t session_command_receive(int conn, struct say *out, int *fd, size_t *n,
+                                int flags);
+
+/* How it ended, of SAY_ENDED. */
+struct result;
+void session_command_result(const struct say *s, struct result *out);
+
+/* Nothing has run, for a reason that is in *e: a better one, where the session
+ * is not started (any more), or gone. */
+void session_command_explain(const struct session_dir *d, struct err *e);
 
 #endif

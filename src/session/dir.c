@@ -315,6 +315,7 @@ int session_plan(const struct session_dir *d, struct plan_view *out,
     struct stat st;
     void *bytes;
 
+    *out = (struct plan_view){ 0 };
     if (fd < 0 || fstat(fd, &st) < 0)
         return err_sys(e, "open(2)", errno, "cannot read the session's plan");
     if (st.st_size <= 0 || st.st_size > (off_t)PLAN_MAX_BYTES)
@@ -325,9 +326,18 @@ int session_plan(const struct session_dir *d, struct plan_view *out,
     if (plan_check(bytes, (size_t)st.st_size, out, e) < 0 ||
         !(out->head.flags & PLAN_SESSION)) {
         (void)munmap(bytes, (size_t)st.st_size);
+        *out = (struct plan_view){ 0 };
         return broken("plan", e);
     }
     return 0;
+}
+
+void session_plan_drop(struct plan_view *v)
+{
+    /* It was mapped for reading, and by us. */
+    if (v->bytes)
+        (void)munmap((void *)(uintptr_t)v->bytes, v->len);
+    *v = (struct plan_view){ 0 };
 }
 
 /* --- directories -----------------------------------------------------------
@@ -436,16 +446,14 @@ int session_dir_new(const char *runtime, const struct session_facts *f,
     return 0;
 }
 
-static int stale(const char *id, struct err *e)
+int session_dir_stale(const char *id, struct err *e)
 {
     err_set(e, ERR_STALE_ID, "there is no session '%.80s'", id);
     return err_hint(e, "it was deprovisioned, or belongs to another user; `mxc "
                        "ps` lists yours");
 }
 
-/* Is the name still that of what was opened?  It may have been removed while
- * we waited for the lock. */
-static bool is_current(const struct session_dir *d)
+bool session_dir_is_there(const struct session_dir *d)
 {
     struct stat here, there;
 
@@ -463,7 +471,7 @@ int session_dir_open(const char *runtime, const char *id, bool lock,
         session_root(runtime, false, &d.root, e) < 0)
         return -1;
     if (d.root < 0)
-        return stale(id, e);
+        return session_dir_stale(id, e);
     d.fd =
         openat(d.root, d.hex, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (d.fd < 0 && errno != ENOENT) {
@@ -474,9 +482,10 @@ int session_dir_open(const char *runtime, const char *id, bool lock,
     if (d.fd >= 0 && lock)
         while (flock(d.fd, LOCK_EX) < 0 && errno == EINTR)
             continue;
-    if (d.fd < 0 || !is_current(&d)) {
+    /* It may have been removed while we waited for the lock. */
+    if (d.fd < 0 || !session_dir_is_there(&d)) {
         session_dir_close(&d);
-        return stale(id, e);
+        return session_dir_stale(id, e);
     }
     *out = d;
     return 0;

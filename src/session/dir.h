@@ -76,6 +76,12 @@ int session_dir_open(const char *runtime, const char *id, bool lock,
                      struct session_dir *out, struct err *e);
 void session_dir_close(struct session_dir *d);
 
+/* Is its name still that of what was opened? */
+bool session_dir_is_there(const struct session_dir *d);
+
+/* ERR_STALE_ID: there is none of that id. */
+int session_dir_stale(const char *id, struct err *e);
+
 /* Remove it, locked before. */
 int session_dir_remove(struct session_dir *d, struct err *e);
 
@@ -98,9 +104,10 @@ int session_holder_write(int dir, const struct session_holder *h,
 int session_write(int dir, const char *name, const void *data, size_t len,
                   struct err *e);
 
-/* Map its plan for reading. */
+/* Map its plan for reading, until it is dropped. */
 int session_plan(const struct session_dir *d, struct plan_view *out,
                  struct err *e);
+void session_plan_drop(struct plan_view *v);
 
 void session_boot(char out[SESSION_BOOT_MAX]);
 uint64_t session_wall_ms(void);

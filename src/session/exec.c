@@ -2,8 +2,10 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/outcome.h"
 #include "session/client.h"
 #include "sys/seal.h"
 
@@ -46,6 +48,12 @@ static int add_text(struct plan *p, struct arena *a, enum step_kind kind,
     return plan_add(p, a, (struct step){ .kind = kind, .text = text }, e);
 }
 
+/* Where it is, is nothing that one can do without (PWD). */
+static bool is_wanted(const struct session_command *c, const char *entry)
+{
+    return !c->only_env || same_name("PWD=", entry);
+}
+
 /* Set by the command itself, or later in its list again. */
 static bool is_overridden(const struct session_command *c, size_t from,
                           const char *entry)
@@ -65,7 +73,8 @@ static int add_env(const struct plan_view *session,
     for (size_t i = 0; i < session->head.nsteps; i++) {
         struct step s = plan_step(session, i);
 
-        if (s.kind == STEP_ENV && !is_overridden(c, 0, s.text) &&
+        if (s.kind == STEP_ENV && is_wanted(c, s.text) &&
+            !is_overridden(c, 0, s.text) &&
             add_text(p, a, STEP_ENV, s.text, e) < 0)
             return -1;
     }
@@ -186,6 +195,7 @@ int session_command_send(int conn, int plan_fd, const struct session_command *c,
     const struct ask a = { .version = TALK_VERSION,
                            .what = ASK_EXEC,
                            .number = c->tty ? c->rows << 16 | c->columns : 0,
+                           .flags = c->no_halts ? ASK_NO_HALTS : 0,
                            .timeout_ms = c->timeout_ms };
     const int fds[TALK_FDS] = { plan_fd, streams[0], streams[1], streams[2],
                                 c->program };
@@ -197,10 +207,22 @@ int session_command_send(int conn, int plan_fd, const struct session_command *c,
                  : 0;
 }
 
+ssize_t session_command_receive(int conn, struct say *out, int *fd, size_t *n,
+                                int flags)
+{
+    ssize_t got = talk_receive(conn, out, sizeof(*out), fd, 1, n, flags);
+
+    /* An order of ours that came too late to be read is told once, before the
+     * last word. */
+    return got == -ECONNRESET
+               ? talk_receive(conn, out, sizeof(*out), fd, 1, n, flags)
+               : got;
+}
+
 int session_command_hear(int conn, struct say *out, int *master, struct err *e)
 {
     size_t n;
-    ssize_t got = talk_receive(conn, out, sizeof(*out), master, 1, &n, 0);
+    ssize_t got = session_command_receive(conn, out, master, &n, 0);
 
     if (n == 0)
         *master = -1;
@@ -213,4 +235,46 @@ int session_command_hear(int conn, struct say *out, int *master, struct err *e)
                     : "the session's holder was killed, and the command with "
                       "it");
     return -1;
+}
+
+static int exit_code_of(const struct say *s)
+{
+    switch ((enum outcome)s->outcome) {
+    case OUTCOME_EXITED:
+        return WEXITSTATUS(s->number);
+    case OUTCOME_SIGNALED:
+        return 128 + WTERMSIG(s->number);
+    case OUTCOME_NOT_STARTED:
+        return s->number;
+    case OUTCOME_TIMED_OUT:
+        return EXIT_TIMED_OUT;
+    case OUTCOME_KILLED:
+        return EXIT_KILLED;
+    case OUTCOME_FAILED:
+    case OUTCOME_STOPPED:
+        break;
+    }
+    return EXIT_MXC;
+}
+
+void session_command_result(const struct say *s, struct result *out)
+{
+    *out = (struct result){ .outcome = (enum outcome)s->outcome,
+                            .exit_code = exit_code_of(s),
+                            .duration_ms = s->duration_ms,
+                            .err = s->err };
+    if (out->outcome == OUTCOME_SIGNALED)
+        out->signal = WTERMSIG(s->number);
+    if (out->outcome == OUTCOME_TIMED_OUT)
+        err_set(&out->err, ERR_BACKEND_ERROR,
+                "the command was killed after its timeout");
+}
+
+void session_command_explain(const struct session_dir *d, struct err *e)
+{
+    scoped(drop_fd) int conn = -1;
+    struct err now;
+
+    if (session_connect(d, &conn, &now) < 0)
+        *e = now;
 }

@@ -1,6 +1,7 @@
 /* id.c - see id.h. */
 #include "session/id.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,26 +25,37 @@ static int malformed(const char *id, struct err *e)
                     SESSION_PREFIX, SESSION_HEX);
 }
 
+static bool has_prefix(const char *id, size_t len, const char *prefix)
+{
+    return len == strlen(prefix) && memcmp(id, prefix, len) == 0;
+}
+
+static bool is_hex(const char *text)
+{
+    return strlen(text) == SESSION_HEX &&
+           strspn(text, "0123456789abcdef") == SESSION_HEX;
+}
+
 int session_id_parse(const char *id, char hex[SESSION_HEX + 1], struct err *e)
 {
     const size_t prefix = strcspn(id, ":");
+    const char *digits = id + prefix + 1;
 
     if (!id[prefix] || prefix == 0) {
         err_set(e, ERR_MALFORMED_ID,
                 "sandbox_id \"%.80s\" is missing the `<prefix>:...` form", id);
         return err_hint(e, "`mxc provision` prints one, `mxc ps` lists them");
     }
-    if (prefix != strlen(SESSION_PREFIX) ||
-        memcmp(id, SESSION_PREFIX, prefix) != 0)
+    /* What is not of our form under another's prefix is another's. */
+    if (!has_prefix(id, prefix, SESSION_PREFIX) &&
+        !(has_prefix(id, prefix, SESSION_ALIAS) && is_hex(digits)))
         return err_set(e, ERR_UNSUPPORTED_CONTAINMENT,
                        "no state-aware backend registered for prefix "
                        "\"%.*s\"",
                        (int)(prefix < 80 ? prefix : 80), id);
-    id += prefix + 1;
-    if (strlen(id) != SESSION_HEX ||
-        strspn(id, "0123456789abcdef") != SESSION_HEX)
-        return malformed(id - prefix - 1, e);
-    memcpy(hex, id, SESSION_HEX + 1);
+    if (!is_hex(digits))
+        return malformed(id, e);
+    memcpy(hex, digits, SESSION_HEX + 1);
     return 0;
 }
 

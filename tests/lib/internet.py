@@ -449,7 +449,8 @@ class internet:
         tap.lacks(r.err, 'mxc: unknown option', 'stderr')
         return r
 
-    def inside(self, what, *flags, input=b'', timeout=30, env=None, **grants):
+    def inside(self, what, *flags, input=b'', timeout=None, env=None,
+               **grants):
         """A command (list) or Python probe (str) in a sandbox with flags."""
         args = tap.mxc_args(tap._argv(what), flags=flags, **grants)
         return self.mxc(*args, input=input, timeout=timeout, env=env)

@@ -50,7 +50,9 @@ PROBES = pathlib.Path(os.environ.get('MXC_PROBES', TOP / 'build/probes'))
 PYTHON = '/usr/bin/python3'
 IS_ROOT = os.geteuid() == 0
 SKIP_STATUS = 77
-SECONDS = 60
+# What a test, and a command in it, may take that says nothing else; and how
+# much more that is on a backend whose system calls take long.
+SECONDS, COMMAND_SECONDS, SLOWER = 60, 30, 6
 # How long after a test its processes may still be on their way out.
 GRACE = 2.0
 
@@ -74,10 +76,10 @@ class Failed(AssertionError):
     pass
 
 
-def test(fn=None, *, seconds=SECONDS, only=None):
+def test(fn=None, *, seconds=None, only=None):
     """Register a test.  only='root' or only='user' ties it to that caller."""
     def add(f):
-        _tests.append((f.__name__, f, seconds, only))
+        _tests.append((f.__name__, f, seconds or _usual(SECONDS), only))
         return f
     return add(fn) if fn else add
 
@@ -251,22 +253,27 @@ def own_base(*paths):
         images.base_image(paths)
 
 
+def _backend():
+    return backends.BACKENDS[use_backend.name or backends.REFERENCE]
+
+
+def _usual(seconds):
+    return seconds * (SLOWER if _backend().pace < 1 else 1)
+
+
 def rounds(n):
     """As many as are tried where that takes long: fewer on a slow backend."""
-    pace = backends.BACKENDS[use_backend.name or backends.REFERENCE].pace
-    return int(n * pace)
+    return int(n * _backend().pace)
 
 
 def slow(seconds):
     """So long where a system call takes what it does; longer on a slow one."""
-    backend = backends.BACKENDS[use_backend.name or backends.REFERENCE]
-    return int(seconds / backend.pace)
+    return int(seconds / _backend().pace)
 
 
 def start_ms():
     """Within which all parts of a sandbox are there."""
-    backend = backends.BACKENDS[use_backend.name or backends.REFERENCE]
-    return int(backend.start * 1000)
+    return int(_backend().start * 1000)
 
 
 def _environ(env):
@@ -275,10 +282,10 @@ def _environ(env):
     return {**os.environ, **{k: str(v) for k, v in env.items()}}
 
 
-def run(argv, *, input=b'', timeout=30, env=None, cwd=None, pass_fds=(),
+def run(argv, *, input=b'', timeout=None, env=None, cwd=None, pass_fds=(),
         **popen):
     """Run on the host.  Past the timeout it is killed and the test fails."""
-    argv = on_backend(argv)
+    argv, timeout = on_backend(argv), timeout or _usual(COMMAND_SECONDS)
     start = time.monotonic()
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, env=_environ(env), cwd=cwd,
@@ -323,13 +330,14 @@ def spawn(argv, **popen):
     return subprocess.Popen(on_backend(argv), **kw)
 
 
-def pty(argv, *, input=b'', timeout=30, env=None, until=None):
+def pty(argv, *, input=b'', timeout=None, env=None, until=None):
     """Run with a fresh terminal as stdio and controlling terminal.
 
     What comes out is in .out.  The input is typed at once, or, with until=,
     as soon as the output contains that text.
     """
     argv, data = on_backend(argv), _bytes(input)
+    timeout = timeout or _usual(COMMAND_SECONDS)
     start, out = time.monotonic(), b''
     pid, fd = _pty.fork()
     if pid == 0:
@@ -385,15 +393,15 @@ def mxc_args(argv, *, ro=(), rw=(), deny=(), env=(), cwd=None, policy=None,
     return [*args, *flags, '--', *argv]
 
 
-def inside(what, *, input=b'', timeout=30, tty=False, host_env=None, until=None,
-           pass_fds=(), **grants):
+def inside(what, *, input=b'', timeout=None, tty=False, host_env=None,
+           until=None, pass_fds=(), **grants):
     """Run a command (list), or Python probe (str), in the sandbox."""
     more = {'until': until} if tty else {'pass_fds': pass_fds}
     return mxc(*mxc_args(_argv(what), **grants), input=input, timeout=timeout,
                tty=tty, env=host_env, **more)
 
 
-def outside(what, *, input=b'', timeout=30, tty=False, env=None, **more):
+def outside(what, *, input=b'', timeout=None, tty=False, env=None, **more):
     """Run the same on the host: the positive control."""
     go = pty if tty else run
     return go(_argv(what), input=input, timeout=timeout, env=env, **more)
@@ -649,6 +657,8 @@ def _one(fn, home, seconds):
     # Linux keeps orphans of the test under it, and ends it with the harness.
     _prctl(36, 1)                # PR_SET_CHILD_SUBREAPER
     _prctl(1, signal.SIGKILL)    # PR_SET_PDEATHSIG
+    # nohup(1) has it ignored, which is handed on to all that starts here.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # The harness waits a little longer; this one shows where a test hangs.
     signal.signal(signal.SIGALRM, _late)
     signal.alarm(seconds)

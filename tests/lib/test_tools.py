@@ -125,6 +125,7 @@ def runner_compares_what_was_seen(body, complaint):
 def runner_tells_the_backend():
     tree({'tests/e2e/test_it.sh': SH + 'echo 1..1; echo "ok 1 - $MXC_BACKEND"; '
           'test "$MXC_BACKEND" = lxc'})
+    shutil.copytree(TOP / 'tests/lib', 'tests/lib')
     r = run(['tools/run-tests', '--once', '--backend', 'lxc', 'e2e']).ok()
     has(r.out, 'e2e/test_it.sh [lxc]')
 

@@ -101,6 +101,22 @@ TEST(ids)
     }
 }
 
+TEST(the_other_name_of_an_id)
+{
+    static const char digits[] = "0123456789abcdef0123456789abcdef";
+    char hex[SESSION_HEX + 1], id[64];
+    struct err e = { 0 };
+
+    (void)snprintf(id, sizeof(id), "wslc:%s", digits);
+    CHECK_INT(session_id_parse(id, hex, &e), 0);
+    CHECK_STR(hex, digits);
+    id[strlen(id) - 1] = 'g';
+    CHECK_INT(session_id_parse(id, hex, &e), -1);
+    CHECK_INT(e.code, ERR_UNSUPPORTED_CONTAINMENT);
+    CHECK_INT(session_id_parse("wslc:", hex, &e), -1);
+    CHECK_INT(e.code, ERR_UNSUPPORTED_CONTAINMENT);
+}
+
 TEST(hexadecimal)
 {
     const unsigned char bytes[16] = { 0, 1,    0x10, 0xff, 0xab, 5, 6, 7,

@@ -26,19 +26,21 @@ from ._policy import (allow_hosts, allow_net, deny, deny_net, host_service,
 from ._result import Clause, Denial, Published, Report, Result
 from ._run import run, run_async
 from ._sandbox import DEVNULL, PIPE, AsyncSandbox, Sandbox
+from ._session import AsyncSession, Session, SessionInfo, sessions
 
 __version__ = '0.1.0'
 
 __all__ = [
     'AlreadyStartedError', 'AlreadyStoppedError', 'AsyncSandbox',
+    'AsyncSession',
     'BackendError', 'BackendUnavailableError', 'CONTRACT', 'Clause',
     'CommandFailedError', 'CommandNotRunError', 'DEVNULL', 'Denial',
     'Filesystem', 'Guarantees',
     'Limits', 'MalformedIdError', 'MalformedRequestError', 'MxcError',
     'MxcNotFoundError', 'Network', 'NotProvisionedError', 'NotStartedError',
     'PIPE', 'PolicyValidationError', 'Published', 'Report', 'Request', 'Result',
-    'Sandbox', 'StaleIdError', 'UnsupportedContainmentError',
+    'Sandbox', 'Session', 'SessionInfo', 'StaleIdError', 'UnsupportedContainmentError',
     'UnsupportedPhaseError', 'allow_hosts', 'allow_net', 'deny', 'deny_net',
     'doctor', 'explain', 'host_service', 'publish', 'read_only',
-    'read_write', 'run', 'run_async', 'validate',
+    'read_write', 'run', 'run_async', 'sessions', 'validate',
 ]

@@ -111,6 +111,8 @@ class Call:
                  pty: Optional[Tuple[int, int]] = None) -> None:
         self.executable = find_mxc(executable)
         self.argv: List[str] = [self.executable, verb]
+        if job is not None and job.session is not None:
+            self.argv.append(job.session)
         self.theirs: List[int] = []   # closed here when mxc has them
         self.result_fd = self.events_fd = self._control = -1
         self._lock = threading.Lock()
@@ -118,7 +120,7 @@ class Call:
             self._open(job, result, events, control)
             if pty is not None:
                 self.argv += ['--pty', f'{pty[0]}x{pty[1]}']
-            if verb == 'run':
+            if verb in ('run', 'exec'):
                 self.argv.append('--die-with-parent')
             if job is not None:
                 self.argv += job.options
@@ -138,7 +140,8 @@ class Call:
             fd = _memory('mxc-request')
             self.theirs.append(fd)
             _write_all(fd, job.text)
-            self.argv += ['--policy', f'/dev/fd/{fd}']
+            self.argv += ['--policy' if job.session is None else '--request',
+                          f'/dev/fd/{fd}']
         if events:
             self.events_fd, theirs = _pipe()
             self.theirs.append(theirs)

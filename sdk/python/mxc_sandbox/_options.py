@@ -38,4 +38,36 @@ class RunOptions(PolicyOptions, total=False):
     executable: Optional[StrPath]
 
 
-__all__ = ['PolicyOptions', 'RunOptions', 'Unpack']
+class SessionOptions(TypedDict, total=False):
+    filesystem: Optional[FilesystemArg]
+    network: Optional[NetworkArg]
+    cwd: Optional[StrPath]
+    timeout: Optional[float]
+    limits: Optional[Limits]
+    guarantees: Optional[Guarantees]
+    proxy: Optional[str]
+    tools: bool
+    accept_missing: Sequence[str]
+    backend: Optional[str]
+    request: Optional[RequestArg]
+
+
+class SandboxOptions(TypedDict, total=False):
+    filesystem: Optional[FilesystemArg]
+    network: bool
+    env: Optional[Mapping[str, str]]
+    clear_env: bool
+    cwd: Optional[StrPath]
+    timeout: Optional[float]
+    limits: Optional[Mapping[str, int]]
+
+
+class CommandOptions(SandboxOptions, total=False):
+    input: Union[str, bytes, None]
+    capture: bool
+    max_output: int
+    check: bool
+
+
+__all__ = ['CommandOptions', 'PolicyOptions', 'RunOptions', 'SandboxOptions',
+           'SessionOptions', 'Unpack']

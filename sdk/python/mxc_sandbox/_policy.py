@@ -27,12 +27,12 @@ RequestArg = Union[Request, Mapping[str, Any], str, bytes]
 # many programs want to write into one.
 _HOME = 'HOME=/tmp'
 # Stands in a request whose command is given as words, which replace it.
-_NOTHING = ':'
+placeholder = ':'
 
 
 # --- builders ----------------------------------------------------------------
 
-def _paths(paths: Iterable[StrPath]) -> List[str]:
+def absolute(paths: Iterable[StrPath]) -> List[str]:
     """Absolute, and otherwise as they are: mxc resolves symlinks and '..'."""
     found = []
     for path in paths:
@@ -47,17 +47,17 @@ def _paths(paths: Iterable[StrPath]) -> List[str]:
 
 def read_only(*paths: StrPath) -> Filesystem:
     """These paths, and all below them, for reading."""
-    return {'readonlyPaths': _paths(paths)}
+    return {'readonlyPaths': absolute(paths)}
 
 
 def read_write(*paths: StrPath) -> Filesystem:
     """These paths, and all below them, for reading and writing."""
-    return {'readwritePaths': _paths(paths)}
+    return {'readwritePaths': absolute(paths)}
 
 
 def deny(*paths: StrPath) -> Filesystem:
     """Refuse these paths inside of granted ones."""
-    return {'deniedPaths': _paths(paths)}
+    return {'deniedPaths': absolute(paths)}
 
 
 def _port(text: str, whole: str) -> int:
@@ -176,7 +176,7 @@ def _merge(into: Dict[str, Any], more: Mapping[str, Any], where: str) -> None:
             raise ValueError(f'{at} is given twice: {have!r} and {value!r}')
 
 
-def _section(value: Any, name: str) -> Optional[Dict[str, Any]]:
+def section(value: Any, name: str) -> Optional[Dict[str, Any]]:
     """One mapping, or several that are put together."""
     if value is None:
         return None
@@ -192,24 +192,28 @@ def _section(value: Any, name: str) -> Optional[Dict[str, Any]]:
     return whole
 
 
-def _environment(env: Optional[Mapping[str, str]]) -> List[str]:
-    entries = [_HOME]
+def variables(env: Optional[Mapping[str, str]]) -> List[str]:
+    """The entries of the contract, checked."""
     if env is None:
-        return entries
+        return []
     if not isinstance(env, Mapping):
         raise TypeError(f'env: expected a mapping, got {env!r}')
+    entries = []
     for key, value in env.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise TypeError(f'env: expected text, got {key!r}: {value!r}')
         if not key or '=' in key or '\0' in key + value:
             raise ValueError(f'env: not a variable: {key!r}')
-        if key == 'HOME':
-            entries.remove(_HOME)
         entries.append(f'{key}={value}')
     return entries
 
 
-def _words(command: Any) -> List[str]:
+def _environment(env: Optional[Mapping[str, str]]) -> List[str]:
+    entries = variables(env)
+    return entries if env and 'HOME' in env else [_HOME, *entries]
+
+
+def words_of(command: Any) -> List[str]:
     """A command given as words, checked."""
     if isinstance(command, (bytes, Mapping)) or not isinstance(
             command, Sequence):
@@ -228,7 +232,7 @@ def _words(command: Any) -> List[str]:
     return words
 
 
-def _milliseconds(timeout: Optional[float]) -> Optional[int]:
+def milliseconds(timeout: Optional[float]) -> Optional[int]:
     if timeout is None:
         return None
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
@@ -247,6 +251,11 @@ class Job:
     options: List[str] = field(default_factory=list)
     words: Optional[List[str]] = None
     publishes: bool = False
+    session: Optional[str] = None   # an exec request, for this one
+
+    @property
+    def verb(self) -> str:
+        return 'run' if self.session is None else 'exec'
 
 
 def _raw(request: RequestArg) -> bytes:
@@ -284,7 +293,7 @@ def make_job(command: Optional[Command] = None, *,
              backend: Optional[str] = None) -> Job:
     """All arguments that say what runs, and what it may touch."""
     words = None if command is None or isinstance(
-        command, str) else _words(command)
+        command, str) else words_of(command)
     if isinstance(command, str) and '\0' in command:
         raise ValueError('command: a NUL in it')
     sections: Optional[Dict[str, Any]] = None
@@ -301,15 +310,15 @@ def make_job(command: Optional[Command] = None, *,
             words = ['/bin/sh', '-c', command]
     else:
         sections = {'version': CONTRACT, 'process': {
-            'commandLine': command if isinstance(command, str) else _NOTHING,
+            'commandLine': command if isinstance(command, str) else placeholder,
             'env': _environment(env), 'inheritDefaultEnv': True}}
         if command is None:
             del sections['process']
-        for name, part in (('filesystem', _section(filesystem, 'filesystem')),
-                           ('network', _section(network, 'network')),
-                           ('limits', _section(limits, 'limits')),
+        for name, part in (('filesystem', section(filesystem, 'filesystem')),
+                           ('network', section(network, 'network')),
+                           ('limits', section(limits, 'limits')),
                            ('guarantees',
-                            _section(guarantees, 'guarantees'))):
+                            section(guarantees, 'guarantees'))):
             if part is not None:
                 sections[name] = part
         if proxy is not None:
@@ -320,11 +329,11 @@ def make_job(command: Optional[Command] = None, *,
                 else {'networkProxy': proxy})
         text = json.dumps(sections, ensure_ascii=False).encode()
     options = []
-    milliseconds = _milliseconds(timeout)
-    if milliseconds is not None:
-        options += ['--timeout', f'{milliseconds}ms']
+    most = milliseconds(timeout)
+    if most is not None:
+        options += ['--timeout', f'{most}ms']
     if cwd is not None:
-        options += ['--cwd', _paths([cwd])[0]]
+        options += ['--cwd', absolute([cwd])[0]]
     if backend is not None:
         if not isinstance(backend, str):
             raise TypeError(f'backend: expected text, got {backend!r}')

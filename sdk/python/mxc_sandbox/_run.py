@@ -152,11 +152,11 @@ def end_process(process: subprocess.Popen[Any], call: Call) -> None:
             process.wait()
 
 
-def _run(job: Job, executable: Optional[StrPath], data: Optional[bytes],
-         capture: bool, text: bool, most: int, events: EventsArg
-         ) -> Result[Any]:
+def run_job(job: Job, executable: Optional[StrPath], data: Optional[bytes],
+            capture: bool, text: bool, most: int, events: EventsArg
+            ) -> Result[Any]:
     lines = make_lines(events)
-    call = Call('run', executable, job, events=lines is not None,
+    call = Call(job.verb, executable, job, events=lines is not None,
                 control=True)
     process = None
     pipe = subprocess.PIPE if capture else None
@@ -262,7 +262,7 @@ def run(command: Optional[Command] = None, *,
                    limits=limits, guarantees=guarantees, proxy=proxy,
                    tools=tools, accept_missing=accept_missing,
                    backend=backend)
-    result = _run(job, executable, input_bytes(input), capture, text,
+    result = run_job(job, executable, input_bytes(input), capture, text,
                   check_most(max_output), events)
     return result.check() if check else result
 
@@ -354,11 +354,11 @@ async def start_async(call: Call, **stdio: Any
         raise
 
 
-async def _run_async(job: Job, executable: Optional[StrPath],
-                     data: Optional[bytes], capture: bool, text: bool,
-                     most: int, events: EventsArg) -> Result[Any]:
+async def run_job_async(job: Job, executable: Optional[StrPath],
+                        data: Optional[bytes], capture: bool, text: bool,
+                        most: int, events: EventsArg) -> Result[Any]:
     lines = make_lines(events)
-    call = Call('run', executable, job, events=lines is not None,
+    call = Call(job.verb, executable, job, events=lines is not None,
                 control=True)
     pipe = subprocess.PIPE if capture else None
     tasks: List[asyncio.Task[Any]] = []
@@ -430,6 +430,6 @@ async def run_async(command: Optional[Command] = None, *,
                    limits=limits, guarantees=guarantees, proxy=proxy,
                    tools=tools, accept_missing=accept_missing,
                    backend=backend)
-    result = await _run_async(job, executable, input_bytes(input), capture,
+    result = await run_job_async(job, executable, input_bytes(input), capture,
                               text, check_most(max_output), events)
     return result.check() if check else result

@@ -12,12 +12,12 @@ import threading
 import time
 from types import TracebackType
 from typing import (IO, Any, Dict, List, Mapping, Optional, Sequence, Tuple,
-                    Type, Union)
+                    Type, TypeVar, Union)
 
 from ._call import Call, Lines, make_lines, starting
 from ._contract import Guarantees, Limits
 from ._errors import MxcError
-from ._policy import (FilesystemArg, NetworkArg, RequestArg, StrPath,
+from ._policy import (FilesystemArg, Job, NetworkArg, RequestArg, StrPath,
                       make_job)
 from ._result import Command, Event, Published, Result, build_result, decode
 from ._run import (EventsArg, end_async, end_process, input_bytes,
@@ -26,6 +26,7 @@ from ._run import (EventsArg, end_async, end_process, input_bytes,
 PIPE, DEVNULL = subprocess.PIPE, subprocess.DEVNULL
 Stream = Union[int, IO[Any], None]
 PtyArg = Union[bool, Tuple[int, int]]
+S = TypeVar('S', bound='_Common')
 
 
 def _size(rows: Any, columns: Any) -> Tuple[int, int]:
@@ -69,11 +70,26 @@ class _Common:
                  stdout: Stream = PIPE,
                  stderr: Stream = PIPE,
                  executable: Optional[StrPath] = None) -> None:
-        self._job = make_job(
+        self._set_up(make_job(
             command, request=request, filesystem=filesystem, network=network,
             env=env, cwd=cwd, timeout=timeout, limits=limits,
             guarantees=guarantees, proxy=proxy,
-            tools=tools, accept_missing=accept_missing, backend=backend)
+            tools=tools, accept_missing=accept_missing, backend=backend),
+            text, events, pty, stdin, stdout, stderr, executable)
+
+    @classmethod
+    def of_job(cls: Type[S], job: Job, *, text: bool, pty: PtyArg,
+               stdin: Stream, stdout: Stream, stderr: Stream,
+               executable: Optional[StrPath]) -> S:
+        """For a command of a session."""
+        made = cls.__new__(cls)
+        made._set_up(job, text, None, pty, stdin, stdout, stderr, executable)
+        return made
+
+    def _set_up(self, job: Job, text: bool, events: EventsArg, pty: PtyArg,
+                stdin: Stream, stdout: Stream, stderr: Stream,
+                executable: Optional[StrPath]) -> None:
+        self._job = job
         self._text, self._executable = text, executable
         self._user_lines = make_lines(events)
         self._pty = (None if pty is False else (24, 80) if pty is True
@@ -94,7 +110,7 @@ class _Common:
         if self._call is not None:
             raise RuntimeError('it has been started before')
         wants = self._user_lines is not None or self._job.publishes
-        self._call = Call('run', self._executable, self._job, control=True,
+        self._call = Call(self._job.verb, self._executable, self._job, control=True,
                           events=wants, pty=self._pty)
         return self._call
 

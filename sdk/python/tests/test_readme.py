@@ -13,13 +13,17 @@ EXAMPLES = re.findall(r'^## (.*?)$|^```python\n(.*?)^```$',
 # What the examples say that they print.
 SAYS = ['42', 'Permission denied', 'example.org', 'no/such/folder',
         'exited with code 3', 'hello', '50 132', '200', "b'hello",
-        'killed, with everything', 'native', 'What enforces it']
+        'killed, with everything', 'native', 'What enforces it',
+        'the session says 42', 'still here', "['started']"]
 
 
 class Readme(Case):
     def test_examples(self):
         title, said, count = 'first', '', 0
-        env = {**os.environ, 'PYTHONPATH': str(HERE)}
+        runtime = self.folder / 'runtime'
+        runtime.mkdir(0o700)
+        env = {**os.environ, 'PYTHONPATH': str(HERE),
+               'XDG_RUNTIME_DIR': str(runtime)}
         for heading, code in EXAMPLES:
             title = heading or title
             if not code:

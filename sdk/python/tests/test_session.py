@@ -1,0 +1,249 @@
+"""Session and AsyncSession: one sandbox for many commands."""
+
+import asyncio
+import os
+import signal
+import threading
+import unittest
+
+from tests.common import Case, eventually, mxc, reap_orphans
+
+FOREIGN = 'native:' + '0' * 32
+
+
+class SessionCase(Case):
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(reap_orphans)   # holders, where they come to us
+        # Where sessions are kept, for this test alone.
+        self.root = self.folder / 'run'
+        self.root.mkdir(0o700)
+        before = os.environ.get('XDG_RUNTIME_DIR')
+        os.environ['XDG_RUNTIME_DIR'] = str(self.root)
+
+        def back():
+            if before is None:
+                del os.environ['XDG_RUNTIME_DIR']
+            else:
+                os.environ['XDG_RUNTIME_DIR'] = before
+        self.addCleanup(back)
+
+    def left(self):
+        return mxc.sessions()
+
+
+class Life(SessionCase):
+    def test_a_life(self):
+        work = self.folder / 'w'
+        work.mkdir()
+        s = mxc.Session.provision(filesystem=mxc.read_write(work),
+                                  idle_timeout=60, max_age=3600.5)
+        self.assertRegex(s.id, '^native:[0-9a-f]{32}$')
+        self.assertEqual((s.state, s.warnings), ('provisioned', []))
+        with self.assertRaisesCode('not_started'):
+            s.run('true')
+        with self.assertRaises(mxc.AlreadyStoppedError):
+            s.stop()
+        self.assertIs(s.start(), s)
+        with self.assertRaises(mxc.AlreadyStartedError):
+            s.start()
+        r = s.run('echo out; echo err >&2; echo made >x; exit 3', cwd=work)
+        self.assertEqual((r.exit_code, r.stdout, r.stderr, r.outcome),
+                         (3, 'out\n', 'err\n', 'exited'))
+        self.assertEqual((work / 'x').read_text(), 'made\n')
+        found, = mxc.sessions()
+        self.assertEqual((found.id, found.state), (s.id, 'started'))
+        self.assertGreater(found.created, 1e9)
+        seen = s.inspect()
+        self.assertEqual((seen['idleTimeoutMs'], seen['maxAgeMs']),
+                         (60000, 3600500))
+        s.pause()
+        self.assertEqual(s.state, 'paused')
+        with self.assertRaisesCode('backend_error') as e:
+            s.run('true')
+        self.assertIn('paused', str(e.error))
+        s.resume()
+        self.assertIn('started, process', s.logs())
+        s.stop(grace=0)
+        self.assertEqual(s.state, 'provisioned')
+        other = mxc.Session(s.id).start()
+        self.assertEqual(other.run(['cat', work / 'x']).stdout, 'made\n')
+        s.deprovision()
+        for do in (s.start, s.stop, s.deprovision, s.inspect, s.logs,
+                   s.pause, lambda: s.run('true')):
+            with self.assertRaises(mxc.StaleIdError):
+                do()
+        self.assertEqual(self.left(), [])
+
+    def test_the_block_starts_and_deprovisions(self):
+        with mxc.Session.provision() as s:
+            self.assertEqual(s.state, 'started')
+            with self.assertRaises(mxc.CommandFailedError):
+                s.run('exit 3', check=True)
+        self.assertEqual(self.left(), [])
+        with self.assertRaises(KeyError):
+            with mxc.Session.provision() as s:
+                raise KeyError
+        self.assertEqual(self.left(), [])
+
+    def test_what_is_refused(self):
+        with self.assertRaisesCode('policy_validation') as e:
+            mxc.Session.provision(filesystem=mxc.read_only('/nope'))
+        self.assertEqual(e.error.where, 'filesystem.readonlyPaths[0]')
+        with self.assertRaisesCode('unsupported_phase'):
+            mxc.Session.provision(backend='bubblewrap')
+        with self.assertRaisesCode('malformed_request'):
+            mxc.Session.provision(request={
+                'version': '1.0.0', 'process': {'commandLine': 'true'}})
+        for bad in ('', '-x', 'a\0b'):
+            with self.assertRaises(ValueError):
+                mxc.Session(bad)
+        for bad, code in (('abc', 'malformed_id'), ('native:x', 'malformed_id'),
+                          ('lxc:0', 'unsupported_containment'),
+                          (FOREIGN, 'stale_id')):
+            with self.assertRaisesCode(code):
+                mxc.Session(bad).start()
+        with self.assertRaises(ValueError):
+            mxc.Session.provision(idle_timeout=0)
+        with self.assertRaises(TypeError):
+            mxc.Session.provision(max_age='1h')
+        self.assertEqual(self.left(), [])
+
+    def test_a_request(self):
+        request = {'version': mxc.CONTRACT, 'phase': 'provision',
+                   'containment': 'native', 'telemetry': {'enabled': True}}
+        with mxc.Session.provision(request=request) as s:
+            self.assertIn('telemetry', s.warnings[0])
+            self.assertEqual(s.run('echo x').stdout, 'x\n')
+
+    def test_a_holder_that_was_killed(self):
+        with mxc.Session.provision() as s:
+            os.kill(s.inspect()['pid'], signal.SIGKILL)
+            self.assertTrue(eventually(lambda: s.state == 'stale'))
+            with self.assertRaises(mxc.StaleIdError):
+                s.run('true')
+
+
+class Commands(SessionCase):
+    def setUp(self):
+        super().setUp()
+        self.work = self.folder / 'w'
+        self.work.mkdir()
+        self.s = mxc.Session.provision(filesystem=mxc.read_write(self.work))
+        self.addCleanup(self.s.deprovision, 0)
+        self.s.start()
+
+    def test_words_and_variables(self):
+        r = self.s.run(['sh', '-c', 'echo "$0 $A $HOME"', 'a b'],
+                       env={'A': '1'})
+        self.assertEqual(r.stdout, 'a b 1 /home/user\n')
+        r = self.s.run(['/usr/bin/env'], env={'A': '1'}, clear_env=True)
+        self.assertEqual(sorted(r.stdout.split()), ['A=1', 'PWD=/home/user'])
+        self.assertEqual(self.s.run('cat', input='fed').stdout, 'fed')
+        self.assertEqual(self.s.run('cat', input=b'\xff', text=False).stdout,
+                         b'\xff')
+        r = self.s.run('echo 123456', max_output=3)
+        self.assertEqual((r.stdout, r.stdout_lost), ('123', 4))
+        with self.assertRaisesCode('backend_error') as e:
+            self.s.run(['/nope'])
+        self.assertIsInstance(e.error, mxc.CommandNotRunError)
+        self.assertEqual(e.error.exit_code, 127)
+        with self.assertRaises(ValueError):
+            self.s.run('')
+
+    def test_secrets_are_on_no_command_line(self):
+        with self.s.sandbox('echo up; cat', env={'TOKEN': 'sesame'}) as p:
+            p.stdout.readline()
+            with open(f'/proc/{p.pid}/cmdline') as f:
+                self.assertNotIn('sesame', f.read())
+
+    def test_less(self):
+        r = self.s.run('ulimit -n', limits={'files': 17})
+        self.assertEqual(r.stdout, '17\n')
+        python = 'python3 -c "import socket; socket.socket()"'
+        self.assertEqual(self.s.run(python).exit_code, 0)
+        self.assertEqual(self.s.run(python, network=False).exit_code, 1)
+        r = self.s.run('sleep 60', timeout=0.2)
+        self.assertEqual((r.outcome, r.exit_code), ('timed_out', 124))
+        r = self.s.run(['touch', self.work / 'x'],
+                       filesystem=mxc.read_only(self.work))
+        self.assertNotEqual(r.exit_code, 0)
+        self.assertFalse((self.work / 'x').exists())
+        with self.assertRaisesCode('policy_validation'):
+            self.s.run('true', filesystem=mxc.read_write('/usr/lib'))
+
+    def test_streams_and_orders(self):
+        with self.s.sandbox('read x; echo "<$x>"; exec cat') as p:
+            p.stdin.write('hello\n')
+            self.assertEqual(p.stdout.readline(), '<hello>\n')
+            p.stdin.close()
+            self.assertEqual(p.wait().exit_code, 0)
+        with self.s.sandbox("trap 'exit 9' TERM; echo up; "
+                            'while :; do sleep 0.01; done') as p:
+            p.stdout.readline()
+            p.terminate()
+            self.assertEqual(p.wait(20).exit_code, 9)
+        with self.s.sandbox('echo up; sleep 60') as p:
+            p.stdout.readline()
+            p.kill()
+            self.assertEqual(p.wait(20).outcome, 'killed')
+        with self.s.sandbox('stty size; read x; stty size',
+                            pty=(33, 111)) as p:
+            self.assertEqual(p.stdout.readline().strip(), '33 111')
+            p.resize(20, 60)
+            p.stdin.write('x\n')
+            self.assertIn('20 60', p.stdout.read())
+        with self.s.sandbox('sleep 60'):
+            pass
+        self.assertTrue(eventually(
+            lambda: not self.s.inspect()['commands']))
+
+    def test_side_by_side(self):
+        wrong = []
+
+        def some(i):
+            for n in range(3):
+                r = self.s.run(f'echo {i}.{n}; exit {i}')
+                if (r.stdout, r.exit_code) != (f'{i}.{n}\n', i):
+                    wrong.append(r)
+        threads = [threading.Thread(target=some, args=(i,)) for i in range(4)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(wrong, [])
+
+
+class Async(SessionCase):
+    def test_a_life(self):
+        async def main():
+            async with await mxc.AsyncSession.provision(
+                    idle_timeout=60) as s:
+                seen = await s.inspect()
+                self.assertEqual(seen['state'], 'started')
+                some = await asyncio.gather(*(
+                    s.run(f'echo {n}', env={'N': str(n)}) for n in range(4)))
+                self.assertEqual([r.stdout for r in some],
+                                 [f'{n}\n' for n in range(4)])
+                async with s.sandbox('cat; exit 2') as p:
+                    p.stdin.write(b'fed')
+                    p.stdin.close()
+                    self.assertEqual(await p.stdout.read(), b'fed')
+                    self.assertEqual((await p.wait()).exit_code, 2)
+                with self.assertRaises(asyncio.TimeoutError):
+                    await asyncio.wait_for(s.run('sleep 60'), 0.3)
+                await s.pause()
+                await s.resume()
+                self.assertIn('started', await s.logs())
+                await s.stop(grace=0)
+                with self.assertRaises(mxc.NotStartedError):
+                    await s.run('true')
+                self.assertIs(await s.start(), s)
+            with self.assertRaises(mxc.StaleIdError):
+                await s.inspect()
+        self.asyncio(main())
+        self.assertEqual(self.left(), [])
+
+
+if __name__ == '__main__':
+    unittest.main()
