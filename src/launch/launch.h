@@ -13,6 +13,9 @@
 #include "base/err.h"
 #include "plan/plan.h"
 
+struct broker;
+struct exec_args;
+
 /* The sandbox's view while it is built. */
 struct view {
     int root;         /* the private root */
@@ -24,11 +27,25 @@ struct view {
     int void_file;    /* ... and file that masks are made of */
     int void_place;   /* where these have a name while the view is built */
     int strangers;    /* a user namespace without us, or < 0 */
+    int host;         /* the host's root, where "/" is not it any more; or 0 */
 };
 
 /* Stage 1: the view.  May mount; must not run or open anything of the
  * workload's.  On return the process stands in the new root. */
 int launch_build_view(const struct plan_view *plan, struct err *e);
+
+/* What keeps a view open for more: the host's tree, and what masks need. */
+struct spare {
+    int host;
+    int strangers; /* as in struct view */
+};
+
+/* The same, but that more can be mounted until it is closed. */
+int launch_build_open_view(const struct plan_view *plan, struct spare *out,
+                           struct err *e);
+int launch_add_to_view(const struct plan_view *claim, const struct spare *s,
+                       struct err *e);
+int launch_close_view(struct spare *s, struct err *e);
 
 /* One step of the view; called in plan order. */
 int view_apply(struct view *v, const struct step *s, struct err *e);
@@ -89,11 +106,20 @@ int launch_init(const struct plan_view *plan, int tty, int master, int userns);
  * Returns the program's exit code. */
 int launch_session(const struct plan_view *plan);
 
-/* Pieces of both. */
+/* Stages 1 to 4 of a warm sandbox: build the view, wait for a claim, go on with
+ * what it brings.  Returns the program's exit code. */
+int launch_warm(const struct plan_view *plan);
+
+/* What is left of stage 4 then: run the workload, reap, report.  The terminal's
+ * sides are the workload's and, to be sent on, the supervisor's.  What it left
+ * behind has ended when its end is told. */
+int launch_follow(struct broker *b, int signals, const struct exec_args *a,
+                  int master);
+
+/* Pieces of these. */
 #define LAUNCH_PATH "/usr/bin:/bin" /* where there is no other */
-struct broker;
-struct exec_args;
-int launch_open_broker(const struct plan_view *plan, struct broker **out,
+int launch_open_broker(const struct plan_view *plan,
+                       const struct plan_view *claim, struct broker **out,
                        struct err *e);
 int launch_fill_args(const struct plan_view *plan, struct exec_args *a,
                      struct err *e);
