@@ -19,9 +19,6 @@
 #include "base/num.h"
 #include "base/read_all.h"
 
-#define NEW  ".new-"
-#define GONE ".gone-"
-
 enum { RECORD_MAX = 4096, NAME_ROOM = 64 };
 
 uint64_t session_wall_ms(void)
@@ -324,7 +321,7 @@ int session_plan(const struct session_dir *d, struct plan_view *out,
  */
 
 /* A directory of files; there is no other in ours. */
-static int remove_tree(int root, const char *name)
+int session_remove_tree(int root, const char *name)
 {
     int fd =
         openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -391,18 +388,18 @@ int session_dir_new(const char *runtime, const struct session_facts *f,
     if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
         return err_sys(e, "getrandom(2)", errno, "cannot make an id");
     session_hex(bytes, d.hex);
-    (void)snprintf(temp, sizeof(temp), NEW "%s", d.hex);
+    (void)snprintf(temp, sizeof(temp), SESSION_NEW "%s", d.hex);
     if (session_root(runtime, true, &d.root, e) < 0)
         return -1;
     if (make(&d, temp, e) < 0 ||
         fill(&d, f, plan, len, request, request_len, e) < 0) {
-        (void)remove_tree(d.root, temp);
+        (void)session_remove_tree(d.root, temp);
         session_dir_close(&d);
         return -1;
     }
     if (renameat(d.root, temp, d.root, d.hex) < 0) {
         err_sys(e, "rename(2)", errno, "cannot make a session");
-        (void)remove_tree(d.root, temp);
+        (void)session_remove_tree(d.root, temp);
         session_dir_close(&d);
         return -1;
     }
@@ -461,10 +458,10 @@ int session_dir_remove(struct session_dir *d, struct err *e)
     char gone[NAME_ROOM];
     int r;
 
-    (void)snprintf(gone, sizeof(gone), GONE "%s", d->hex);
+    (void)snprintf(gone, sizeof(gone), SESSION_GONE "%s", d->hex);
     if (renameat(d->root, d->hex, d->root, gone) < 0)
         return err_sys(e, "rename(2)", errno, "cannot remove the session");
-    r = remove_tree(d->root, gone);
+    r = session_remove_tree(d->root, gone);
     return r < 0 ? err_sys(e, "unlink(2)", -r, "cannot remove the session") : 0;
 }
 
@@ -481,13 +478,13 @@ int session_sweep(int root)
     for (struct dirent *i = readdir(d); i; i = readdir(d)) {
         scoped(drop_fd) int one = -1;
 
-        if (strncmp(i->d_name, NEW, strlen(NEW)) != 0 &&
-            strncmp(i->d_name, GONE, strlen(GONE)) != 0)
+        if (strncmp(i->d_name, SESSION_NEW, strlen(SESSION_NEW)) != 0 &&
+            strncmp(i->d_name, SESSION_GONE, strlen(SESSION_GONE)) != 0)
             continue;
         one = openat(root, i->d_name,
                      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (one >= 0 && flock(one, LOCK_EX | LOCK_NB) == 0 &&
-            remove_tree(root, i->d_name) == 0)
+            session_remove_tree(root, i->d_name) == 0)
             n++;
     }
     (void)closedir(d);
