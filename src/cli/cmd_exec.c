@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/report.h"
@@ -168,42 +167,6 @@ static void on_halted(struct exec *x)
     pass_on(x, SIGCONT);
 }
 
-static int exit_code_of(const struct say *s)
-{
-    switch ((enum outcome)s->outcome) {
-    case OUTCOME_EXITED:
-        return WEXITSTATUS(s->number);
-    case OUTCOME_SIGNALED:
-        return 128 + WTERMSIG(s->number);
-    case OUTCOME_NOT_STARTED:
-        return s->number;
-    case OUTCOME_TIMED_OUT:
-        return EXIT_TIMED_OUT;
-    case OUTCOME_KILLED:
-        return EXIT_KILLED;
-    case OUTCOME_FAILED:
-    case OUTCOME_STOPPED:
-        break;
-    }
-    return EXIT_MXC;
-}
-
-static void on_ended(struct exec *x, const struct say *s)
-{
-    struct result *r = &x->result;
-
-    r->outcome = (enum outcome)s->outcome;
-    r->exit_code = exit_code_of(s);
-    r->duration_ms = s->duration_ms;
-    r->err = s->err;
-    if (r->outcome == OUTCOME_SIGNALED)
-        r->signal = WTERMSIG(s->number);
-    if (r->outcome == OUTCOME_TIMED_OUT)
-        err_set(&r->err, ERR_BACKEND_ERROR,
-                "the command was killed after its timeout");
-    x->has_ended = true;
-}
-
 static int on_message(struct exec *x)
 {
     struct say s;
@@ -217,8 +180,10 @@ static int on_message(struct exec *x)
     drop_fd(&master);
     if (s.what == SAY_HALTED)
         on_halted(x);
-    if (s.what == SAY_ENDED)
-        on_ended(x, &s);
+    if (s.what == SAY_ENDED) {
+        session_command_result(&s, &x->result);
+        x->has_ended = true;
+    }
     if (s.what != SAY_FAILED)
         return 0;
     *x->e = s.err;
@@ -266,7 +231,7 @@ static int print_json(const struct cli *c, const struct result *r,
 
     if (cli_open_json(c, &fd, e) < 0)
         return -1;
-    supervise_result_members(r, &b);
+    result_members(r, &b);
     buf_puts(&b, "}\n");
     written = fd < 0 ? 0 : report_write(fd, &b, e);
     buf_drop(&b);
@@ -300,17 +265,6 @@ static int hand_over(struct exec *x, int plan_fd,
     return r;
 }
 
-/* Nothing has run.  A session that ended while it was asked is not started,
- * or stale. */
-static void explain(const struct session_dir *d, struct err *e)
-{
-    scoped(drop_fd) int conn = -1;
-    struct err now;
-
-    if (session_connect(d, &conn, &now) < 0)
-        *e = now;
-}
-
 static int run(struct exec *x)
 {
     struct session_dir d = SESSION_DIR_NONE;
@@ -332,7 +286,7 @@ static int run(struct exec *x)
     if (r == 0)
         r = hand_over(x, plan_fd, &command);
     if (r < 0 && x->conn >= 0 && !x->is_started)
-        explain(&d, x->e);
+        session_command_explain(&d, x->e);
     session_dir_close(&d);
     return r;
 }

@@ -145,10 +145,12 @@ static int find_holder(const char *launcher, char out[PATH_MAX], struct err *e)
 static int seal_plan(const struct session_dir *d, int *out, struct err *e)
 {
     struct plan_view v;
+    int r = session_plan(d, &v, e);
 
-    if (session_plan(d, &v, e) < 0)
-        return -1;
-    return plan_seal(v.bytes, v.len, out, e);
+    if (r == 0)
+        r = plan_seal(v.bytes, v.len, out, e);
+    session_plan_drop(&v);
+    return r;
 }
 
 static int launch(const struct session_dir *d, const char *launcher, int *ours,

@@ -85,4 +85,12 @@ int session_command_send(int conn, int plan_fd, const struct session_command *c,
  * last word is an error. */
 int session_command_hear(int conn, struct say *out, int *master, struct err *e);
 
+/* How it ended, of SAY_ENDED. */
+struct result;
+void session_command_result(const struct say *s, struct result *out);
+
+/* Nothing has run, for a reason that is in *e: a better one, where the session
+ * is not started (any more), or gone. */
+void session_command_explain(const struct session_dir *d, struct err *e);
+
 #endif

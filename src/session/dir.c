@@ -302,6 +302,7 @@ int session_plan(const struct session_dir *d, struct plan_view *out,
     struct stat st;
     void *bytes;
 
+    *out = (struct plan_view){ 0 };
     if (fd < 0 || fstat(fd, &st) < 0)
         return err_sys(e, "open(2)", errno, "cannot read the session's plan");
     if (st.st_size <= 0 || st.st_size > (off_t)PLAN_MAX_BYTES)
@@ -312,9 +313,18 @@ int session_plan(const struct session_dir *d, struct plan_view *out,
     if (plan_check(bytes, (size_t)st.st_size, out, e) < 0 ||
         !(out->head.flags & PLAN_SESSION)) {
         (void)munmap(bytes, (size_t)st.st_size);
+        *out = (struct plan_view){ 0 };
         return broken("plan", e);
     }
     return 0;
+}
+
+void session_plan_drop(struct plan_view *v)
+{
+    /* It was mapped for reading, and by us. */
+    if (v->bytes)
+        (void)munmap((void *)(uintptr_t)v->bytes, v->len);
+    *v = (struct plan_view){ 0 };
 }
 
 /* --- directories -----------------------------------------------------------

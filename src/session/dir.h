@@ -96,9 +96,10 @@ int session_holder_write(int dir, const struct session_holder *h,
 int session_write(int dir, const char *name, const void *data, size_t len,
                   struct err *e);
 
-/* Map its plan for reading. */
+/* Map its plan for reading, until it is dropped. */
 int session_plan(const struct session_dir *d, struct plan_view *out,
                  struct err *e);
+void session_plan_drop(struct plan_view *v);
 
 void session_boot(char out[SESSION_BOOT_MAX]);
 uint64_t session_wall_ms(void);

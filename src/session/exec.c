@@ -2,8 +2,10 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/outcome.h"
 #include "session/client.h"
 #include "sys/seal.h"
 
@@ -207,4 +209,46 @@ int session_command_hear(int conn, struct say *out, int *master, struct err *e)
                     : "the session's holder was killed, and the command with "
                       "it");
     return -1;
+}
+
+static int exit_code_of(const struct say *s)
+{
+    switch ((enum outcome)s->outcome) {
+    case OUTCOME_EXITED:
+        return WEXITSTATUS(s->number);
+    case OUTCOME_SIGNALED:
+        return 128 + WTERMSIG(s->number);
+    case OUTCOME_NOT_STARTED:
+        return s->number;
+    case OUTCOME_TIMED_OUT:
+        return EXIT_TIMED_OUT;
+    case OUTCOME_KILLED:
+        return EXIT_KILLED;
+    case OUTCOME_FAILED:
+    case OUTCOME_STOPPED:
+        break;
+    }
+    return EXIT_MXC;
+}
+
+void session_command_result(const struct say *s, struct result *out)
+{
+    *out = (struct result){ .outcome = (enum outcome)s->outcome,
+                            .exit_code = exit_code_of(s),
+                            .duration_ms = s->duration_ms,
+                            .err = s->err };
+    if (out->outcome == OUTCOME_SIGNALED)
+        out->signal = WTERMSIG(s->number);
+    if (out->outcome == OUTCOME_TIMED_OUT)
+        err_set(&out->err, ERR_BACKEND_ERROR,
+                "the command was killed after its timeout");
+}
+
+void session_command_explain(const struct session_dir *d, struct err *e)
+{
+    scoped(drop_fd) int conn = -1;
+    struct err now;
+
+    if (session_connect(d, &conn, &now) < 0)
+        *e = now;
 }

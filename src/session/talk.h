@@ -25,14 +25,18 @@ enum ask_what {
     ASK_STOP,   /* timeout_ms: how long it may take by itself */
     ASK_PAUSE,
     ASK_RESUME,
-    ASK_LOOK
+    ASK_LOOK,
+    ASK_KILL /* the command of this connection, and its session (setsid(2)) */
 };
+
+/* With ASK_EXEC: SAY_HALTED is not wanted. */
+enum { ASK_NO_HALTS = 1 };
 
 struct ask {
     uint32_t version;
     uint32_t what;
     int32_t number;
-    uint32_t zero;
+    uint32_t flags;
     uint64_t timeout_ms;
 };
 
@@ -50,7 +54,7 @@ struct say {
     uint32_t version;
     uint32_t what;
     int32_t number;
-    uint32_t outcome; /* enum outcome of supervise.h */
+    uint32_t outcome; /* enum outcome */
     uint64_t duration_ms;
     struct err err;
 };

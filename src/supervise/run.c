@@ -15,25 +15,6 @@
 #include "supervise/net_report.h"
 #include "supervise/supervise.h"
 
-void supervise_result_members(const struct result *r, struct buf *b)
-{
-    static const char *const names[] = { "failed",   "not_started", "exited",
-                                         "signaled", "timed_out",   "stopped",
-                                         "killed" };
-
-    buf_printf(b, "{\"outcome\":\"%s\",\"exitCode\":%d", names[r->outcome],
-               r->exit_code);
-    if (r->outcome == OUTCOME_SIGNALED)
-        buf_printf(b, ",\"signal\":%d", r->signal);
-    buf_printf(b, ",\"timedOut\":%s,\"durationMs\":%llu",
-               r->outcome == OUTCOME_TIMED_OUT ? "true" : "false",
-               (unsigned long long)r->duration_ms);
-    if (r->err.msg[0]) {
-        buf_puts(b, ",\"error\":");
-        report_json(b, &r->err);
-    }
-}
-
 static int print_result_json(int fd, const struct plan_view *plan,
                              const struct result *r,
                              const struct net_report *net, struct err *e)
@@ -41,7 +22,7 @@ static int print_result_json(int fd, const struct plan_view *plan,
     struct buf b = { .max = 8 << 20 };
     int written;
 
-    supervise_result_members(r, &b);
+    result_members(r, &b);
     net_report_json(net, &b);
     if (plan->head.receipt[0]) {
         buf_putc(&b, ',');

@@ -12,34 +12,13 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/outcome.h"
 #include "plan/plan.h"
-
-enum outcome {
-    OUTCOME_FAILED = 0,  /* set-up or supervision failed */
-    OUTCOME_NOT_STARTED, /* every wall stood, the exec failed */
-    OUTCOME_EXITED,
-    OUTCOME_SIGNALED,
-    OUTCOME_TIMED_OUT,
-    OUTCOME_STOPPED, /* a denied path could not be held, the caller
-                      * ended, or a signal told so */
-    OUTCOME_KILLED   /* the caller said so */
-};
-
-/* Exit codes of `mxc run` that are not the workload's (docs/errors.md). */
-enum { EXIT_TIMED_OUT = 124, EXIT_MXC = 125, EXIT_KILLED = 137 };
 
 struct sandbox {
     int pidfd;  /* of the first process of its pid namespace */
     int status; /* socket to the launcher */
     int words;  /* what a runtime has written to its standard error, or -1 */
-};
-
-struct result {
-    enum outcome outcome;
-    int exit_code;        /* what the process shall exit with */
-    int signal;           /* OUTCOME_SIGNALED; STOPPED by ends_on_signal */
-    uint64_t duration_ms; /* workload time */
-    struct err err;       /* FAILED, NOT_STARTED, STOPPED */
 };
 
 struct supervise_args {
@@ -83,9 +62,6 @@ int supervise_plan(const struct supervise_args *a);
 struct net_report;
 void supervise_run(const struct supervise_args *a, struct net_report *report,
                    struct result *out);
-
-/* A result as JSON: the object's first members, without its end. */
-void supervise_result_members(const struct result *r, struct buf *out);
 
 /* The caller's terminal, where it is one of the workload's streams. */
 struct terminal {

@@ -28,7 +28,7 @@ struct peer {
     size_t nfds;
     bool wants_exec, wants_kill;
     uint64_t signals;
-    bool is_timed_out;
+    bool is_timed_out, is_killed, no_halts;
     pid_t pid;           /* inside; 0: not started yet */
     uint64_t started_ms; /* of the monotonic clock */
     uint64_t limit_ms;   /* 0: none */

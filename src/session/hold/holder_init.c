@@ -127,9 +127,14 @@ static void on_started(struct peer *p, int32_t pid, int master)
 static void about_command(struct holder *h, struct peer *p,
                           struct launch_record *rec, int fd)
 {
-    const enum outcome why = p->is_timed_out            ? OUTCOME_TIMED_OUT
-                             : WIFSIGNALED(rec->status) ? OUTCOME_SIGNALED
-                                                        : OUTCOME_EXITED;
+    const bool by_signal = WIFSIGNALED(rec->status);
+    /* One that ended by itself just before did so. */
+    const bool is_killed =
+        p->is_killed && by_signal && WTERMSIG(rec->status) == SIGKILL;
+    const enum outcome why = p->is_timed_out ? OUTCOME_TIMED_OUT
+                             : is_killed     ? OUTCOME_KILLED
+                             : by_signal     ? OUTCOME_SIGNALED
+                                             : OUTCOME_EXITED;
 
     switch (rec->msg) {
     case MSG_STARTED:
@@ -137,7 +142,8 @@ static void about_command(struct holder *h, struct peer *p,
         on_started(p, rec->status, fd);
         break;
     case MSG_STOPPED:
-        holder_say(p, SAY_HALTED, rec->status, NULL, -1);
+        if (!p->no_halts)
+            holder_say(p, SAY_HALTED, rec->status, NULL, -1);
         break;
     case MSG_NOT_STARTED:
         holder_say_end(p, OUTCOME_NOT_STARTED, rec->status == 127 ? 127 : 126,

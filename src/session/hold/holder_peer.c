@@ -132,6 +132,7 @@ static void ask_exec(struct holder *h, struct peer *p, const struct ask *a,
     p->size = a->number;
     p->id = ++h->last_id;
     p->limit_ms = a->timeout_ms;
+    p->no_halts = (a->flags & ASK_NO_HALTS) != 0;
     if (most && (!p->limit_ms || most < p->limit_ms))
         p->limit_ms = most;
     p->wants_exec = true;
@@ -194,6 +195,11 @@ static void obey(struct holder *h, struct peer *p, const struct ask *a,
     if (a->what == ASK_SIGNAL && p->id && a->number > 0 &&
         a->number <= CONTROL_SIGNAL_MAX) {
         p->signals |= 1ull << (a->number - 1);
+        holder_push(h);
+        return;
+    }
+    if (a->what == ASK_KILL && p->id) {
+        p->wants_kill = p->is_killed = true;
         holder_push(h);
         return;
     }

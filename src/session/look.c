@@ -1,0 +1,113 @@
+/* look.c - see look.h. */
+#include "session/look.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static int see_once(const struct session_dir *d, struct session_seen *out,
+                    struct err *e)
+{
+    static const char *const names[] = { "provisioned", "started", "stale" };
+    scoped(drop_fd) int conn = -1;
+    enum session_state state;
+    struct err other;
+
+    *out = (struct session_seen){ .state = "stale" };
+    session_id_print(d->hex, out->id);
+    /* What cannot be read is stale: only deprovision is of use then. */
+    if (session_facts(d, &out->facts, &other) < 0 ||
+        session_look_up(d, &state, &conn, &other) < 0)
+        return 0;
+    out->state = names[state];
+    if (state != SESSION_STARTED)
+        return 0;
+    if (session_inspect(conn, &out->look, &out->holder, e) < 0)
+        return -1;
+    if (out->look.is_paused)
+        out->state = "paused";
+    return 0;
+}
+
+/* More than once: it may have ended between two questions. */
+int session_see(const struct session_dir *d, struct session_seen *out,
+                struct err *e)
+{
+    int r = -1;
+
+    for (int i = 0; r < 0 && i < 3; i++)
+        r = see_once(d, out, e);
+    return r;
+}
+
+void session_seen_members(const struct session_seen *s, struct buf *b)
+{
+    buf_puts(b, "{\"sandboxId\":");
+    buf_json(b, s->id);
+    buf_printf(b, ",\"backend\":\"%s\",\"state\":\"%s\",\"createdMs\":%" PRIu64,
+               SESSION_PREFIX, s->state, s->facts.created_ms);
+    if (s->facts.idle_ms)
+        buf_printf(b, ",\"idleTimeoutMs\":%" PRIu64, s->facts.idle_ms);
+    if (s->facts.age_ms)
+        buf_printf(b, ",\"maxAgeMs\":%" PRIu64, s->facts.age_ms);
+    if (!s->holder)
+        return;
+    buf_printf(b,
+               ",\"pid\":%d,\"ageMs\":%" PRIu64 ",\"idleMs\":%" PRIu64
+               ",\"commands\":[",
+               (int)s->holder, s->look.age_ms, s->look.idle_ms);
+    for (uint32_t i = 0; i < s->look.ncommands; i++)
+        buf_printf(b, "%s{\"pid\":%d,\"ageMs\":%" PRIu64 "}", i ? "," : "",
+                   s->look.command[i].pid, s->look.command[i].age_ms);
+    buf_putc(b, ']');
+}
+
+void session_policy_member(const struct session_dir *d, struct buf *b)
+{
+    struct plan_view plan;
+    struct err other;
+
+    if (session_plan(d, &plan, &other) < 0)
+        return;
+    if (plan.head.receipt[0])
+        buf_printf(b, ",\"provisioned\":{%s}", plan.head.receipt);
+    session_plan_drop(&plan);
+}
+
+int session_each(const char *runtime, bool lock,
+                 int (*each)(void *context, struct session_dir *d,
+                             struct err *e),
+                 void *context, struct err *e)
+{
+    scoped(drop_fd) int root = -1;
+    int fd, r = 0;
+    DIR *list;
+
+    if (session_root(runtime, false, &root, e) < 0)
+        return -1;
+    if (root < 0)
+        return 0;
+    fd = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    list = fd < 0 ? NULL : fdopendir(fd);
+    if (!list) {
+        drop_fd(&fd);
+        return err_sys(e, "opendir(3)", errno, "cannot list the sessions");
+    }
+    for (struct dirent *i = readdir(list); r == 0 && i; i = readdir(list)) {
+        struct session_dir d = SESSION_DIR_NONE;
+        char id[SESSION_ID_MAX + NAME_MAX];
+        struct err gone;
+
+        (void)snprintf(id, sizeof(id), "%s:%s", SESSION_PREFIX, i->d_name);
+        if (session_dir_open(runtime, id, lock, &d, &gone) < 0)
+            continue;
+        r = each(context, &d, e);
+        session_dir_close(&d);
+    }
+    (void)closedir(list);
+    return r;
+}
