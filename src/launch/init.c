@@ -180,6 +180,18 @@ static void tell_end(struct init *in, int status)
     (void)launch_tell(MSG_EXITED, status, NULL, -1);
 }
 
+/* To be ended, and not to end: what that takes would come before the answer,
+ * where there is but one processor. */
+static void wait_for_end(void)
+{
+    struct launch_record rec;
+    ssize_t n;
+
+    do
+        n = recv(LAUNCH_STATUS_FD, &rec, sizeof(rec), 0);
+    while (n > 0 || (n < 0 && errno == EINTR));
+}
+
 static int run_loop(struct init *in)
 {
     for (;;) {
@@ -207,6 +219,8 @@ static int run_loop(struct init *in)
                 return 1;
             if (reap(in, &status)) {
                 tell_end(in, status);
+                if (in->ends_all)
+                    wait_for_end();
                 return 0;
             }
             /* It may have been a helper of the broker's that the workload

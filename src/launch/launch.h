@@ -34,10 +34,13 @@ struct view {
  * workload's.  On return the process stands in the new root. */
 int launch_build_view(const struct plan_view *plan, struct err *e);
 
-/* What keeps a view open for more: the host's tree, and what masks need. */
+/* What keeps a view open for more: the host's tree, which is nowhere mounted
+ * where the kernel lets us copy from such a one (Linux 6.15), and what masks
+ * need. */
 struct spare {
     int host;
     int strangers; /* as in struct view */
+    bool is_stacked; /* it lies on the root, where the workload would find it */
 };
 
 /* The same, but that more can be mounted until it is closed. */
@@ -92,9 +95,13 @@ bool launch_lend_socket(int *inside);
  * After the view is built. */
 int launch_check_stdio(struct err *e);
 
-/* Stage 3: no_new_privs, Landlock, capabilities.  Irreversible; after it
- * nothing can be mounted. */
-int launch_raise_walls(const struct plan_view *plan, struct err *e);
+/* Stage 3: no_new_privs, Landlock, capabilities, in two steps.  The first takes
+ * nothing away that the second does not; after that one nothing can be mounted.
+ * *ruleset is between the two, and -1 afterwards. */
+int launch_prepare_walls(const struct plan_view *plan, int *ruleset,
+                         struct err *e);
+int launch_raise_walls(const struct plan_view *plan, int *ruleset,
+                       struct err *e);
 
 /* Stage 4: wait for the word, run the workload, reap, report.  `tty` and
  * `master` are the terminal's two sides or -1; the master goes to the

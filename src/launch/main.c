@@ -75,6 +75,8 @@ static int close_rest(struct err *e)
 static int set_up(struct plan_view *plan, char *argv0, int *tty, int *master,
                   struct runsc *runsc, struct err *e)
 {
+    int ruleset;
+
     /* The supervisor's death is ours, also before init listens for it. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         return err_sys(e, "prctl(2)", errno, "cannot follow the supervisor");
@@ -100,7 +102,9 @@ static int set_up(struct plan_view *plan, char *argv0, int *tty, int *master,
         return -1;
     if (plan->head.flags & PLAN_TTY && launch_open_terminal(tty, master, e) < 0)
         return -1;
-    return launch_raise_walls(plan, e);
+    return launch_prepare_walls(plan, &ruleset, e) < 0
+               ? -1
+               : launch_raise_walls(plan, &ruleset, e);
 }
 
 int main(int argc, char **argv)

@@ -220,23 +220,42 @@ int launch_build_view(const struct plan_view *plan, struct err *e)
 /* --- one that stays open for a while ---------------------------------------
  */
 
+/* A detached copy is let go of by closing it, and nobody waits for that (RCU)
+ * who is not the last to have it.  All of it is copied to see whether that can
+ * be done: its mounts do not part (mount_namespaces(7), "locked"). */
+static int open_host(int *host, bool *is_stacked, struct err *e)
+{
+    scoped(drop_fd) int copy = mount_clone_path("/");
+    scoped(drop_fd) int again = copy < 0 ? -1 : mount_clone(copy, 1);
+
+    *is_stacked = again < 0;
+    *host = *is_stacked ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)
+                        : take_fd(&copy);
+    return *host < 0 ? err_sys(e, "open(2)", errno,
+                               "cannot keep the host's root")
+                     : 0;
+}
+
 int launch_build_open_view(const struct plan_view *plan, struct spare *out,
                            struct err *e)
 {
     struct view v = NO_VIEW;
-    scoped(drop_fd) int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    scoped(drop_fd) int host = -1;
+    bool is_stacked = false;
     int r;
 
-    if (host < 0)
-        return err_sys(e, "open(2)", errno, "cannot keep the host's root");
+    if (open_host(&host, &is_stacked, e) < 0)
+        return -1;
     v.strangers = view_open_strangers();
     if (make_view(plan, &v, e) < 0)
         return -1;
-    r = mount_enter(v.root);
+    r = is_stacked ? mount_enter(v.root) : mount_pivot(v.root);
     (void)close(v.root);
     if (r < 0)
         return cannot_enter(r, e);
-    *out = (struct spare){ .host = take_fd(&host), .strangers = v.strangers };
+    *out = (struct spare){ .host = take_fd(&host),
+                           .strangers = v.strangers,
+                           .is_stacked = is_stacked };
     return 0;
 }
 
@@ -295,9 +314,13 @@ int launch_add_to_view(const struct plan_view *claim, const struct spare *s,
 /* From here on nothing of the host can be found any more. */
 int launch_close_view(struct spare *s, struct err *e)
 {
-    scoped(drop_fd) int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int r = root < 0 ? -errno : mount_leave_old(root);
+    scoped(drop_fd) int root = -1;
+    int r = 0;
 
+    if (s->is_stacked) {
+        root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        r = root < 0 ? -errno : mount_leave_old(root);
+    }
     drop_fd(&s->host);
     drop_fd(&s->strangers);
     return r < 0

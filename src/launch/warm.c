@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -237,41 +238,66 @@ static int fill_args(const struct plan_view *plan, const struct claim *c,
     return 0;
 }
 
-/* In the order of a run: the view, the streams, the walls, the broker. */
-static int take_up(const struct plan_view *plan, struct claim *c,
-                   struct spare *spare, struct broker **broker,
-                   struct exec_args *a, struct err *e)
+/* --- the whole -------------------------------------------------------------
+ */
+
+struct warm {
+    const struct plan_view *plan;
+    struct spare spare;
+    int signals, ruleset;
+    struct broker *broker;
+};
+
+/* Everything that takes time, and does not depend on the claim. */
+static int prepare(struct warm *w, struct err *e)
 {
-    if (open_plan(plan, c, e) < 0 ||
-        launch_add_to_view(&c->plan, spare, e) < 0 ||
-        launch_close_view(spare, e) < 0 || open_streams(c, e) < 0 ||
-        launch_raise_walls(plan, e) < 0 ||
-        launch_open_broker(plan, &c->plan, broker, e) < 0 ||
-        fill_args(plan, c, a, e) < 0)
+    struct signalfd_siginfo si;
+
+    if (launch_watch_children(&w->signals, e) < 0 ||
+        launch_build_open_view(w->plan, &w->spare, e) < 0 ||
+        launch_prepare_walls(w->plan, &w->ruleset, e) < 0)
         return -1;
-    a->want_listener = *broker != NULL;
+    /* Of children that helped to build. */
+    while (read(w->signals, &si, sizeof(si)) > 0)
+        continue;
     return 0;
+}
+
+/* In the order of a run: the view, the streams, the walls, the broker. */
+static int take_up(struct warm *w, struct claim *c, struct exec_args *a,
+                   struct err *e)
+{
+    if (open_plan(w->plan, c, e) < 0 ||
+        launch_add_to_view(&c->plan, &w->spare, e) < 0 ||
+        launch_close_view(&w->spare, e) < 0 || open_streams(c, e) < 0 ||
+        launch_raise_walls(w->plan, &w->ruleset, e) < 0 ||
+        launch_open_broker(w->plan, &c->plan, &w->broker, e) < 0 ||
+        fill_args(w->plan, c, a, e) < 0)
+        return -1;
+    a->want_listener = w->broker != NULL;
+    return 0;
+}
+
+static int fail(const struct err *e)
+{
+    (void)launch_tell(MSG_FAILED, 0, e, -1);
+    return 1;
 }
 
 int launch_warm(const struct plan_view *plan)
 {
     struct exec_args a = { .path = LAUNCH_PATH, .ruleset = -1 };
     struct claim c = { .tty = -1, .master = -1 };
-    struct broker *broker = NULL;
-    struct spare spare;
+    struct warm w = { .plan = plan };
     struct err e = { 0 };
-    int signals;
 
-    if (launch_watch_children(&signals, &e) < 0 ||
-        launch_build_open_view(plan, &spare, &e) < 0) {
-        (void)launch_tell(MSG_FAILED, 0, &e, -1);
+    if (prepare(&w, &e) < 0)
+        return fail(&e);
+    /* The host's tree along: whoever supervises holds on to it, so that it is
+     * not taken down while the command waits to be started. */
+    if (launch_tell(MSG_READY, 0, NULL, w.spare.host) < 0 || !hear(&c))
         return 1;
-    }
-    if (launch_tell(MSG_READY, 0, NULL, -1) < 0 || !hear(&c))
-        return 1;
-    if (take_up(plan, &c, &spare, &broker, &a, &e) < 0) {
-        (void)launch_tell(MSG_FAILED, 0, &e, -1);
-        return 1;
-    }
-    return launch_follow(broker, signals, &a, c.master);
+    if (take_up(&w, &c, &a, &e) < 0)
+        return fail(&e);
+    return launch_follow(w.broker, w.signals, &a, c.master);
 }

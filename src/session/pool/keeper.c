@@ -28,9 +28,6 @@ enum {
     BACKLOG = 4096, /* the kernel's own limit is lower (listen(2)) */
     LOG_MAX = 64 * 1024,
     USUAL_GRACE_MS = 2000,
-    /* A command that takes longer leaves its place to another sandbox; until
-     * then making one would be in its way. */
-    SHORT_MS = 10,
     FIRST_PAUSE_MS = 100, /* after a failure, doubled each time */
     LONGEST_PAUSE_MS = 10000,
     LAST_MS = 8000 /* for what is stuck in the kernel to end */
@@ -41,7 +38,6 @@ enum slot_state { SLOT_NONE = 0, SLOT_MAKING, SLOT_READY, SLOT_BUSY };
 struct slot {
     enum slot_state state;
     int pidfd, word;
-    uint64_t since_ms;
 };
 
 struct keeper {
@@ -202,23 +198,11 @@ static size_t count(const struct keeper *k, enum slot_state state)
     return n;
 }
 
-/* Those that will soon be free again count as if they were. */
-static size_t count_short(const struct keeper *k, uint64_t now)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < POOL_SLOTS; i++)
-        n += k->slot[i].state == SLOT_BUSY &&
-             now < k->slot[i].since_ms + SHORT_MS;
-    return n;
-}
-
 static void set_state(struct keeper *k, struct slot *s, enum slot_state state)
 {
     s->state = state;
-    s->since_ms = pool_now_ms();
     if (!count(k, SLOT_BUSY))
-        k->idle_since_ms = s->since_ms;
+        k->idle_since_ms = pool_now_ms();
 }
 
 static int start_slot(struct keeper *k, struct slot *s, struct err *e)
@@ -273,8 +257,7 @@ static void on_failure(struct keeper *k, const struct err *e)
 static bool is_short_of(const struct keeper *k, uint64_t now)
 {
     return !k->is_stopping && now >= k->next_ms &&
-           count(k, SLOT_READY) + count(k, SLOT_MAKING) + count_short(k, now) <
-               k->facts.size;
+           count(k, SLOT_READY) + count(k, SLOT_MAKING) < k->facts.size;
 }
 
 /* Only as many as are missing; and of those that are at work there may be no
@@ -296,12 +279,14 @@ static void fill_up(struct keeper *k)
 }
 
 /* It makes the next one itself, if one is missing. */
-static void on_ended(struct keeper *k, struct slot *s, const struct err *e)
+static void on_ended(struct keeper *k, struct slot *s,
+                     const struct pool_record *rec)
 {
     const struct pool_record again = { .word = WORD_AGAIN };
 
-    if (s->state == SLOT_READY && e->msg[0])
-        note_err(k, e);
+    k->claims += rec->was_claimed;
+    if (!rec->was_claimed && rec->err.msg[0] && !k->is_stopping)
+        note_err(k, &rec->err);
     set_state(k, s, SLOT_NONE);
     if (is_short_of(k, pool_now_ms()) &&
         talk_send(s->word, &again, sizeof(again), NULL, 0, MSG_DONTWAIT) == 0)
@@ -338,11 +323,10 @@ static void hear_slot(struct keeper *k, struct slot *s)
         k->pause_ms = k->next_ms = 0;
         k->err.msg[0] = '\0';
         set_state(k, s, SLOT_READY);
-    } else if (rec.word == WORD_CLAIMED) {
-        k->claims++;
+    } else if (rec.word == WORD_BUSY) {
         set_state(k, s, SLOT_BUSY);
     } else if (rec.word == WORD_ENDED) {
-        on_ended(k, s, &rec.err);
+        on_ended(k, s, &rec);
     } else if (rec.word == WORD_FAILED) {
         drop_slot(k, s);
         if (!k->is_stopping)
@@ -469,10 +453,6 @@ static uint64_t next_due(const struct keeper *k, uint64_t now)
         return k->stop_ms;
     if (k->next_ms > now)
         nearer(&at, k->next_ms);
-    for (size_t i = 0; i < POOL_SLOTS; i++)
-        if (k->slot[i].state == SLOT_BUSY &&
-            now < k->slot[i].since_ms + SHORT_MS)
-            nearer(&at, k->slot[i].since_ms + SHORT_MS);
     if (k->is_up && k->facts.age_ms)
         nearer(&at, k->started_ms + k->facts.age_ms);
     if (k->is_up && k->facts.idle_ms && !count(k, SLOT_BUSY))

@@ -16,8 +16,8 @@ enum pool_word {
     WORD_NONE = 0,
     /* from a slot */
     WORD_READY,
-    WORD_CLAIMED,
-    WORD_ENDED,  /* err, where the sandbox ended by itself: unclaimed */
+    WORD_BUSY,   /* it was claimed, and will be for some time */
+    WORD_ENDED,  /* was_claimed; else err: the sandbox ended by itself */
     WORD_FAILED, /* err: no sandbox could be made */
     /* to it */
     WORD_AGAIN, /* make another */
@@ -26,10 +26,14 @@ enum pool_word {
 
 struct pool_record {
     uint32_t word;
-    uint32_t zero;
+    uint32_t was_claimed;
     uint64_t grace_ms;
     struct err err;
 };
+
+/* A command that takes longer leaves its place to another sandbox; until then
+ * the keeper sleeps, and making one would be in the command's way. */
+enum { SLOT_SHORT_MS = 10 };
 
 int keeper_main(const char *launcher, const char *temp, const char *name);
 int slot_main(const char *launcher);

@@ -43,14 +43,15 @@ struct slot {
     /* --- of one sandbox */
     enum state state;
     bool is_ready, is_gateway_ready;
-    bool was_offered, was_claimed; /* as the keeper knows */
+    bool was_offered, is_known_busy; /* as the keeper knows */
     struct sandbox sandbox;
     struct gateway gateway;
     struct net_report report;
     struct watch *watch, *more; /* of the pool's policy, and of the claim's */
     int epoll, client;
+    int host; /* the tree that its grants come from: init's to close at once */
     uint64_t signals; /* that init had no room for */
-    uint64_t started_ms, limit_ms, stop_ms; /* 0: none */
+    uint64_t taken_ms, started_ms, limit_ms, stop_ms; /* 0: none */
     bool is_stopping;
     bool has_answered;
     enum outcome outcome;
@@ -72,7 +73,7 @@ struct slot {
 static void tell_keeper(const struct slot *s, enum pool_word word,
                         const struct err *e)
 {
-    struct pool_record rec = { .word = word };
+    struct pool_record rec = { .word = word, .was_claimed = s->taken_ms != 0 };
 
     if (e)
         rec.err = *e;
@@ -197,23 +198,6 @@ static void maybe_offer(struct slot *s)
 /* --- the claim -------------------------------------------------------------
  */
 
-static void accept_one(struct slot *s)
-{
-    int fd = accept4(s->door, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-    if (fd < 0) /* another was faster */
-        return;
-    if (!pool_is_owner(fd)) {
-        (void)close(fd);
-        return;
-    }
-    s->client = fd;
-    s->state = TAKEN;
-    (void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, s->door, NULL);
-    if (follow(s, fd, FROM_CLIENT, EPOLLIN, &s->err) < 0)
-        refuse(s);
-}
-
 /* The plan, wherever it is: *bytes in `in` or mapped. */
 static int open_plan(const struct slot *s, const int *fds, size_t n,
                      const void **bytes, size_t *len, struct err *e)
@@ -298,10 +282,6 @@ static void on_ask(struct slot *s, ssize_t got, int *fds, size_t n)
     } else if (begin(s, fds, n, &s->err) < 0) {
         refuse(s);
     }
-    /* Last: it is of no interest to who waits for the command. */
-    if (s->state != OVER && !s->was_claimed)
-        tell_keeper(s, WORD_CLAIMED, NULL);
-    s->was_claimed = true;
 }
 
 static void push_signals(struct slot *s)
@@ -345,6 +325,27 @@ static void on_client(struct slot *s)
         drop_fd(&fds[i]);
 }
 
+static void accept_one(struct slot *s)
+{
+    int fd = accept4(s->door, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    if (fd < 0) /* another was faster */
+        return;
+    if (!pool_is_owner(fd)) {
+        (void)close(fd);
+        return;
+    }
+    s->client = fd;
+    s->state = TAKEN;
+    s->taken_ms = pool_now_ms();
+    (void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, s->door, NULL);
+    if (follow(s, fd, FROM_CLIENT, EPOLLIN, &s->err) < 0)
+        refuse(s);
+    else
+        /* It has asked, most likely. */
+        on_client(s);
+}
+
 /* --- init ------------------------------------------------------------------
  */
 
@@ -375,12 +376,13 @@ static void on_started(struct slot *s, int32_t pid, int master)
     say(s, &w, master);
 }
 
-static void on_message(struct slot *s, const struct launch_record *rec, int fd)
+static void on_message(struct slot *s, const struct launch_record *rec, int *fd)
 {
     struct say halted = { .what = SAY_HALTED, .number = rec->status };
 
-    if (rec->msg == MSG_READY && s->state == MAKING) {
+    if (rec->msg == MSG_READY && s->state == MAKING && !s->is_ready) {
         s->is_ready = true;
+        s->host = take_fd(fd);
         maybe_offer(s);
     } else if (rec->msg == MSG_FAILED) {
         take_err(&s->err, &rec->err);
@@ -388,7 +390,7 @@ static void on_message(struct slot *s, const struct launch_record *rec, int fd)
     } else if (s->state != RUNNING) {
         on_gone(s);
     } else if (rec->msg == MSG_STARTED) {
-        on_started(s, rec->status, fd);
+        on_started(s, rec->status, *fd);
     } else if (rec->msg == MSG_STOPPED) {
         say(s, &halted, -1);
     } else if (rec->msg == MSG_NOT_STARTED) {
@@ -415,7 +417,7 @@ static void on_init(struct slot *s)
         n = talk_receive(s->sandbox.status, &rec, sizeof(rec), &fd, 1, &nfds,
                          MSG_DONTWAIT);
     if (n == (ssize_t)sizeof(rec))
-        on_message(s, &rec, fd);
+        on_message(s, &rec, &fd);
     else
         on_gone(s);
     drop_fd(&fd);
@@ -478,10 +480,20 @@ static void on_keeper(struct slot *s)
         on_stop(s, rec.grace_ms);
 }
 
+static bool is_at_work(const struct slot *s)
+{
+    return s->state == TAKEN || s->state == RUNNING;
+}
+
 static void on_time(struct slot *s)
 {
     const uint64_t now = pool_now_ms();
 
+    if (is_at_work(s) && !s->is_known_busy &&
+        now >= s->taken_ms + SLOT_SHORT_MS) {
+        s->is_known_busy = true;
+        tell_keeper(s, WORD_BUSY, NULL);
+    }
     if (s->state != RUNNING)
         return;
     if (s->limit_ms && now >= s->started_ms + s->limit_ms)
@@ -496,9 +508,11 @@ static int wait_ms(const struct slot *s)
     const uint64_t now = pool_now_ms();
     uint64_t at = UINT64_MAX;
 
-    if (s->state != RUNNING)
+    if (!is_at_work(s))
         return -1;
-    if (s->limit_ms)
+    if (!s->is_known_busy)
+        at = s->taken_ms + SLOT_SHORT_MS;
+    if (s->limit_ms && s->started_ms + s->limit_ms < at)
         at = s->started_ms + s->limit_ms;
     if (s->is_stopping && s->stop_ms < at)
         at = s->stop_ms;
@@ -587,6 +601,7 @@ static void finish(struct slot *s)
     gateway_stop(&s->gateway);
     watch_destroy(s->watch);
     watch_destroy(s->more);
+    drop_fd(&s->host);
     drop_fd(&s->epoll);
 }
 
@@ -596,7 +611,7 @@ static void one_sandbox(struct slot *s)
     s->sandbox = (struct sandbox){ .pidfd = -1, .status = -1, .words = -1 };
     s->gateway = (struct gateway){ .pidfd = -1, .status = -1 };
     s->report.events_fd = -1;
-    s->epoll = s->client = -1;
+    s->epoll = s->client = s->host = -1;
     if (spawn(s, &s->err) < 0)
         end(s, OUTCOME_FAILED, 0);
     while (s->state != OVER)
