@@ -53,8 +53,9 @@ static const char *print_rules(struct arena *a, const struct policy *p)
 
     buf_printf(&b,
                "{\"version\":%d,\"hardLinks\":%d,\"privateHome\":%d,"
-               "\"acceptMissing\":%u,\"rules\":[",
-               POOL_VERSION, p->hard_links, p->private_home, p->accept_missing);
+               "\"acceptMissing\":%u,\"hasCwd\":%d,\"rules\":[",
+               POOL_VERSION, p->hard_links, p->private_home, p->accept_missing,
+               p->cwd != NULL);
     for (size_t i = 0; i < p->nrules; i++) {
         const struct fs_rule *r = &p->rule[i];
 
@@ -162,6 +163,8 @@ static int take_rules(struct arena *a, const struct pool_dir *d,
     p->hard_links = (enum hard_links)number(v, "hardLinks");
     p->private_home = number(v, "privateHome");
     p->accept_missing = (uint32_t)number(v, "acceptMissing");
+    /* Where it was does not matter. */
+    p->cwd = number(v, "hasCwd") ? "/" : NULL;
     list = json_get(v, "rules");
     if (!list || list->type != JSON_ARRAY)
         return broken(e);
@@ -288,6 +291,36 @@ static int must_not_change(const char *path, struct err *e)
                        "change of the host's own paths, start the pool anew");
 }
 
+/* Of equal paths the strictest counts, so that what the pool restricts is not
+ * widened; said here, where a run would leave it at that. */
+static int check_effect(struct arena *a, const struct policy *p,
+                        const struct run_flags *f, const char *here,
+                        struct err *e)
+{
+    static const char *const names[] = { "denies it", "grants it for reading" };
+
+    for (size_t i = 0; i < f->npaths; i++) {
+        const struct path_flag *g = &f->path[i];
+        const char *path = g->path[0] == '/'
+                               ? g->path
+                               : arena_printf(a, "%s/%s", here, g->path);
+        enum access is;
+
+        path = path ? path_clean(a, path) : NULL;
+        if (!path)
+            return out_of_memory(e);
+        is = fs_access(p->rule, p->nrules, path);
+        /* "/" was taken apart, and the kernel alone knows what ".." is. */
+        if (is >= g->access || path[1] == '\0' || path_has_dotdot(path))
+            continue;
+        err_set(e, ERR_POLICY_VALIDATION,
+                "'%s' cannot be granted: the pool's policy %s", g->path,
+                names[is]);
+        return err_hint(e, "start a pool that grants it, or use mxc run");
+    }
+    return 0;
+}
+
 /* A new mount over something that stands would hide it.  A directory of the
  * sandbox's own has nothing in it yet. */
 static int check_over(const struct difference *d, const struct step *s,
@@ -378,7 +411,8 @@ int claim_grants(struct arena *a, const struct pool_dir *d,
         cwd = getcwd(here, sizeof(here));
     if (!cwd || cwd[0] != '/')
         cwd = "/";
-    if (pool_plan(d, &old, e) < 0 || decide(a, d, f, cwd, &p, e) < 0)
+    if (pool_plan(d, &old, e) < 0 || decide(a, d, f, cwd, &p, e) < 0 ||
+        check_effect(a, &p.policy, f, cwd, e) < 0)
         return -1;
     diff.old = &old;
     diff.all = &p.plan;
@@ -390,7 +424,9 @@ int claim_grants(struct arena *a, const struct pool_dir *d,
     flags = (old.head.flags | p.plan.flags) & brokers;
     if (diff.n && flags && add_filter(a, &diff, flags, e) < 0)
         return -1;
-    if (diff.n && !c->cwd && strcmp(p.cwd, cwd_of(&old)) != 0)
+    /* The caller's own directory, which is granted now. */
+    if (diff.n && !c->cwd && strcmp(p.cwd, cwd) == 0 &&
+        strcmp(p.cwd, cwd_of(&old)) != 0)
         c->cwd = p.cwd;
     *out = (struct pool_extra){ .step = diff.added,
                                 .n = diff.n,

@@ -1,7 +1,4 @@
 /* cmd_pool.c - mxc pool: warm sandboxes of one policy, one command in each. */
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -112,49 +109,49 @@ static void put_pool(struct buf *b, const char *name,
     buf_putc(b, '}');
 }
 
-static void list_one(struct cli *c, const char *name, struct buf *b)
+struct listing {
+    const struct cli *cli;
+    struct buf *b;
+};
+
+static void list_one(void *context, const char *name)
 {
+    const struct listing *l = context;
+    const struct cli *c = l->cli;
     struct pool_dir d = POOL_DIR_NONE;
     struct pool_facts f = { 0 };
-    struct pool_look l = { 0 };
+    struct pool_look look = { 0 };
     struct err other;
     pid_t keeper = 0;
 
     /* It may be ending while we look. */
     if (pool_open(c->flags.runtime, name, &d, &other) < 0)
         return;
-    if (pool_facts(&d, &f, &other) < 0 || pool_look(&d, &l, &keeper, &other) < 0)
+    if (pool_facts(&d, &f, &other) < 0 || pool_look(&d, &look, &keeper, &other) < 0)
         keeper = 0;
     pool_close(&d);
     if (!c->json)
         (void)printf("%-16s  %-7s  %5u  %5u  %5u\n", name,
-                     keeper ? "started" : "stale", f.size, l.ready, l.busy);
-    buf_puts(b, b->len > 1 ? "," : "");
-    put_pool(b, name, &f, &l, keeper);
+                     keeper ? "started" : "stale", f.size, look.ready, look.busy);
+    buf_puts(l->b, l->b->len > 1 ? "," : "");
+    put_pool(l->b, name, &f, &look, keeper);
 }
 
 static int do_ls(struct cli *c, struct err *e)
 {
     scoped(drop_fd) int root = -1;
     scoped(buf_drop) struct buf b = { .max = 1 << 20 };
-    DIR *list = NULL;
+    struct listing l = { c, &b };
     int fd;
 
     if (session_root(c->flags.runtime, false, &root, e) < 0)
         return -1;
-    if (root >= 0)
-        list = fdopendir(fcntl(root, F_DUPFD_CLOEXEC, 3));
-    if (root >= 0 && !list)
-        return err_sys(e, "opendir(3)", errno, "cannot list the pools");
     buf_putc(&b, '[');
     if (!c->json)
         (void)printf("%-16s  %-7s  %5s  %5s  %5s\n", "NAME", "STATE", "SIZE",
                      "READY", "BUSY");
-    for (struct dirent *i = list ? readdir(list) : NULL; i; i = readdir(list))
-        if (pool_name_of(i->d_name))
-            list_one(c, pool_name_of(i->d_name), &b);
-    if (list)
-        (void)closedir(list);
+    if (root >= 0 && pool_each(root, list_one, &l, e) < 0)
+        return -1;
     buf_puts(&b, "]\n");
     if (cli_open_json(c, &fd, e) < 0)
         return -1;

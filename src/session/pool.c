@@ -34,7 +34,8 @@ int pool_check_name(const char *name, struct err *e)
                     POOL_NAME_MAX);
 }
 
-const char *pool_name_of(const char *entry)
+/* NULL if it is no pool's. */
+static const char *name_of(const char *entry)
 {
     struct err ignored;
 
@@ -42,6 +43,25 @@ const char *pool_name_of(const char *entry)
         return NULL;
     entry += strlen(PREFIX);
     return pool_check_name(entry, &ignored) == 0 ? entry : NULL;
+}
+
+int pool_each(int root, void (*each)(void *context, const char *name),
+              void *context, struct err *e)
+{
+    int fd = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = fd < 0 ? NULL : fdopendir(fd);
+
+    if (!list) {
+        const int why = errno;
+
+        drop_fd(&fd);
+        return err_sys(e, "opendir(3)", why, "cannot list the pools");
+    }
+    for (struct dirent *i = readdir(list); i; i = readdir(list))
+        if (name_of(i->d_name))
+            each(context, name_of(i->d_name));
+    (void)closedir(list);
+    return 0;
 }
 
 static int no_pool(const char *name, struct err *e)

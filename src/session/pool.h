@@ -89,8 +89,9 @@ struct pool_look {
 /* Is it a name?  Letters, digits, and inside of it "." "-" "_". */
 int pool_check_name(const char *name, struct err *e);
 
-/* The name of a directory's entry, NULL if it is no pool's. */
-const char *pool_name_of(const char *entry);
+/* Call it with the name of each pool that has a directory here. */
+int pool_each(int root, void (*each)(void *context, const char *name),
+              void *context, struct err *e);
 
 /* ERR_STALE_ID where there is none. */
 int pool_open(const char *runtime, const char *name, struct pool_dir *out,

@@ -118,6 +118,10 @@ int pool_hear(int conn, struct say *out, int *fd, struct err *e)
     size_t n;
     ssize_t got = talk_receive(conn, out, sizeof(*out), fd, 1, &n, 0);
 
+    /* A word of ours that was not heard is told once, before what was said
+     * (unix(7)). */
+    if (got == -ECONNRESET)
+        got = talk_receive(conn, out, sizeof(*out), fd, 1, &n, 0);
     if (n == 0)
         *fd = -1;
     if (got == (ssize_t)sizeof(*out) && out->version == TALK_VERSION)
@@ -206,6 +210,9 @@ int pool_claim_send(int conn, const struct session_command *c,
     for (int i = 0; i < 3 && !c->tty; i++)
         fds[n++] = streams[i];
     r = talk_send(conn, &m, sizeof(m.ask) + m.ask.len, fds, n, 0);
+    /* Refused by who did not wait for it, and has said why. */
+    if (r == -EPIPE || r == -ECONNRESET)
+        return 0;
     return r < 0 ? err_sys(e, "send(2)", -r,
                            "cannot hand the command to the pool")
                  : 0;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -453,13 +454,18 @@ static void on_gateway(struct slot *s)
     }
 }
 
-static void on_stop(struct slot *s, uint64_t grace_ms)
+static void end_stopped(struct slot *s)
 {
     err_set(&s->err, ERR_BACKEND_ERROR,
             "the pool was stopped while the command ran");
+    end(s, OUTCOME_STOPPED, 0);
+}
+
+static void on_stop(struct slot *s, uint64_t grace_ms)
+{
     s->is_stopping = true;
     if (s->state != RUNNING) {
-        end(s, OUTCOME_STOPPED, 0);
+        end_stopped(s);
         return;
     }
     s->stop_ms = pool_now_ms() + grace_ms;
@@ -499,7 +505,7 @@ static void on_time(struct slot *s)
     if (s->limit_ms && now >= s->started_ms + s->limit_ms)
         end(s, OUTCOME_TIMED_OUT, 0);
     else if (s->is_stopping && now >= s->stop_ms)
-        end(s, OUTCOME_STOPPED, 0);
+        end_stopped(s);
 }
 
 static int wait_ms(const struct slot *s)
@@ -674,6 +680,8 @@ int slot_main(const char *launcher)
     struct slot *s = calloc(1, sizeof(*s));
     struct plan_view plan;
 
+    /* It was started as "exe". */
+    (void)prctl(PR_SET_NAME, "mxc-slot", 0, 0, 0);
     if (!s || open_slot(s, launcher, &plan) < 0)
         return EXIT_MXC;
     for (;;) {
