@@ -625,21 +625,6 @@ static void one_sandbox(struct slot *s)
     finish(s);
 }
 
-/* What is told of one must not be of the one before. */
-static void forget(struct slot *s)
-{
-    const struct plan_view *plan = s->plan;
-    const char *launcher = s->launcher;
-    const int plan_fd = s->plan_fd, door = s->door, keeper = s->keeper;
-
-    memset(s, 0, sizeof(*s));
-    s->plan = plan;
-    s->launcher = launcher;
-    s->plan_fd = plan_fd;
-    s->door = door;
-    s->keeper = keeper;
-}
-
 static bool is_wanted_again(const struct slot *s)
 {
     struct pool_record rec;
@@ -651,44 +636,55 @@ static bool is_wanted_again(const struct slot *s)
     return n == (ssize_t)sizeof(rec) && rec.word == WORD_AGAIN;
 }
 
-static int open_slot(struct slot *s, const char *launcher,
-                     struct plan_view *plan)
+static int open_slot(struct slot *s, struct plan_view *plan, struct err *e)
 {
     const void *bytes;
     size_t len;
 
-    s->launcher = launcher;
     s->plan_fd = fcntl(SLOT_PLAN, F_DUPFD_CLOEXEC, 10);
     s->door = fcntl(SLOT_DOOR, F_DUPFD_CLOEXEC, 10);
     s->keeper = fcntl(SLOT_KEEPER, F_DUPFD_CLOEXEC, 10);
     if (s->plan_fd < 0 || s->door < 0 || s->keeper < 0)
-        return err_sys(&s->err, "fcntl(2)", errno,
-                       "cannot take what was given");
-    if (pool_rest_streams(&s->err) < 0 ||
-        plan_unseal(s->plan_fd, PLAN_MAX_BYTES, &bytes, &len, &s->err) < 0 ||
-        plan_check(bytes, len, plan, &s->err) < 0)
+        return err_sys(e, "fcntl(2)", errno, "cannot take what was given");
+    if (pool_rest_streams(e) < 0 ||
+        plan_unseal(s->plan_fd, PLAN_MAX_BYTES, &bytes, &len, e) < 0 ||
+        plan_check(bytes, len, plan, e) < 0)
         return -1;
-    s->plan = plan;
     return plan->head.flags & PLAN_WARM
                ? 0
-               : err_set(&s->err, ERR_BACKEND_ERROR,
-                         "the plan is not a pool's");
+               : err_set(e, ERR_BACKEND_ERROR, "the plan is not a pool's");
+}
+
+/* A slot knows nothing of the sandbox before. */
+static bool serve_once(const struct slot *like)
+{
+    scoped(drop_mem) struct slot *s = calloc(1, sizeof(*s));
+
+    if (!s)
+        return false;
+    s->plan = like->plan;
+    s->launcher = like->launcher;
+    s->plan_fd = like->plan_fd;
+    s->door = like->door;
+    s->keeper = like->keeper;
+    one_sandbox(s);
+    tell_keeper(s, s->was_offered ? WORD_ENDED : WORD_FAILED, &s->err);
+    return is_wanted_again(s);
 }
 
 int slot_main(const char *launcher)
 {
-    struct slot *s = calloc(1, sizeof(*s));
+    scoped(drop_mem) struct slot *s = calloc(1, sizeof(*s));
     struct plan_view plan;
+    struct err e;
 
     /* It was started as "exe". */
     (void)prctl(PR_SET_NAME, "mxc-slot", 0, 0, 0);
-    if (!s || open_slot(s, launcher, &plan) < 0)
+    if (!s || open_slot(s, &plan, &e) < 0)
         return EXIT_MXC;
-    for (;;) {
-        one_sandbox(s);
-        tell_keeper(s, s->was_offered ? WORD_ENDED : WORD_FAILED, &s->err);
-        if (!is_wanted_again(s))
-            return 0;
-        forget(s);
-    }
+    s->plan = &plan;
+    s->launcher = launcher;
+    while (serve_once(s))
+        continue;
+    return 0;
 }
