@@ -76,7 +76,7 @@ bench: all dev         ## start-up, network and SDK, next to others
 
 .PHONY: soak
 soak: all              ## many runs, and nothing left behind (long)
-	@MXC_SOAK=long $(RUN_TESTS) soak
+	@MXC_SOAK=long $(RUN_TESTS) soak fault
 
 # The programs leave their memory to the end of the process, so only the unit
 # tests look for leaks.
@@ -110,8 +110,8 @@ $(FUZZ)/build.ninja:
 	    -Dbuildtype=debug -Doptimization=1)
 
 .PHONY: lint
-lint: dev              ## style, borders, clang-tidy, cppcheck, shellcheck
-	@tools/run-tests --build $(BUILD) lint
+lint: dev              ## style, borders, clang-tidy in depth, cppcheck
+	@tools/lint --deep
 
 .PHONY: analyze
 analyze: $(BUILD)/analyze/build.ninja   ## gcc -fanalyzer (slow)

@@ -24,7 +24,7 @@ class Bench:
     def __init__(self, build, folder):
         self.folder = folder
         shutil.copytree(build / 'tree', folder / 'tree', symlinks=True)
-        for program in ('bench_spawn', 'net_peer'):
+        for program in ('bench_spawn', 'bench_exec', 'net_peer'):
             shutil.copy(build / 'dev/bench' / program, folder)
         self.mxc = str(folder / 'tree/bin/mxc')
         # Who has been given capabilities does not hand them on.
@@ -77,8 +77,17 @@ class Bench:
             joined += [*argv, ':::']
         out = self.run(['./bench_spawn', str(rounds), str(width),
                         *joined[:-1]], stdout=subprocess.PIPE).stdout
-        return [[float(n) for n in line.split()]
-                for line in out.splitlines()]
+        return figures(out)
+
+    def exec(self, session, rounds, argv):
+        """(p50, p99) of a command by itself, and in the session by libmxc"""
+        return figures(self.run(
+            ['env', f'LD_LIBRARY_PATH={self.folder}/tree/lib', './bench_exec',
+             session, str(rounds), *argv], stdout=subprocess.PIPE).stdout)
+
+
+def figures(out):
+    return [[float(n) for n in line.split()] for line in out.splitlines()]
 
 
 def request(folder, name, **more):
@@ -117,6 +126,63 @@ def runsc(work):
     return ['runsc', '--rootless', '--network=none', '--ignore-cgroups',
             '--platform=ptrace', '--overlay2=none', '--file-access=shared',
             'do', '-force-overlay=false', *work]
+
+
+def granted():
+    """Of the host's programs, what is no link: the rest are links in a root."""
+    return [p for p in BASE if os.path.isdir(p) and not os.path.islink(p)
+            and p != '/etc']
+
+
+def root(b, name):
+    """A directory of the measuring user's with the host's links to programs
+    and nothing else: what a container's root is made of."""
+    top = b.folder / name
+    for d in ('dev', 'proc', 'sys', 'tmp', 'etc', *(p[1:] for p in granted())):
+        (top / d).mkdir(parents=True, exist_ok=True)
+    for link in filter(os.path.islink, BASE):
+        (top / link[1:]).symlink_to(os.readlink(link))
+    if os.geteuid() == 0:
+        subprocess.run(['chown', '-R', f'{USER_ID}:{USER_ID}', top],
+                       check=True)
+    return top
+
+
+LXC = '''\
+lxc.rootfs.path = dir:{root}
+lxc.net.0.type = empty
+lxc.mount.auto = proc:rw
+lxc.pty.max = 0
+lxc.tty.max = 0
+lxc.console.path = none
+'''
+
+
+def lxc_execute(b, folder):
+    """A way around a command: liblxc's own, with what mxc's container has but
+    for a root that is copied on write.
+
+    An ordinary user is its root in a namespace like mxc's: LXC returns to the
+    network it came from, and drops groups if it can, which is forbidden there.
+    """
+    top = root(b, 'lxc-root')
+    (top / folder[1:]).mkdir(parents=True)
+    lines = [f'lxc.mount.entry = {p} {p[1:]} none bind,ro 0 0'
+             for p in granted()]
+    lines.append(f'lxc.mount.entry = {folder} {folder[1:]} none bind 0 0')
+    conf = b.folder / 'lxc.conf'
+    conf.write_text(LXC.format(root=top) + '\n'.join(lines) + '\n')
+    return lambda work: [
+        'unshare', '-Urmn', 'setpriv', '--bounding-set=-setgid',
+        'lxc-execute', '-P', str(b.folder), '-n', 'bench', '-f', str(conf),
+        '--', *work]
+
+
+def mxc_image(b):
+    """Options that `mxc run` needs for a backend with an image's root."""
+    b.run([b.mxc, 'image', 'import', 'bench/1', root(b, 'image')],
+          stdout=subprocess.DEVNULL)
+    return ['--image', 'bench/1', *(w for p in granted() for w in ('--ro', p))]
 
 
 def pss_kb(pid):

@@ -117,20 +117,39 @@ def attacks(_tables):
     return grid('attacks', [f'`{n}` as {who}' for n, who in columns], rows)
 
 
+def names_of(tests):
+    """'suite/file.py: name' of each, by file."""
+    files = {}
+    for test in tests:
+        file, _, name = test.partition(': ')
+        files.setdefault(file, []).append(f'`{name}`')
+    return '; '.join(f'`{file}`: {", ".join(of)}'
+                     for file, of in files.items())
+
+
+def reasons(name):
+    """{(how, why, as whom): [tests]}, what is weaker first"""
+    found = {}
+    for test, entry in sorted(table().KNOWN[name].items()):
+        found.setdefault((entry.kind, entry.why, entry.only or ''),
+                         []).append(test)
+    for field in table().FIELDS.get(name, []):
+        found.setdefault(('differently', field.why, ''), []).append(
+            f'backends/test_policies.py: {field.name}')
+    order = ('weaker', 'refused', 'differently')
+    return sorted(found.items(), key=lambda item: order.index(item[0][0]))
+
+
 def known(_tables):
     rows = []
     for name in backends():
-        for test, entry in sorted(table().KNOWN[name].items()):
-            who = f' (as {entry.only})' if entry.only else ''
-            rows.append((f'`{name}`{who}', [
-                f'`{test}`', WORDS[entry.kind], entry.why]))
-        rows += [(f'`{name}`', [
-            f'`backends/test_policies.py: *`: {field.name}',
-            WORDS['differently'], field.why])
-            for field in table().FIELDS.get(name, [])]
+        for (kind, why, only), tests in reasons(name):
+            who = f' as {only}' if only else ''
+            rows.append((f'`{name}`{who}', [WORDS[kind], why,
+                                            names_of(tests)]))
     if not rows:
         return 'None: every test ends the same on every backend.\n'
-    return grid('backend', ['test', 'how', 'why'], rows)
+    return grid('backend', ['how', 'why', 'tests'], rows)
 
 
 def page_of(name):
@@ -155,7 +174,20 @@ def section(text, heading):
 
 
 def first(text):
-    return text.split('\n\n')[0]
+    """The first paragraph, and the list that it announces."""
+    parts = text.split('\n\n')
+    return '\n\n'.join(parts[:2 if parts[0].endswith(':') else 1])
+
+
+def titled(title, text):
+    """A list or a table stands below its title."""
+    return f'*{title}:*' + ('\n\n' if text[0] in '-|' else ' ') + text
+
+
+# Of a backend's own page: heading, and title here.
+SECTIONS = {'What it does not(?: do)?': 'Does not',
+            'What is refused by name': 'Refuses by name',
+            'What is otherwise than with native': 'Otherwise than native'}
 
 
 def note(name):
@@ -170,14 +202,13 @@ def note(name):
     parts = [f'### {name}', first(body.strip()) + f' More: [{page}]({page}).']
     enforces = first(section(text, 'What it enforces'))
     if enforces:
-        parts.append(f'*Enforces:* {enforces}')
-    does_not = section(text, 'What it does not(?: do)?')
-    parts.append('*Does not:*' + ('\n\n' if does_not[:1] == '-' else ' ')
-                 + does_not)
-    needs = first(section(text, 'What it needs'))
+        parts.append(titled('Enforces', enforces))
+    parts += [titled(title, section(text, heading))
+              for heading, title in SECTIONS.items() if section(text, heading)]
+    needs = section(text, 'What it needs').split('\n\n')[0]
     if needs.endswith(':'):   # a table of its own follows there
         needs = f'{programs or "no program"}; what `mxc doctor` tries.'
-    parts.append(f'*Needs:* {needs}')
+    parts.append(titled('Needs', needs))
     return '\n\n'.join(parts) + '\n'
 
 

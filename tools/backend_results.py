@@ -54,7 +54,7 @@ def collect(jobs):
     """
     seen = {}
     for job in jobs:
-        backend = job.backend or table().REFERENCE if (
+        backend = job.backend or job.sole or table().REFERENCE if (
             job.saw or job.suite == ATTACKS) else None
         if backend is None:
             continue

@@ -131,12 +131,16 @@ struct mxc_options {
                         * discarded, and told in mxc_result */
     const char *input; /* mxc_run: standard input; NULL: empty */
     size_t input_len;
+    const char *runtime;      /* from /; sessions are kept in its "mxc".  NULL:
+                               * $XDG_RUNTIME_DIR, else the usual directory */
+    uint64_t idle_timeout_ms; /* mxc_session_provision: stop it when idle for */
+    uint64_t max_age_ms;      /* so long, or when so old; 0: never */
 };
 
 #define MXC_OPTIONS_INIT                                                       \
     {                                                                          \
         sizeof(struct mxc_options), NULL, NULL, NULL, MXC_STDIO_NULL, -1, -1,  \
-            -1, 0, 0, 0, 0, 0, 0, NULL, 0                                      \
+            -1, 0, 0, 0, 0, 0, 0, NULL, 0, NULL, 0, 0                          \
     }
 
 /* --- looking ------------------------------------------------------------- */
@@ -233,8 +237,8 @@ MXC_API int mxc_sandbox_take_stderr(struct mxc_sandbox *sandbox);
 /* Lines of JSON about what happens (options.events), or -1. */
 MXC_API int mxc_sandbox_events(struct mxc_sandbox *sandbox);
 
-/* Process id of the supervisor.  For people: it may be reused when the
- * sandbox has ended. */
+/* Process id of the supervisor, for a command of a session of who holds that.
+ * For people: it may be reused when the sandbox has ended. */
 MXC_API int32_t mxc_sandbox_pid(const struct mxc_sandbox *sandbox);
 
 /* Readable from the moment that mxc_sandbox_wait would not block; for poll(2),
@@ -270,17 +274,149 @@ MXC_API int mxc_sandbox_resize(struct mxc_sandbox *sandbox, uint16_t rows,
 MXC_API void mxc_sandbox_destroy(struct mxc_sandbox *sandbox);
 
 /* In a child of fork(2): close and free, touch no process.  Also: let a
- * `detached` one go on without us. */
+ * `detached` one go on without us.  (A command of a session ends when nobody
+ * holds its handle.) */
 MXC_API void mxc_sandbox_forget(struct mxc_sandbox *sandbox);
 
-/* --- lifecycle ------------------------------------------------------------ */
+/* --- sessions --------------------------------------------------------------
+ */
 
-/* One request with a `phase` (provision, start, stop, deprovision): *response
- * is the envelope of the contract.  MXC_UNSUPPORTED_PHASE where no backend of
- * this host keeps sandboxes. */
+/* One sandbox for many commands (docs/sessions.md): provisioned, started,
+ * stopped, started again, deprovisioned.  It is not this process's but the
+ * user's, and outlives it: what `mxc provision` made is opened here, and
+ * `mxc ps` lists what was made here.  A handle is no more than a name for it.
+ * Calls on one may come from several threads; only mxc_session_close must be
+ * the last.  A child of fork(2) may close it, and nothing else. */
+struct mxc_session;
+
+/* A request without a command: a policy, or one whose phase is provision.
+ * NULL: nothing beyond a sandbox's base.  The policy is fixed from here on. */
+MXC_API int mxc_session_provision(const char *request, size_t len,
+                                  const struct mxc_options *options,
+                                  struct mxc_session **session,
+                                  struct mxc_error *error);
+
+/* One that is there, by its id: MXC_STALE_ID when it is not. */
+MXC_API int mxc_session_open(const char *id, const struct mxc_options *options,
+                             struct mxc_session **session,
+                             struct mxc_error *error);
+
+/* Close the handle; the session goes on.  NULL is fine. */
+MXC_API void mxc_session_close(struct mxc_session *session);
+
+/* The session's, as long as the handle is open. */
+MXC_API const char *mxc_session_id(const struct mxc_session *session);
+
+/* What mxc_session_provision warned of: an array of JSON, of the handle. */
+MXC_API const char *mxc_session_warnings(const struct mxc_session *session);
+
+/* MXC_ALREADY_STARTED, MXC_STALE_ID.  Returns when it can take commands. */
+MXC_API int mxc_session_start(struct mxc_session *session,
+                              struct mxc_error *error);
+
+/* Ask everything in it to end, and kill what has not after grace_ms.  It stays
+ * provisioned.  MXC_ALREADY_STOPPED, MXC_STALE_ID. */
+MXC_API int mxc_session_stop(struct mxc_session *session, uint64_t grace_ms,
+                             struct mxc_error *error);
+
+/* Stop it if it runs, and remove it; from every state.  The handle is still to
+ * be closed. */
+MXC_API int mxc_session_deprovision(struct mxc_session *session,
+                                    uint64_t grace_ms, struct mxc_error *error);
+
+/* Hold everything in it, and let it go on.  MXC_NOT_STARTED. */
+MXC_API int mxc_session_pause(struct mxc_session *session,
+                              struct mxc_error *error);
+MXC_API int mxc_session_resume(struct mxc_session *session,
+                               struct mxc_error *error);
+
+/* What it is and what runs in it, as JSON: `mxc inspect` with the processes of
+ * `mxc ps ID`. */
+MXC_API int mxc_session_inspect(struct mxc_session *session, char **json,
+                                struct mxc_error *error);
+
+/* What its holder had to say since the last start, in lines for people. */
+MXC_API int mxc_session_log(struct mxc_session *session, char **text,
+                            struct mxc_error *error);
+
+/* All of the user's, as JSON: what `mxc ps --json` gives. */
+MXC_API int mxc_session_list(const struct mxc_options *options, char **json,
+                             struct mxc_error *error);
+
+/* A command of a session.  It has what the session has, or less: the lists and
+ * the numbers take away, and what would add is refused.  Lists end with NULL,
+ * and are NULL where there is nothing to say. */
+struct mxc_command {
+    size_t size;
+    const char *const *argv;      /* the program, found by PATH inside, and its
+                                   * arguments; no shell */
+    const char *const *env;       /* KEY=VALUE, over the session's */
+    uint32_t only_env;            /* not 0: instead of the session's */
+    uint32_t no_network;          /* not 0: no sockets */
+    const char *cwd;              /* from /, inside; NULL: the session's */
+    uint64_t timeout_ms;          /* 0: the policy's, which is the most */
+    const char *const *readwrite; /* paths from /, inside: given back below */
+    const char *const *readonly;  /* a path that is taken away */
+    const char *const *denied;
+    uint64_t cpu_seconds; /* at most; 0: as the session */
+    uint64_t files;
+    uint64_t processes;
+    uint64_t file_size;
+    uint64_t memory;
+};
+
+#define MXC_COMMAND_INIT                                                       \
+    {                                                                          \
+        sizeof(struct mxc_command), NULL, NULL, 0, 0, NULL, 0, NULL, NULL,     \
+            NULL, 0, 0, 0, 0, 0                                                \
+    }
+
+/* Start it, as mxc_spawn does: every mxc_sandbox_* is for it too.  The sandbox
+ * is the command and what it left in its session (setsid(2)); it ends with
+ * this process, or when its handle goes.  Returns when it has started:
+ * MXC_NOT_STARTED, MXC_STALE_ID.  Of the options stdio and what belongs to it
+ * count.  With MXC_STDIO_FDS it has the caller's own descriptors.  With
+ * MXC_STDIO_PTY mxc_sandbox_stdin and mxc_sandbox_stdout are the terminal
+ * itself: a read fails with EIO at its end, and input ends with a ^D. */
+MXC_API int mxc_session_exec(struct mxc_session *session,
+                             const struct mxc_command *command,
+                             const struct mxc_options *options,
+                             struct mxc_sandbox **sandbox,
+                             struct mxc_error *error);
+
+/* Run it to its end and capture the output, as mxc_run does. */
+MXC_API int mxc_session_run(struct mxc_session *session,
+                            const struct mxc_command *command,
+                            const struct mxc_options *options,
+                            struct mxc_result *result, struct mxc_error *error);
+
+/* --- lifecycle requests -----------------------------------------------------
+ */
+
+/* One request with a `phase`: provision, start, stop or deprovision, done.
+ * *response is the contract's envelope, {"result":{...}}; what failed is told
+ * by *error alone. */
 MXC_API int mxc_lifecycle(const char *request, size_t len,
                           const struct mxc_options *options, char **response,
                           struct mxc_error *error);
+
+/* Whether it would be, as far as can be told without doing it: its form, the
+ * policy of a provision, that there is such a session.  For exec too. */
+MXC_API int mxc_lifecycle_check(const char *request, size_t len,
+                                const struct mxc_options *options,
+                                char **response, struct mxc_error *error);
+
+/* One with the phase exec, as mxc_session_exec does. */
+MXC_API int mxc_lifecycle_exec(const char *request, size_t len,
+                               const struct mxc_options *options,
+                               struct mxc_sandbox **sandbox,
+                               struct mxc_error *error);
+
+/* The same to its end, as mxc_session_run does. */
+MXC_API int mxc_lifecycle_run(const char *request, size_t len,
+                              const struct mxc_options *options,
+                              struct mxc_result *result,
+                              struct mxc_error *error);
 
 #ifdef __cplusplus
 }

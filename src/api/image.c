@@ -9,6 +9,7 @@
 
 #include "api/prepare.h"
 #include "image/image.h"
+#include "sys/beside.h"
 
 static int keep_driver(struct arena *a, const char *path, struct host *h,
                        struct err *e)
@@ -23,25 +24,10 @@ static int keep_driver(struct arena *a, const char *path, struct host *h,
 
 int driver_look(struct arena *a, struct host *h, struct err *e)
 {
-    static const char *const tails[] = { "/../libexec/mxc/mxc-lxc",
-                                         "/../lxc/mxc-lxc" };
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    char path[PATH_MAX];
+    int r = beside_look("lxc", "mxc-lxc", path, e);
 
-    if (n < 0)
-        return err_sys(e, "readlink(2)", errno, "cannot find my own place");
-    while (n > 0 && self[n - 1] != '/')
-        n--;
-    for (size_t i = 0; n > 0 && i < ARRAY_LEN(tails) && !h->lxc; i++) {
-        const char *path =
-            arena_printf(a, "%.*s%s", (int)n - 1, self, tails[i]);
-
-        if (!path)
-            return err_set(e, ERR_BACKEND_ERROR, "out of memory");
-        if (keep_driver(a, path, h, e) < 0)
-            return -1;
-    }
-    return 0;
+    return r == 0 ? keep_driver(a, path, h, e) : r > 0 ? 0 : -1;
 }
 
 static int no_name(struct err *e)

@@ -5,12 +5,14 @@
 #ifndef MXC_API_LIB_H
 #define MXC_API_LIB_H
 
+#include <limits.h>
 #include <mxc/mxc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/types.h>
 
 #include "api/prepare.h"
+#include "base/outcome.h"
 #include "sys/start.h"
 
 /* --- errors, sizes (lib_error.c) ----------------------------------------- */
@@ -35,9 +37,19 @@ void lib_give_status(struct mxc_status *to, const struct mxc_status *from);
 int lib_options(const struct mxc_options *from, struct mxc_options *to,
                 struct err *e);
 
+/* Nothing that is for sessions alone. */
+int lib_check_one_shot(const struct mxc_options *o, struct err *e);
+
 /* Where our programs are: `name` below the options' libexec, or beside us. */
 int lib_find(const char *libexec, const char *name, char *out, size_t size,
              struct err *e);
+
+/* XDG_RUNTIME_DIR, or what the options say instead; NULL: the usual one. */
+const char *lib_runtime(const struct mxc_options *o);
+
+/* What the options say, as flags.  `driver` has room for a path. */
+void lib_flags(const struct mxc_options *o, char driver[PATH_MAX],
+               struct run_flags *out);
 
 /* prepare() for a caller of the library.  The arena needs no init. */
 int lib_prepare(struct arena *a, const char *request, size_t len,
@@ -60,20 +72,52 @@ void guard_end(const struct guard *g);
 /* --- sandboxes -------------------------------------------------------------
  */
 
+/* Who is at the other end: a supervisor (lib_supervised.c), or the holder of a
+ * session (lib_command.c). */
+struct sandbox_kind {
+    /* With the lock, when wait_fd was readable: how it ended.  *ended stays
+     * false when it was no end.  Can be called again when it fails. */
+    int (*collect)(struct mxc_sandbox *s, bool *ended, struct err *e);
+    /* Orders; 0 where it has ended, with *gone. */
+    int (*signal)(struct mxc_sandbox *s, int signal, bool *gone, struct err *e);
+    int (*resize)(struct mxc_sandbox *s, uint16_t rows, uint16_t columns,
+                  bool *gone, struct err *e);
+    int (*kill)(struct mxc_sandbox *s, struct err *e);
+    void (*force)(struct mxc_sandbox *s); /* when orders are of no use */
+};
+
+extern const struct sandbox_kind lib_supervised;
+
 struct mxc_sandbox {
+    const struct sandbox_kind *kind;
     pthread_mutex_t lock; /* of what changes: stream, events, the end */
-    int pidfd;
+    int wait_fd;          /* readable when it ends */
     pid_t pid;
-    int control;
-    int result; /* memfd that the supervisor writes to */
+    int control;  /* of a supervisor */
+    int result;   /* memfd that the supervisor writes to */
+    int terminal; /* of a command */
     int events;
     int stream[3]; /* our ends */
     bool has_terminal;
+    bool was_told; /* of a command: `said` is how it ended */
     bool has_ended;
+    struct result said;
     struct mxc_status status;
     struct err err;
     char *json;
 };
+
+/* One with nothing in it; NULL without memory. */
+struct mxc_sandbox *lib_sandbox_make(const struct sandbox_kind *kind,
+                                     const struct mxc_options *o);
+
+/* Stream i of it, as the options say: our end in it, the other in *theirs,
+ * which is the caller's own when *is_borrowed. */
+int lib_open_stream(struct mxc_sandbox *s, int i, const struct mxc_options *o,
+                    int *theirs, bool *is_borrowed, struct err *e);
+
+/* The options of mxc_spawn and its like. */
+int lib_check_spawn(const struct mxc_options *o, struct err *e);
 
 /* Make a sandbox of a request; `o` are checked options. */
 int lib_spawn(const char *request, size_t len, const struct mxc_options *o,
@@ -82,8 +126,13 @@ int lib_spawn(const char *request, size_t len, const struct mxc_options *o,
 /* Wait for the end, at most `timeout_ms` (-1: for ever).  *ended. */
 int lib_wait(struct mxc_sandbox *s, int timeout_ms, bool *ended, struct err *e);
 
-/* A word to the supervisor; 0 where it has ended, with *gone. */
-int lib_say(struct mxc_sandbox *s, const char *line, bool *gone, struct err *e);
+/* The options of mxc_run and its like, checked, with *result. */
+int lib_check_run(const struct mxc_options *o, const struct mxc_result *result,
+                  struct err *e);
+
+/* Feed it and keep what it says until it ends; destroys it. */
+int lib_capture(struct mxc_sandbox *s, const struct mxc_options *o,
+                struct mxc_result *result, struct err *e);
 
 void lib_sandbox_free(struct mxc_sandbox *s);
 

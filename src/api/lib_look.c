@@ -152,39 +152,3 @@ int mxc_probe(char **json, struct mxc_error *error)
     }
     return give(&b, json, error);
 }
-
-/* --- lifecycle
- * ---------------------------------------------------------------- */
-
-/* Always a refusal; a request that is none is refused as that. */
-static int refuse_lifecycle(struct arena *a, const char *request, size_t len,
-                            struct err *e)
-{
-    struct request *r = NULL;
-
-    if (!request)
-        return err_set(e, ERR_MALFORMED_REQUEST, "no request");
-    if (request_parse(a, request, len, &r, e) < 0)
-        return -1;
-    if (r->phase == PHASE_NONE)
-        return err_set(e, ERR_MALFORMED_REQUEST,
-                       "expected a lifecycle request, with a 'phase'");
-    return err_set(e, ERR_UNSUPPORTED_PHASE,
-                   "no backend of this host keeps sandboxes");
-}
-
-int mxc_lifecycle(const char *request, size_t len,
-                  const struct mxc_options *options, char **response,
-                  struct mxc_error *error)
-{
-    struct arena a = { .limit = TEXT_MAX };
-    struct mxc_options o;
-    struct err e = { 0 };
-
-    (void)response;
-    if (lib_options(options, &o, &e) < 0)
-        return lib_fail(error, &e);
-    (void)refuse_lifecycle(&a, request, len, &e);
-    arena_drop(&a);
-    return lib_fail(error, &e);
-}

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/lib.h"
@@ -15,6 +16,21 @@ static int wrong(struct err *e, const char *what, const char *hint)
 {
     err_set(e, ERR_MALFORMED_REQUEST, "options: %s", what);
     return err_hint(e, "%s", hint);
+}
+
+/* A variable that leads elsewhere is passed over; a word of the caller's is
+ * not. */
+static int check_runtime(const char *path, struct err *e)
+{
+    struct stat st;
+
+    if (path[0] != '/')
+        return wrong(e, "runtime is not absolute", "write it from /");
+    if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid())
+        return 0;
+    err_set(e, ERR_BACKEND_UNAVAILABLE,
+            "options: there is no place for sessions: '%.300s'", path);
+    return err_hint(e, "name a directory that is yours, mode 0700");
 }
 
 int lib_options(const struct mxc_options *from, struct mxc_options *to,
@@ -32,6 +48,8 @@ int lib_options(const struct mxc_options *from, struct mxc_options *to,
         return wrong(e, "libexec is not absolute", "write it from /");
     if (o.directory && o.directory[0] != '/')
         return wrong(e, "directory is not absolute", "write it from /");
+    if (o.runtime && check_runtime(o.runtime, e) < 0)
+        return -1;
     if (o.rows > SIZE_MAX_TTY || o.columns > SIZE_MAX_TTY)
         return wrong(e, "the terminal is too large", "at most 32767 each");
     if (o.input_len && !o.input)
@@ -42,6 +60,14 @@ int lib_options(const struct mxc_options *from, struct mxc_options *to,
         o.columns = 80;
     *to = o;
     return 0;
+}
+
+int lib_check_one_shot(const struct mxc_options *o, struct err *e)
+{
+    if (!o->idle_timeout_ms && !o->max_age_ms)
+        return 0;
+    return wrong(e, "idle_timeout_ms and max_age_ms are for a session",
+                 "call mxc_session_provision");
 }
 
 /* --- our programs ----------------------------------------------------------
@@ -135,21 +161,37 @@ int lib_find(const char *libexec, const char *name, char *out, size_t size,
 /* --- the request -----------------------------------------------------------
  */
 
+/* The one thing that is read of the caller's environment; not by a program
+ * that has more rights than its user. */
+const char *lib_runtime(const struct mxc_options *o)
+{
+    return o->runtime ? o->runtime : secure_getenv("XDG_RUNTIME_DIR");
+}
+
+void lib_flags(const struct mxc_options *o, char driver[PATH_MAX],
+               struct run_flags *out)
+{
+    struct err none;
+    const bool has_driver =
+        lib_find(o->libexec, "mxc-lxc", driver, PATH_MAX, &none) == 0;
+
+    *out = (struct run_flags){ .lxc_driver = has_driver ? driver : "",
+                               .directory = o->directory,
+                               .backend = o->backend,
+                               .runtime = lib_runtime(o) };
+}
+
 int lib_prepare(struct arena *a, const char *request, size_t len,
                 const struct mxc_options *o, bool plan_only,
                 struct prepared *out, struct err *e)
 {
     char driver[PATH_MAX];
-    struct err none;
-    const bool has_driver =
-        lib_find(o->libexec, "mxc-lxc", driver, sizeof(driver), &none) == 0;
-    const struct run_flags flags = { .lxc_driver = has_driver ? driver : "",
-                                     .directory = o->directory,
-                                     .backend = o->backend,
-                                     .tty = o->stdio == MXC_STDIO_PTY,
-                                     .die_with_parent = !o->detached,
-                                     .want_receipt = true };
+    struct run_flags flags;
 
+    lib_flags(o, driver, &flags);
+    flags.tty = o->stdio == MXC_STDIO_PTY;
+    flags.die_with_parent = !o->detached;
+    flags.want_receipt = true;
     *a = (struct arena){ .limit = ARENA_MAX };
     if (!request)
         return err_set(e, ERR_MALFORMED_REQUEST, "no request");

@@ -208,8 +208,8 @@ static int give(struct run *r, struct mxc_result *to, struct err *e)
     return -1;
 }
 
-static int check(const struct mxc_options *o, const struct mxc_result *result,
-                 struct err *e)
+int lib_check_run(const struct mxc_options *o, const struct mxc_result *result,
+                  struct err *e)
 {
     if (!result)
         return err_set(e, ERR_MALFORMED_REQUEST, "no result to fill");
@@ -222,33 +222,46 @@ static int check(const struct mxc_options *o, const struct mxc_result *result,
     return err_hint(e, "the result has the output and the denials");
 }
 
+int lib_capture(struct mxc_sandbox *s, const struct mxc_options *o,
+                struct mxc_result *result, struct err *e)
+{
+    const size_t most = o->output_max ? o->output_max : OUTPUT_MAX;
+    struct run r = { .s = s,
+                     .out = { .max = most },
+                     .err = { .max = most },
+                     .in = -1,
+                     .input = o->input,
+                     .left = o->input_len,
+                     .cancel = o->cancel_fd > 0 ? o->cancel_fd : -1 };
+    int ret = capture(&r, e);
+
+    if (ret == 0)
+        ret = give(&r, result, e);
+    mxc_sandbox_destroy(s);
+    free(r.out.data);
+    free(r.err.data);
+    return ret;
+}
+
 int mxc_run(const char *request, size_t len, const struct mxc_options *options,
             struct mxc_result *result, struct mxc_error *error)
 {
-    struct run r = { .in = -1 };
+    struct mxc_sandbox *s = NULL;
     struct mxc_options o;
     struct err e = { 0 };
-    int ret = lib_options(options, &o, &e);
+    int r = lib_options(options, &o, &e);
 
-    if (ret == 0)
-        ret = check(&o, result, &e);
-    if (ret == 0) {
+    if (r == 0)
+        r = lib_check_run(&o, result, &e);
+    if (r == 0)
+        r = lib_check_one_shot(&o, &e);
+    if (r == 0) {
         o.stdio = MXC_STDIO_PIPE;
-        r.input = o.input;
-        r.left = o.input_len;
-        r.cancel = o.cancel_fd > 0 ? o.cancel_fd : -1;
-        r.out.max = r.err.max = o.output_max ? o.output_max : OUTPUT_MAX;
-        o.output_max = 0;
-        ret = lib_spawn(request, len, &o, &r.s, &e);
+        r = lib_spawn(request, len, &o, &s, &e);
     }
-    if (ret == 0)
-        ret = capture(&r, &e);
-    if (ret == 0)
-        ret = give(&r, result, &e);
-    mxc_sandbox_destroy(r.s);
-    free(r.out.data);
-    free(r.err.data);
-    return ret < 0 ? lib_fail(error, &e) : 0;
+    if (r == 0)
+        r = lib_capture(s, &o, result, &e);
+    return r < 0 ? lib_fail(error, &e) : 0;
 }
 
 void mxc_result_clear(struct mxc_result *result)

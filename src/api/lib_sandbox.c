@@ -1,13 +1,8 @@
 /* lib_sandbox.c - a sandbox that runs: its streams, its end, orders to it.
  *
- * The pidfd of the supervisor tells the end; how it ended lies in a memfd.
  * Nothing here blocks but lib_wait and mxc_sandbox_destroy. */
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -82,45 +77,45 @@ int32_t mxc_sandbox_pid(const struct mxc_sandbox *sandbox)
 
 int mxc_sandbox_wait_fd(const struct mxc_sandbox *sandbox)
 {
-    return sandbox->pidfd;
+    return sandbox->wait_fd;
 }
 
 /* --- the end
  * -------------------------------------------------------------------- */
 
-/* 1: it ended; 0: the time is up; -1 with errno. */
-static int poll_end(int pidfd, int timeout_ms)
+/* 1: there is something; 0: the time is up; -1 with errno. */
+static int poll_end(int fd, int timeout_ms, uint64_t start)
 {
-    const uint64_t start = lib_now_ms();
-    struct pollfd p = { .fd = pidfd, .events = POLLIN };
+    struct pollfd p = { .fd = fd, .events = POLLIN };
     int left = timeout_ms, r;
 
-    while ((r = poll(&p, 1, left)) < 0 && errno == EINTR) {
-        uint64_t spent = lib_now_ms() - start;
+    do {
+        const uint64_t spent = lib_now_ms() - start;
 
-        if (timeout_ms < 0)
-            continue;
-        left = spent < (uint64_t)timeout_ms ? timeout_ms - (int)spent : 0;
-    }
+        if (timeout_ms >= 0)
+            left = spent < (uint64_t)timeout_ms ? timeout_ms - (int)spent : 0;
+        r = poll(&p, 1, left);
+    } while (r < 0 && errno == EINTR);
     return r;
 }
 
 int lib_wait(struct mxc_sandbox *s, int timeout_ms, bool *ended, struct err *e)
 {
-    int r = poll_end(s->pidfd, timeout_ms);
+    const uint64_t start = lib_now_ms();
+    int r;
 
-    if (r < 0)
-        return err_sys(e, "poll(2)", errno, "cannot wait");
-    *ended = r > 0;
-    if (r == 0)
-        return 0;
-    (void)pthread_mutex_lock(&s->lock);
-    r = s->has_ended ? 0 : lib_read_result(s, e);
-    if (r == 0 && !s->has_ended) {
-        start_bury(s->pidfd);
-        s->has_ended = true;
-    }
-    (void)pthread_mutex_unlock(&s->lock);
+    *ended = false;
+    do {
+        r = poll_end(s->wait_fd, timeout_ms, start);
+        if (r < 0)
+            return err_sys(e, "poll(2)", errno, "cannot wait");
+        if (r == 0)
+            return 0;
+        (void)pthread_mutex_lock(&s->lock);
+        r = s->has_ended ? 0 : s->kind->collect(s, &s->has_ended, e);
+        *ended = s->has_ended;
+        (void)pthread_mutex_unlock(&s->lock);
+    } while (r == 0 && !*ended);
     return r;
 }
 
@@ -158,60 +153,48 @@ const char *mxc_sandbox_result_json(struct mxc_sandbox *sandbox)
 /* --- orders
  * ---------------------------------------------------------------------- */
 
-int lib_say(struct mxc_sandbox *s, const char *line, bool *gone, struct err *e)
+/* Orders have no meaning for what has ended: 1, or 0 to go on.  Looked at
+ * before: the order itself may end it. */
+static int is_over(struct mxc_sandbox *s, bool *gone, struct err *e)
 {
-    const ssize_t len = (ssize_t)strlen(line);
-    ssize_t n;
+    int r = lib_wait(s, 0, gone, e);
 
-    *gone = false;
-    do
-        n = send(s->control, line, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
-    if (n == len)
-        return 0;
-    if (n < 0 && (errno == EPIPE || errno == ECONNRESET)) {
-        *gone = true;
-        return 0;
-    }
-    return err_sys(e, "send(2)", n < 0 ? errno : EAGAIN,
-                   "the supervisor does not listen");
+    return r < 0 ? -1 : *gone;
 }
 
-/* An order that has no meaning for what has ended.  Looked at before: the
- * order itself may end it. */
-static int order(struct mxc_sandbox *s, const char *line,
-                 struct mxc_error *error)
+static int order_done(int r, bool gone, struct err *e, struct mxc_error *error)
 {
-    struct err e = { 0 };
-    bool gone = poll_end(s->pidfd, 0) > 0;
-
-    if (!gone && lib_say(s, line, &gone, &e) < 0)
-        return lib_fail(error, &e);
+    if (r < 0)
+        return lib_fail(error, e);
     if (!gone)
         return 0;
-    err_set(&e, ERR_ALREADY_STOPPED, "the sandbox has ended");
-    return lib_fail(error, &e);
+    err_set(e, ERR_ALREADY_STOPPED, "the sandbox has ended");
+    return lib_fail(error, e);
 }
 
 int mxc_sandbox_signal(struct mxc_sandbox *sandbox, int signal,
                        struct mxc_error *error)
 {
     struct err e = { 0 };
-    char line[32];
+    bool gone;
+    int r;
 
     if (signal < 1 || signal > 64) {
         err_set(&e, ERR_MALFORMED_REQUEST, "no such signal: %d", signal);
         return lib_fail(error, &e);
     }
-    (void)snprintf(line, sizeof(line), "signal %d\n", signal);
-    return order(sandbox, line, error);
+    r = is_over(sandbox, &gone, &e);
+    if (r == 0)
+        r = sandbox->kind->signal(sandbox, signal, &gone, &e);
+    return order_done(r, gone, &e, error);
 }
 
 int mxc_sandbox_resize(struct mxc_sandbox *sandbox, uint16_t rows,
                        uint16_t columns, struct mxc_error *error)
 {
     struct err e = { 0 };
-    char line[32];
+    bool gone;
+    int r;
 
     if (!sandbox->has_terminal)
         err_set(&e, ERR_MALFORMED_REQUEST, "the sandbox has no terminal");
@@ -220,29 +203,37 @@ int mxc_sandbox_resize(struct mxc_sandbox *sandbox, uint16_t rows,
                 columns);
     if (e.code)
         return lib_fail(error, &e);
-    (void)snprintf(line, sizeof(line), "resize %u %u\n", rows, columns);
-    return order(sandbox, line, error);
+    r = is_over(sandbox, &gone, &e);
+    if (r == 0)
+        r = sandbox->kind->resize(sandbox, rows, columns, &gone, &e);
+    return order_done(r, gone, &e, error);
 }
 
 int mxc_sandbox_kill(struct mxc_sandbox *sandbox, struct mxc_error *error)
 {
     struct err e = { 0 };
-    bool gone;
 
-    if (lib_say(sandbox, "kill\n", &gone, &e) == 0) {
-        /* One that was stopped, as by ^Z of a shared terminal, goes on. */
-        (void)syscall(SYS_pidfd_send_signal, sandbox->pidfd, SIGCONT, NULL, 0);
-        return 0;
-    }
-    /* One that does not read any more: its sandbox ends with it. */
-    if (syscall(SYS_pidfd_send_signal, sandbox->pidfd, SIGKILL, NULL, 0) == 0 ||
-        errno == ESRCH)
-        return 0;
-    return lib_fail(error, &e);
+    return sandbox->kind->kill(sandbox, &e) < 0 ? lib_fail(error, &e) : 0;
 }
 
 /* --- the object
  * --------------------------------------------------------------------- */
+
+struct mxc_sandbox *lib_sandbox_make(const struct sandbox_kind *kind,
+                                     const struct mxc_options *o)
+{
+    struct mxc_sandbox *s = calloc(1, sizeof(*s));
+
+    if (!s)
+        return NULL;
+    (void)pthread_mutex_init(&s->lock, NULL);
+    s->kind = kind;
+    s->wait_fd = s->control = s->result = s->terminal = s->events = -1;
+    for (int i = 0; i < 3; i++)
+        s->stream[i] = -1;
+    s->has_terminal = o->stdio == MXC_STDIO_PTY;
+    return s;
+}
 
 static void drop_streams(struct mxc_sandbox *s)
 {
@@ -252,9 +243,10 @@ static void drop_streams(struct mxc_sandbox *s)
 
 void lib_sandbox_free(struct mxc_sandbox *s)
 {
-    drop_fd(&s->pidfd);
+    drop_fd(&s->wait_fd);
     drop_fd(&s->control);
     drop_fd(&s->result);
+    drop_fd(&s->terminal);
     drop_fd(&s->events);
     drop_streams(s);
     free(s->json);
@@ -281,8 +273,7 @@ void mxc_sandbox_destroy(struct mxc_sandbox *sandbox)
          * have patience with a reader (tty_drain). */
         drop_streams(sandbox);
         if (lib_wait(sandbox, PATIENCE_MS, &ended, &e) < 0 || !ended) {
-            (void)syscall(SYS_pidfd_send_signal, sandbox->pidfd, SIGKILL, NULL,
-                          0);
+            sandbox->kind->force(sandbox);
             (void)lib_wait(sandbox, LAST_MS, &ended, &e);
         }
     }

@@ -30,42 +30,6 @@ static void parts_drop(struct parts *p)
             drop_fd(&p->fd[i]);
 }
 
-static int open_null(int *out, struct err *e)
-{
-    *out = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
-    return *out < 0 ? err_sys(e, "open(2)", errno, "cannot open '/dev/null'")
-                    : 0;
-}
-
-/* Stream 0 is read there and written here; the others the other way. */
-static int open_pipe(struct parts *p, int i, struct err *e)
-{
-    int pair[2];
-
-    if (pipe2(pair, O_CLOEXEC) < 0)
-        return err_sys(e, "pipe2(2)", errno, "cannot make the streams");
-    p->fd[i] = pair[i == 0 ? 0 : 1];
-    p->s->stream[i] = pair[i == 0 ? 1 : 0];
-    return 0;
-}
-
-static int open_stream(struct parts *p, int i, const struct mxc_options *o,
-                       struct err *e)
-{
-    const int given[3] = { o->stdin_fd, o->stdout_fd, o->stderr_fd };
-
-    if (o->stdio == MXC_STDIO_PIPE || (o->stdio == MXC_STDIO_PTY && i < 2))
-        return open_pipe(p, i, e);
-    if (o->stdio != MXC_STDIO_FDS || given[i] < 0)
-        return open_null(&p->fd[i], e);
-    if (fcntl(given[i], F_GETFD) < 0)
-        return err_sys(e, "fcntl(2)", errno, "descriptor %d is not open",
-                       given[i]);
-    p->fd[i] = given[i];
-    p->is_borrowed[i] = true;
-    return 0;
-}
-
 /* Not written by a pipe: nobody need read it for the supervisor to end. */
 static int open_result(struct parts *p, struct err *e)
 {
@@ -150,27 +114,13 @@ static int start(struct parts *p, const struct mxc_options *o, struct err *e)
         (void)snprintf(size, sizeof(size), "%ux%u", o->rows, o->columns);
         argv[n] = size;
     }
-    return start_program(&s, &p->s->pidfd, &p->s->pid, &is_child, e);
-}
-
-static struct mxc_sandbox *make_sandbox(const struct mxc_options *o)
-{
-    struct mxc_sandbox *s = calloc(1, sizeof(*s));
-
-    if (!s)
-        return NULL;
-    (void)pthread_mutex_init(&s->lock, NULL);
-    s->pidfd = s->control = s->result = s->events = -1;
-    for (int i = 0; i < 3; i++)
-        s->stream[i] = -1;
-    s->has_terminal = o->stdio == MXC_STDIO_PTY;
-    return s;
+    return start_program(&s, &p->s->wait_fd, &p->s->pid, &is_child, e);
 }
 
 int lib_spawn(const char *request, size_t len, const struct mxc_options *o,
               struct mxc_sandbox **out, struct err *e)
 {
-    struct parts p = { .s = make_sandbox(o) };
+    struct parts p = { .s = lib_sandbox_make(&lib_supervised, o) };
     int r;
 
     if (!p.s)
@@ -179,7 +129,7 @@ int lib_spawn(const char *request, size_t len, const struct mxc_options *o,
         p.fd[i] = -1;
     r = open_plan(&p, request, len, o, e);
     for (int i = 0; r == 0 && i < 3; i++)
-        r = open_stream(&p, i, o, e);
+        r = lib_open_stream(p.s, i, o, &p.fd[i], &p.is_borrowed[i], e);
     if (r == 0)
         r = open_result(&p, e);
     if (r == 0)
@@ -194,6 +144,15 @@ int lib_spawn(const char *request, size_t len, const struct mxc_options *o,
     return r;
 }
 
+int lib_check_spawn(const struct mxc_options *o, struct err *e)
+{
+    if (!o->input && o->cancel_fd <= 0 && !o->output_max)
+        return lib_check_one_shot(o, e);
+    err_set(e, ERR_MALFORMED_REQUEST,
+            "options: input, output_max and cancel_fd are for mxc_run");
+    return err_hint(e, "write to mxc_sandbox_stdin; call mxc_sandbox_kill");
+}
+
 int mxc_spawn(const char *request, size_t len,
               const struct mxc_options *options, struct mxc_sandbox **sandbox,
               struct mxc_error *error)
@@ -201,15 +160,8 @@ int mxc_spawn(const char *request, size_t len,
     struct mxc_options o;
     struct err e = { 0 };
 
-    if (lib_options(options, &o, &e) < 0)
-        return lib_fail(error, &e);
-    if (o.input || o.cancel_fd > 0 || o.output_max) {
-        err_set(&e, ERR_MALFORMED_REQUEST,
-                "options: input, output_max and cancel_fd are for mxc_run");
-        err_hint(&e, "write to mxc_sandbox_stdin; call mxc_sandbox_kill");
-        return lib_fail(error, &e);
-    }
-    if (lib_spawn(request, len, &o, sandbox, &e) < 0)
+    if (lib_options(options, &o, &e) < 0 || lib_check_spawn(&o, &e) < 0 ||
+        lib_spawn(request, len, &o, sandbox, &e) < 0)
         return lib_fail(error, &e);
     return 0;
 }

@@ -10,7 +10,6 @@
 
 #include "api/prepare.h"
 #include "backends/native/base.h"
-#include "session/dir.h"
 #include "sys/hostpath.h"
 
 enum { MAX_DANGLING = 8 };
@@ -137,6 +136,11 @@ static int look(struct arena *a, struct policy *p, size_t i, unsigned depth,
     return look(a, p, i, depth + 1, e);
 }
 
+int paths_look_at(struct arena *a, struct policy *p, size_t i, struct err *e)
+{
+    return look(a, p, i, 0, e);
+}
+
 /* "/" as a grant: every directory of the root but those that the sandbox has
  * of its own.  One level, so that the sandbox's /proc, /dev, /tmp and /run
  * stand beside what is granted. */
@@ -210,6 +214,12 @@ static const struct fs_rule *nearest(const struct policy *p, size_t nrules,
         best = r;
     }
     return best;
+}
+
+const struct fs_rule *paths_nearest(const struct policy *p, size_t nrules,
+                                    const char *name, size_t *len)
+{
+    return nearest(p, nrules, name, ACCESS_WRITE, len);
 }
 
 /* A mount shows a part of a restricted tree elsewhere: restricted there too,
@@ -374,67 +384,6 @@ static int check_links(struct arena *a, const struct policy *p, struct err *e)
     return err_where(e, "filesystem.hardLinks");
 }
 
-/* The root of sessions under its canonical name, also where only the directory
- * above exists.  NULL: neither does. */
-static const char *real_root(struct arena *a, char *path, bool *exists)
-{
-    char real[PATH_MAX];
-    char *slash = strrchr(path, '/');
-
-    *exists = realpath(path, real) != NULL;
-    if (*exists)
-        return arena_strdup(a, real);
-    *slash = '\0';
-    return realpath(path, real)
-               ? arena_printf(a, "%s%s%s", real, real[1] ? "/" : "", slash + 1)
-               : NULL;
-}
-
-/* Plans of sessions lie there, and what a workload could write there would be
- * the next one's policy. */
-static int guard_root(struct arena *a, struct policy *p, const char *runtime,
-                      struct err *e)
-{
-    char path[PATH_MAX];
-    struct err none;
-    const char *real;
-    enum access covered = ACCESS_DENY;
-    bool exists;
-
-    if (session_root_path(runtime, path, sizeof(path), &none) < 0)
-        return 0;
-    real = real_root(a, path, &exists);
-    if (!real)
-        return 0;
-    for (size_t i = 0; i < p->nrules; i++) {
-        const struct fs_rule *r = &p->rule[i];
-
-        if (r->access == ACCESS_DENY || !r->at.exists)
-            continue;
-        if (exists && path_is_within(r->at.real, real)) {
-            err_set(e, ERR_POLICY_VALIDATION,
-                    "'%s' is where mxc keeps its sessions", r->path);
-            err_hint(e, "grant something else: no sandbox may see it");
-            return err_where(e, "%s", r->origin);
-        }
-        if (path_is_within(real, r->at.real) && r->access > covered)
-            covered = r->access;
-    }
-    /* What is not there cannot be read, but it could be made. */
-    if (covered == ACCESS_DENY || (!exists && covered == ACCESS_READ))
-        return 0;
-    if (policy_add_path(p, a, ACCESS_DENY, real, "mxc's sessions", e) < 0)
-        return -1;
-    return look(a, p, p->nrules - 1, 0, e);
-}
-
-static int guard_sessions(struct arena *a, struct policy *p, struct err *e)
-{
-    if (p->runtime && guard_root(a, p, p->runtime, e) < 0)
-        return -1;
-    return guard_root(a, p, NULL, e);
-}
-
 int paths_look(struct arena *a, struct policy *p, struct err *e)
 {
     for (size_t i = 0; i < p->nrules; i++)
@@ -448,7 +397,7 @@ int paths_look(struct arena *a, struct policy *p, struct err *e)
             check_delegation(&p->rule[i], e) < 0)
             return -1;
     }
-    if (guard_sessions(a, p, e) < 0 || look_at_mounts(a, p, e) < 0)
+    if (paths_guard(a, p, e) < 0 || look_at_mounts(a, p, e) < 0)
         return -1;
     return check_links(a, p, e);
 }

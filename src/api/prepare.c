@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "backends/native/base.h"
+#include "image/image.h"
 
 static int unknown_backend(const char *name, struct err *e)
 {
@@ -34,14 +35,34 @@ static int containment_of(const char *name, enum containment *out,
     return unknown_backend(name, e);
 }
 
+/* MXC's SDK can provision two kinds of container, and both are of Windows.  One
+ * of them is a Linux container: a caller may say that ours will do. */
+static int take_wslc(const struct request *r, struct policy *p, struct err *e)
+{
+    if (r->phase != PHASE_PROVISION || r->containment != CONTAIN_WSLC ||
+        !r->wslc_image || strcmp(r->wslc_image, NATIVE_IMAGE) != 0)
+        return 0;
+    p->containment = CONTAIN_NATIVE;
+    if (!r->wslc_image_tar && !r->nwslc_ports)
+        return 0;
+    err_set(e, ERR_POLICY_VALIDATION,
+            "the image '" NATIVE_IMAGE "' has no archive and no port mappings");
+    err_hint(e, "leave them out; 'network.ingress.ports' of a '1.1.0+c1' "
+                "request publishes ports");
+    return err_where(e, r->wslc_image_tar ? "wslc.provision.imageTarPath"
+                                          : "wslc.provision.portMappings");
+}
+
 static int start_policy(struct arena *a, const struct request *r,
                         const struct run_flags *f, struct policy *p,
                         struct err *e)
 {
     const char *entry;
 
+    if (r && r->phase == PHASE_PROVISION && !f->is_session)
+        return policy_no_lifecycle(e);
     if (r)
-        return policy_from_request(a, r, p, e);
+        return policy_from_request(a, r, p, e) < 0 ? -1 : take_wslc(r, p, e);
     policy_default(p);
     entry = arena_printf(a, "TERM=%s", f->term ? f->term : "dumb");
     if (!entry)
@@ -82,6 +103,20 @@ static int set_cwd(struct arena *a, struct policy *p, const char *cwd,
     return 0;
 }
 
+/* A caller of whom no home is known has no store. */
+static int find_images(struct arena *a, const struct run_flags *f,
+                       const char **out, struct err *e)
+{
+    const struct image_place at = { f->data_home, f->home };
+    char path[PATH_MAX];
+    struct err none;
+
+    if (image_store_path(&at, path, &none) < 0)
+        return 0;
+    *out = arena_strdup(a, path);
+    return *out ? 0 : err_set(e, ERR_BACKEND_ERROR, "out of memory");
+}
+
 static int apply_flags(struct arena *a, struct policy *p, const char *cwd,
                        const struct run_flags *f, struct err *e)
 {
@@ -120,7 +155,7 @@ static int apply_flags(struct arena *a, struct policy *p, const char *cwd,
     p->die_with_parent = f->die_with_parent;
     p->accept_missing = f->accept_missing;
     p->runtime = f->runtime;
-    return 0;
+    return find_images(a, f, &p->images, e);
 }
 
 /* "/bin" and the like: a link where the host has a link. */
@@ -283,6 +318,10 @@ static int build(struct arena *a, const struct request *r,
     char here[PATH_MAX];
     const char *cwd = f->directory;
 
+    if (r) {
+        p.idle_ms = r->session.idle_timeout_ms;
+        p.age_ms = r->session.max_age_ms;
+    }
     if (!cwd)
         cwd = getcwd(here, sizeof(here));
     if (!cwd || cwd[0] != '/')

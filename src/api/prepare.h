@@ -44,6 +44,7 @@ struct run_flags {
     bool tools;
     bool tty;
     bool die_with_parent;
+    bool is_session;   /* it may be a request that provisions one */
     bool want_receipt; /* a plan that carries its receipt as JSON */
     uint32_t accept_missing;
     const char *data_home;  /* the caller's XDG_DATA_HOME, for images */
@@ -63,7 +64,13 @@ struct prepared {
     const char *cwd;
     struct plan plan;
     const struct receipt_row *receipt;
+    uint64_t idle_ms, age_ms; /* of a session, as the request says */
 };
+
+/* The image of a `wslc` request that stands for none: the container is the
+ * native backend's, with this host's programs.  As a name of an image it is
+ * malformed, so that it can mean nothing else. */
+#define NATIVE_IMAGE "mxc://native"
 
 /* `text` is the request, NULL for a policy of flags alone.  Needs no command
  * when `plan_only` (check and explain of a policy). */
@@ -107,6 +114,13 @@ int image_look(struct arena *a, const struct policy *p, const struct backend *b,
 
 /* Fill in what the host says about every rule; expands a grant of "/". */
 int paths_look(struct arena *a, struct policy *p, struct err *e);
+
+/* Pieces of it: one rule, which of the first `nrules` decides about a name of
+ * the host's (NULL: none), and what keeps mxc's own places from the sandbox. */
+int paths_look_at(struct arena *a, struct policy *p, size_t i, struct err *e);
+const struct fs_rule *paths_nearest(const struct policy *p, size_t nrules,
+                                    const char *name, size_t *len);
+int paths_guard(struct arena *a, struct policy *p, struct err *e);
 
 /* The read-only base and its links, as rules. */
 int paths_add_base(struct arena *a, struct policy *p, struct err *e);

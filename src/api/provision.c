@@ -41,11 +41,20 @@ int provision_check(struct arena *a, const char *text, size_t len,
                     const struct run_flags *f, struct prepared *out,
                     struct err *e)
 {
-    if (prepare(a, text, len, f, true, out, e) < 0 ||
+    struct run_flags flags = *f;
+
+    flags.is_session = true;
+    if (prepare(a, text, len, &flags, true, out, e) < 0 ||
         check_command(&out->policy, e) < 0 || check_backend(out, e) < 0)
         return -1;
     make_session(&out->plan);
     return 0;
+}
+
+/* As with a timeout, the shorter of two counts. */
+static uint64_t shorter(uint64_t a, uint64_t b)
+{
+    return a && (!b || a < b) ? a : b;
 }
 
 int provision(struct arena *a, const char *text, size_t len,
@@ -65,6 +74,8 @@ int provision(struct arena *a, const char *text, size_t len,
         plan_check(bytes, size, &v, e) < 0)
         return -1;
     facts->created_ms = session_wall_ms();
+    facts->idle_ms = shorter(facts->idle_ms, out->idle_ms);
+    facts->age_ms = shorter(facts->age_ms, out->age_ms);
     if (session_dir_new(f->runtime, facts, bytes, size, text, len, &d, e) < 0)
         return -1;
     session_id_print(d.hex, id);

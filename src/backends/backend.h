@@ -38,6 +38,13 @@ struct receipt_row {
     const char *state; /* "enforced", "not enforced: ..." */
 };
 
+/* What each backend has whose sandbox our launcher finishes, with the gateway
+ * as its only way out. */
+#define FEAT_LAUNCHED                                                          \
+    (FEAT_FILESYSTEM | FEAT_NET_DENY | FEAT_NET_EGRESS | FEAT_NET_PROXY |      \
+     FEAT_NET_FORWARD | FEAT_NET_NAMES | FEAT_NET_FILTER_PROXY |               \
+     FEAT_UI_DENY | FEAT_TIMEOUT)
+
 struct backend {
     const char *name; /* wire value of `containment` */
     const char *summary;

@@ -161,11 +161,14 @@ static int clean_one(void *context, struct session_dir *d, struct err *e)
     struct session_facts f;
     struct err other;
     char id[SESSION_ID_MAX];
+    int r;
 
     (void)context;
-    if (session_facts(d, &f, &other) == 0 &&
-        session_look_up(d, &state, &conn, &other) == 0 &&
-        state != SESSION_STALE)
+    r = session_facts(d, &f, &other);
+    if (r == 0)
+        r = session_look_up(d, &state, &conn, &other);
+    /* What we cannot look at, for lack of a descriptor or so, may well run. */
+    if (r == 0 ? state != SESSION_STALE : other.code != ERR_STALE_ID)
         return 0;
     session_id_print(d->hex, id);
     if (session_dir_remove(d, e) < 0)

@@ -160,6 +160,7 @@ static int phase(const char *name, int (*act)(struct cli *, struct err *),
     if (r < 0) {
         c.flags.term = getenv("TERM");
         c.flags.home = getenv("HOME");
+        c.flags.data_home = getenv("XDG_DATA_HOME");
         c.flags.search_path = getenv("PATH");
         r = act(&c, &e) < 0 ? cli_fail_phase(&c, &e, CLI_REFUSED) : CLI_OK;
     }

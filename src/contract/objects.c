@@ -286,6 +286,16 @@ static const struct field guarantees_fields[] = {
 const struct object object_guarantees = { .name = "guarantees",
                                           .fields = guarantees_fields };
 
+static const struct field session_life_fields[] = {
+    { "idleTimeout", K_U64, IN_C1, F_POSITIVE, AT(session.idle_timeout_ms),
+      NULL, "Stop it after so many milliseconds without a process in it." },
+    { "maxAge", K_U64, IN_C1, F_POSITIVE, AT(session.max_age_ms),
+      NULL, "Stop it so many milliseconds after its start." },
+    { 0 }
+};
+const struct object object_session_life = { .name = "sessionLife",
+                                            .fields = session_life_fields };
+
 static const struct field limits_fields[] = {
     { "memoryBytes", K_U64, IN_C1, F_POSITIVE, AT(limits.memory_bytes),
       NULL, "Memory of all processes together." },

@@ -205,6 +205,10 @@ struct request {
     bool limits_present; /* 1.1.0+c1 `limits`, any content */
     struct limits limits;
     enum tier tier; /* 1.1.0+c1 guarantees.tier: at least this one */
+    struct {
+        uint64_t idle_timeout_ms; /* 0: none */
+        uint64_t max_age_ms;
+    } session; /* 1.1.0+c1, provision */
 
     struct {
         bool present;
@@ -227,6 +231,8 @@ struct request {
         const char *capture_output_path;
     } process_container;
     bool wslc_present;
+    const char *wslc_image; /* these two at provision; NULL: not said */
+    const char *wslc_image_tar;
     struct wslc_port *wslc_ports;
     size_t nwslc_ports;
     bool hyperlight_present;

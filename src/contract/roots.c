@@ -143,6 +143,33 @@ static const struct object object_one_shot = { .name = "oneShot",
                                                .fields = one_shot_fields,
                                                .moved = one_shot_moved };
 
+static const struct field provision_fields[] = {
+    ROWS_COMMON, ROW_PHASE, ROW_BACKEND,
+    { "filesystem", K_OBJ, IN_C1, 0, NOWHERE,
+      &object_filesystem, "Files that the workload may reach." },
+    { "network", K_OBJ, IN_C1, 0, AT(network.present),
+      &object_network, "Network access; none when absent." },
+    { "runtimeConfig", K_OBJ, IN_C1, 0, NOWHERE,
+      &object_runtime_config, "Settings of the sandbox." },
+    { "ui", K_OBJ, IN_C1, 0, NOWHERE,
+      &object_ui, "Display, clipboard and input." },
+    { "limits", K_OBJ, IN_C1, 0, AT(limits_present),
+      &object_limits, "Most that the workload may use." },
+    { "guarantees", K_OBJ, IN_C1, 0, NOWHERE,
+      &object_guarantees, "Least that its isolation must be." },
+    { "session", K_OBJ, IN_C1, 0, NOWHERE,
+      &object_session_life, "How long it may stay started." },
+    { 0 }
+};
+static const struct object object_provision_process = {
+    .name = "provisionProcess",
+    .fields = provision_fields
+};
+static const struct object object_provision_native = {
+    .name = "provisionNative",
+    .fields = provision_fields
+};
+
 static const struct field session_fields[] = {
     ROWS_COMMON, ROW_PHASE, ROW_BACKEND,
     { "network", K_OBJ, IN_ALL, F_REQUIRED, AT(network.present),
@@ -195,6 +222,8 @@ static const struct field exec_fields[] = {
       &object_network, "Network access of this command." },
     { "runtimeConfig", K_OBJ, IN_ALL, 0, NOWHERE,
       &object_runtime_config, "Settings of one run." },
+    { "filesystem", K_OBJ, IN_C1, 0, NOWHERE,
+      &object_filesystem, "What this command has less than the sandbox." },
     ROW_CORRELATION, ROW_PHASE_EXPERIMENTAL,
     { 0 }
 };
@@ -215,6 +244,10 @@ static const struct object object_deprovision = { .name = "deprovision",
 
 const struct root roots[] = {
     { IN_ALL, PHASE_NONE, 0, &object_one_shot },
+    { IN_C1, PHASE_PROVISION, CONTAIN_PROCESS,
+      &object_provision_process },
+    { IN_C1, PHASE_PROVISION, CONTAIN_NATIVE,
+      &object_provision_native },
     { SINCE_08, PHASE_PROVISION, CONTAIN_ISOLATION_SESSION,
       &object_provision_session },
     { SINCE_08, PHASE_PROVISION, CONTAIN_WSLC, &object_provision_wslc },

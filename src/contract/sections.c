@@ -169,8 +169,8 @@ static const struct field wslc_fields[] = {
 const struct object object_wslc = { .name = "wslc", .fields = wslc_fields };
 
 static const struct field wslc_provision_fields[] = {
-    { "image", K_STR, IN_ALL, 0, NOWHERE, NULL, "Image to run." },
-    { "imageTarPath", K_STR, IN_ALL, 0, NOWHERE,
+    { "image", K_STR, IN_ALL, 0, AT(wslc_image), NULL, "Image to run." },
+    { "imageTarPath", K_STR, IN_ALL, 0, AT(wslc_image_tar),
       NULL, "Archive to load the image from." },
     { "portMappings", K_OBJS, SINCE_11, 0, AT(wslc_ports),
       &object_mapping, "Ports of the container to publish.",

@@ -155,14 +155,14 @@ int engine_resize(struct engine *g, uint16_t rows, uint16_t columns,
                : 0;
 }
 
-/* libmxc refuses every lifecycle: that it is one is what counts here. */
+/* Whether it is one is what counts here. */
 int engine_check_lifecycle(const char *request, size_t len, struct err *e)
 {
     struct mxc_options o = MXC_OPTIONS_INIT;
     struct mxc_error error = MXC_ERROR_INIT;
     char *response = NULL;
 
-    if (mxc_lifecycle(request, len, &o, &response, &error) < 0 &&
+    if (mxc_lifecycle_check(request, len, &o, &response, &error) < 0 &&
         error.code == MXC_MALFORMED_REQUEST)
         return failed(&error, e);
     mxc_free(response);

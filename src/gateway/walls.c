@@ -4,32 +4,15 @@
  * process, no signal, no capability. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "gateway/gw.h"
-#include "sys/bpf.h"
 #include "sys/caps.h"
 #include "sys/landlock.h"
-#include "sys/seccomp_load.h"
+#include "sys/own_filter.h"
 
-#if defined(__x86_64__)
-#define NATIVE_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define NATIVE_ARCH AUDIT_ARCH_AARCH64
-#else
-#error "the gateway does not know this architecture"
-#endif
-
-enum { FILTER_MAX = 256 };
-
-/* In ascending order is not needed: the filter compares one by one, and the
- * kernel caches what does not look at arguments. */
 static const unsigned allowed[] = {
 #ifdef __NR_epoll_wait
     __NR_epoll_wait,
@@ -43,66 +26,34 @@ static const unsigned allowed[] = {
     __NR_rt_sigreturn, __NR_restart_syscall,
 };
 
-static uint32_t arg_low(unsigned n)
-{
-    return (uint32_t)(offsetof(struct seccomp_data, args) +
-                      sizeof(uint64_t) * n);
-}
-
 /* Sockets of IP alone: no unix socket leads to a daemon of the host. */
-static uint32_t only_ip(struct bpf *b, uint32_t yes, uint32_t no)
+static uint32_t only_ip(struct own_filter *f)
 {
-    return bpf_load(
-        b, arg_low(0),
-        bpf_if_eq(b, AF_INET, yes, bpf_if_eq(b, AF_INET6, yes, no)));
+    uint32_t six = bpf_if_eq(&f->b, AF_INET6, f->yes, f->no);
+
+    return bpf_load(&f->b, own_filter_arg(0, 0),
+                    bpf_if_eq(&f->b, AF_INET, f->yes, six));
 }
 
 /* The size of a pipe alone.  F_SETOWN and F_SETSIG would send any signal to
  * any process of the caller's. */
-static uint32_t only_pipe_size(struct bpf *b, uint32_t yes, uint32_t no)
+static uint32_t only_pipe_size(struct own_filter *f)
 {
-    return bpf_load(b, arg_low(1), bpf_if_eq(b, F_SETPIPE_SZ, yes, no));
-}
-
-static uint32_t not_executable(struct bpf *b, uint32_t yes, uint32_t no)
-{
-    return bpf_load(b, arg_low(2),
-                    bpf_and(b, PROT_EXEC, bpf_if_eq(b, 0, yes, no)));
-}
-
-static size_t build(struct sock_filter *f)
-{
-    struct bpf b;
-    uint32_t yes, no, at;
-
-    bpf_init(&b, f, FILTER_MAX);
-    no = bpf_ret(&b, SECCOMP_RET_KILL_PROCESS);
-    yes = bpf_ret(&b, SECCOMP_RET_ALLOW);
-    at = bpf_if_eq(&b, __NR_fcntl, only_pipe_size(&b, yes, no), no);
-    at = bpf_if_eq(&b, __NR_mprotect, not_executable(&b, yes, no), at);
-    at = bpf_if_eq(&b, __NR_mmap, not_executable(&b, yes, no), at);
-    at = bpf_if_eq(&b, __NR_socket, only_ip(&b, yes, no), at);
-    for (size_t i = ARRAY_LEN(allowed); i > 0; i--)
-        at = bpf_if_eq(&b, allowed[i - 1], yes, at);
-    at = bpf_load(&b, offsetof(struct seccomp_data, nr), at);
-    at = bpf_if_eq(&b, NATIVE_ARCH, at, no);
-    return bpf_finish(&b,
-                      bpf_load(&b, offsetof(struct seccomp_data, arch), at));
+    return bpf_load(&f->b, own_filter_arg(1, 0),
+                    bpf_if_eq(&f->b, F_SETPIPE_SZ, f->yes, f->no));
 }
 
 static int load_filter(void)
 {
-    struct sock_filter f[FILTER_MAX];
-    size_t n = build(f);
-    int r = n ? 0 : -EINVAL;
+    struct own_filter f;
 
-#if !defined(__SANITIZE_ADDRESS__) /* whose own calls are not the gateway's */
-    int none;
-
-    if (r == 0)
-        r = seccomp_enforce(f, n, false, &none);
-#endif
-    return r;
+    own_filter_begin(&f);
+    own_filter_judge(&f, __NR_fcntl, only_pipe_size(&f));
+    own_filter_judge(&f, __NR_mprotect, own_filter_no_code(&f));
+    own_filter_judge(&f, __NR_mmap, own_filter_no_code(&f));
+    own_filter_judge(&f, __NR_socket, only_ip(&f));
+    own_filter_allow(&f, allowed, ARRAY_LEN(allowed));
+    return own_filter_enforce(&f);
 }
 
 /* A kernel without it (landlock_create_ruleset(2): not built in, or not

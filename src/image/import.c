@@ -14,35 +14,11 @@
 #include <unistd.h>
 
 #include "image/parts.h"
+#include "sys/beside.h"
 
 /* More than any root of a system; less than what would fill a machine. */
 #define MOST_BYTES   "34359738368"
 #define MOST_ENTRIES "1000000"
-
-static int find_unpacker(char out[PATH_MAX], struct err *e)
-{
-    static const char *const tails[] = { "/../libexec/mxc/mxc-unpack",
-                                         "/../unpack/mxc-unpack" };
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    char *slash;
-
-    if (n < 0)
-        return err_sys(e, "readlink(2)", errno, "cannot find my own place");
-    self[n] = '\0';
-    slash = strrchr(self, '/');
-    if (slash)
-        *slash = '\0';
-    for (size_t i = 0; i < ARRAY_LEN(tails); i++)
-        if ((size_t)snprintf(out, PATH_MAX, "%s%s", self, tails[i]) <
-                PATH_MAX &&
-            faccessat(AT_FDCWD, out, X_OK, 0) == 0)
-            return 0;
-    err_set(e, ERR_BACKEND_UNAVAILABLE,
-            "mxc-unpack is not installed (looked in '%s/../libexec/mxc')",
-            self);
-    return err_hint(e, "build mxc where libarchive is: libarchive-dev");
-}
 
 static int open_source(const char *source, struct err *e)
 {
@@ -154,7 +130,9 @@ static int unpack(const struct image_store *s, const char *source, int target,
     struct unpacker u = { .path = path };
     int pipes[2], r;
 
-    if (in < 0 || find_unpacker(path, e) < 0)
+    if (in < 0 || beside_find("unpack", "mxc-unpack",
+                              "build mxc where libarchive is: libarchive-dev",
+                              path, e) < 0)
         return -1;
     null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (null < 0 || pipe2(pipes, O_CLOEXEC) < 0)
@@ -233,13 +211,14 @@ static int seal(int place, int root, struct image *out, struct err *e)
 static int move_in(const struct image_store *s, const char *place,
                    const char *digest, struct err *e)
 {
+    scoped(drop_fd) int lock = -1;
     char old[SHA256_HEX + 4];
 
     if (renameat(s->tmp, place, s->trees, digest) == 0)
         return 0;
     if (errno != EEXIST && errno != ENOTEMPTY)
         return err_sys(e, "renameat(2)", errno, "cannot move the image");
-    if (image_is_used(s, digest))
+    if (!image_claim(s, digest, &lock))
         return image_delete(s->tmp, place, e);
     (void)snprintf(old, sizeof(old), "%s.old", digest);
     if (renameat(s->trees, digest, s->tmp, old) < 0 ||

@@ -33,8 +33,9 @@ int image_sweep(const struct image_store *s, struct err *e);
 /* Trees that no name leads to and nobody uses. */
 int image_collect(const struct image_store *s, struct err *e);
 
-/* Does a container run on it?  Who does holds its seal (flock(2), shared). */
-bool image_is_used(const struct image_store *s, const char *digest);
+/* False: a container runs on it, and holds its seal (flock(2), shared).  Else
+ * none can begin to while *lock is held; -1, where it has no seal. */
+bool image_claim(const struct image_store *s, const char *digest, int *lock);
 
 /* Write a small file whole, over what was there. */
 int image_put_file(int dir, const char *name, const char *text, struct err *e);

@@ -82,20 +82,36 @@ static bool is_named(const struct image_store *s, const char *const *name,
     return false;
 }
 
-bool image_is_used(const struct image_store *s, const char *digest)
+bool image_claim(const struct image_store *s, const char *digest, int *lock)
 {
     char path[SHA256_HEX + 8];
     scoped(drop_fd) int fd = -1;
 
+    *lock = -1;
     (void)snprintf(path, sizeof(path), "%s/seal", digest);
     fd = openat(s->trees, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        return false;
+    *lock = take_fd(&fd);
+    return true;
 }
 
-/* Out of trees/ in one step: half of a tree must not keep its seal. */
+static bool is_used(const struct image_store *s, const char *digest)
+{
+    scoped(drop_fd) int lock = -1;
+
+    return !image_claim(s, digest, &lock);
+}
+
+/* Out of trees/ in one step: half of a tree must not keep its seal.  One that
+ * a container runs on, or begins to, stays. */
 static int drop_tree(const struct image_store *s, const char *digest,
                      struct err *e)
 {
+    scoped(drop_fd) int lock = -1;
+
+    if (!image_claim(s, digest, &lock))
+        return 0;
     if (renameat(s->trees, digest, s->tmp, digest) < 0)
         return err_sys(e, "renameat(2)", errno, "cannot remove '%s'", digest);
     return image_delete(s->tmp, digest, e);
@@ -115,8 +131,7 @@ int image_collect(const struct image_store *s, struct err *e)
         return err_sys(e, "openat(2)", errno, "cannot clean the image store");
     r = image_names(s, &a, &name, &n, e);
     while (r == 0 && (entry = readdir(d)))
-        if (!is_dots(entry->d_name) && !is_named(s, name, n, entry->d_name) &&
-            !image_is_used(s, entry->d_name))
+        if (!is_dots(entry->d_name) && !is_named(s, name, n, entry->d_name))
             r = drop_tree(s, entry->d_name, e);
     (void)closedir(d);
     return r;
@@ -135,7 +150,7 @@ int image_remove(const struct image_store *s, const char *name, struct err *e)
     r = image_find(s, name, &image, &damage);
     if (r == 1)
         return 1;
-    if (r == 0 && image_is_used(s, image.digest)) {
+    if (r == 0 && is_used(s, image.digest)) {
         err_set(e, ERR_BACKEND_ERROR, "a container runs on the image '%s'",
                 name);
         return err_hint(e, "end it first");

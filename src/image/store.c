@@ -61,8 +61,8 @@ void image_unlabel(const char *label, char name[LABEL_MAX])
             *p = '/';
 }
 
-static int find_place(const struct image_place *at, char out[PATH_MAX],
-                      struct err *e)
+int image_store_path(const struct image_place *at, char out[PATH_MAX],
+                     struct err *e)
 {
     int n;
 
@@ -135,7 +135,7 @@ static int open_root(struct image_store *s, const struct image_place *at,
     *s = (struct image_store){
         .root = -1, .names = -1, .trees = -1, .tmp = -1, .lock = -1
     };
-    if (find_place(at, s->path, e) < 0)
+    if (image_store_path(at, s->path, e) < 0)
         return -1;
     s->root = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (s->root < 0 && errno != ENOENT)

@@ -1,6 +1,7 @@
 /* mask.c - unreadable things that stand over what policy or prudence hides. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -40,14 +41,15 @@ int view_open_strangers(void)
     static char stack[CHILD_STACK] __attribute__((aligned(16)));
     /* Asked for here: inside the new namespace we are nobody yet. */
     struct stranger s = { geteuid(), getegid(), -EPERM };
+    int status = 0;
     pid_t pid = clone(
         stranger_child, stack + sizeof(stack),
         CLONE_NEWUSER | CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &s);
 
     if (pid < 0)
         return -errno;
-    (void)waitpid(pid, NULL, 0);
-    return s.fd;
+    (void)waitpid(pid, &status, 0);
+    return WIFSIGNALED(status) ? -EOWNERDEAD : s.fd;
 }
 
 /* Mode 0, and not the workload's to change: the mount maps its owner to
@@ -107,22 +109,53 @@ static bool is_mask(const struct view *v, const struct stat *st)
            own.st_dev == st->st_dev && own.st_ino == st->st_ino;
 }
 
-/* What an image has at a denied path, if it has something: its symlinks lead
- * to other places than the host's do. */
-static int mask_image(struct view *v, const struct step *s)
+/* By the symlinks that are there, which lead to other places than the host's
+ * do. */
+static int open_inside(const struct view *v, const char *path)
 {
     const struct mxc_open_how how = {
         .flags = O_PATH | O_CLOEXEC,
         .resolve = MXC_RESOLVE_IN_ROOT | MXC_RESOLVE_NO_MAGICLINKS,
     };
-    scoped(drop_fd) int target =
-        (int)syscall(__NR_openat2, v->root, s->path, &how, sizeof(how));
+
+    return (int)syscall(__NR_openat2, v->root, path, &how, sizeof(how));
+}
+
+/* Is it a mask of something above that keeps us from looking?  Nobody inside
+ * comes through either, whatever links are on the way. */
+static bool is_below_mask(const struct view *v, const char *path)
+{
+    size_t len = strlen(path);
+    char above[PATH_MAX];
+    struct stat st;
+
+    if (len >= sizeof(above))
+        return false;
+    memcpy(above, path, len + 1);
+    for (char *end; (end = strrchr(above, '/')) && end > above;) {
+        scoped(drop_fd) int fd = -1;
+
+        *end = '\0';
+        fd = open_inside(v, above);
+        if (fd >= 0)
+            return fstat(fd, &st) == 0 && is_mask(v, &st);
+    }
+    return false;
+}
+
+/* What an image has at a denied path, if it has something. */
+static int mask_image(struct view *v, const struct step *s)
+{
+    scoped(drop_fd) int target = open_inside(v, s->path);
+    int r = target < 0 ? -errno : 0;
     scoped(drop_fd) int mnt = -1;
     struct stat st;
-    int r;
 
-    if (target < 0)
-        return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+    if (r == -ENOENT || r == -ENOTDIR ||
+        (r == -EACCES && is_below_mask(v, s->path)))
+        return 0;
+    if (r < 0)
+        return r;
     if (fstat(target, &st) < 0)
         return -errno;
     if (is_mask(v, &st))

@@ -114,16 +114,35 @@ static const char *own_device(const struct stat *st)
     }
 }
 
-static int replace_device(int fd, int flags, const char *path,
-                          const char *stream, struct err *e)
+/* In a session, what ran before may have moved /dev away and made one of its
+ * own: so without waiting, as the end of a FIFO does, and it is the device that
+ * the host has, or nothing. */
+static int open_own_device(const char *path, int flags, const struct stat *host)
 {
-    int own = open(path, (flags & O_ACCMODE) | O_CLOEXEC), r;
+    int fd = open(path, (flags & O_ACCMODE) | O_NONBLOCK | O_NOFOLLOW |
+                            O_NOCTTY | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) &&
+        st.st_rdev == host->st_rdev && fcntl(fd, F_SETFL, 0) == 0)
+        return fd;
+    (void)close(fd);
+    return -ENODEV;
+}
+
+static int replace_device(int fd, int flags, const char *path,
+                          const struct stat *host, const char *stream,
+                          struct err *e)
+{
+    int own = open_own_device(path, flags, host), r;
 
     if (own < 0) {
-        err_sys(e, "open(2)", errno, "cannot open '%s' inside", path);
+        err_sys(e, "open(2)", -own, "cannot open '%s' inside", path);
         return err_hint(e,
-                        "policy denies it, and standard %s is it: give "
-                        "another stream",
+                        "policy denies it, or a command put something in its "
+                        "place, and standard %s is it: give another stream",
                         stream);
     }
     r = dup2(own, fd);
@@ -183,7 +202,7 @@ static int check_stream(int fd, struct err *e)
                            "(cat and socat can stand between)");
     }
     device = own_device(&st);
-    return device ? replace_device(fd, flags, device, names[fd], e) : 0;
+    return device ? replace_device(fd, flags, device, &st, names[fd], e) : 0;
 }
 
 int launch_check_stdio(struct err *e)

@@ -201,15 +201,23 @@ static int cannot_enter(int r, struct err *e)
     return err_sys(e, "pivot_root(2)", -r, "cannot enter the new root");
 }
 
+/* Now: under a stacked root no user namespace can be made. */
+static int open_strangers(struct view *v, struct err *e)
+{
+    v->strangers = view_open_strangers();
+    return v->strangers == -EOWNERDEAD
+               ? err_set(e, ERR_BACKEND_ERROR,
+                         "a part of the sandbox's set-up was killed")
+               : 0;
+}
+
 int launch_build_view(const struct plan_view *plan, struct err *e)
 {
     struct view v = NO_VIEW;
     int r;
 
-    /* Now: under a stacked root no user namespace can be made. */
-    if (has_masks(plan))
-        v.strangers = view_open_strangers();
-    if (make_view(plan, &v, e) < 0)
+    if ((has_masks(plan) && open_strangers(&v, e) < 0) ||
+        make_view(plan, &v, e) < 0)
         return -1;
     drop_strangers(&v);
     r = v.is_taken ? 0 : mount_pivot(v.root);
@@ -244,10 +252,8 @@ int launch_build_open_view(const struct plan_view *plan, struct spare *out,
     bool is_stacked = false;
     int r;
 
-    if (open_host(&host, &is_stacked, e) < 0)
-        return -1;
-    v.strangers = view_open_strangers();
-    if (make_view(plan, &v, e) < 0)
+    if (open_host(&host, &is_stacked, e) < 0 || open_strangers(&v, e) < 0 ||
+        make_view(plan, &v, e) < 0)
         return -1;
     r = is_stacked ? mount_enter(v.root) : mount_pivot(v.root);
     (void)close(v.root);

@@ -20,6 +20,7 @@
 
 #define UPPER "/run/upper"
 #define WORK  "/run/work"
+#define DEV   "/run/dev"
 
 /* The image that was looked at, and still in the store: who removes it asks
  * for the lock that is taken here. */
@@ -57,13 +58,14 @@ static int mount_upper(const struct step *root, struct err *e)
         (unsigned long long)root->num[0], (unsigned long long)root->num[1]);
     if (mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, options) < 0 ||
         mkdir(UPPER, 0755) < 0 || mkdir(WORK, 0755) < 0 ||
-        mkdir(LXC_ROOT, 0755) < 0)
+        mkdir(DEV, 0755) < 0 || mkdir(LXC_ROOT, 0755) < 0)
         return err_sys(e, "mount(2)", errno, "cannot make room for the root");
     return 0;
 }
 
-/* A detached mount of the whole; /run is the host's again. */
-static int mount_overlay(const struct step *top, int image, int *out,
+/* Detached mounts of the whole and of what becomes /dev, which is of the same
+ * memory: one ceiling for all that is written.  /run is the host's again. */
+static int mount_overlay(const struct step *top, int image, int *out, int *dev,
                          struct err *e)
 {
     char options[160];
@@ -85,6 +87,10 @@ static int mount_overlay(const struct step *top, int image, int *out,
     if (r < 0)
         return err_sys(e, "open_tree(2)", -r, "cannot take the root");
     *out = r;
+    r = mount_clone_path(DEV);
+    if (r < 0)
+        return err_sys(e, "open_tree(2)", -r, "cannot take /dev");
+    *dev = r;
     if (umount2("/run", MNT_DETACH) < 0)
         return err_sys(e, "umount2(2)", errno, "cannot leave /run");
     return 0;
@@ -102,22 +108,19 @@ static int check_dir(const struct view *v, const char *path, struct err *e)
     return err_hint(e, "an image needs none there, or a real one");
 }
 
-/* Of memory, so that nothing of the image is in it. */
-static int make_dev(struct view *v, struct err *e)
+/* Over the image's, so that nothing of that is in it. */
+static int make_dev(struct view *v, int dev, struct err *e)
 {
-    static const char *const options[] = { "mode",      "0755", "size", "64k",
-                                           "nr_inodes", "256",  NULL };
-    scoped(drop_fd) int mnt =
-        mount_new("tmpfs", options, MXC_ATTR_NOSUID | MXC_ATTR_NOEXEC);
     scoped(drop_fd) int at = view_open(v, "/dev", O_PATH | O_DIRECTORY);
-    int r = mnt < 0 ? mnt : at;
+    int r = mount_set(dev, MXC_ATTR_NOSUID | MXC_ATTR_NOEXEC, 0);
 
-    if (r >= 0)
-        r = view_attach(v, mnt, at);
+    if (r == 0)
+        r = at < 0 ? at : view_attach(v, dev, at);
     return r < 0 ? err_sys(e, "move_mount(2)", -r, "cannot make /dev") : 0;
 }
 
-static int make_dir(struct view *v, const struct step *s, struct err *e)
+static int make_dir(struct view *v, const struct step *s, int dev,
+                    struct err *e)
 {
     bool is_dev = strcmp(s->path, "/dev") == 0;
 
@@ -127,7 +130,7 @@ static int make_dir(struct view *v, const struct step *s, struct err *e)
         return 0;
     if (check_dir(v, s->path, e) < 0)
         return -1;
-    return is_dev ? make_dev(v, e) : 0;
+    return is_dev ? make_dev(v, dev, e) : 0;
 }
 
 /* Who the machine is, is not the image's to say; who its users are, is. */
@@ -149,11 +152,12 @@ static int make_file(struct view *v, const struct step *s, struct err *e)
     return 0;
 }
 
-static int make_step(struct view *v, const struct step *s, struct err *e)
+static int make_step(struct view *v, const struct step *s, int dev,
+                     struct err *e)
 {
     switch ((int)s->kind) {
     case STEP_DIR:
-        return make_dir(v, s, e);
+        return make_dir(v, s, dev, e);
     case STEP_FILE:
         return make_file(v, s, e);
     case STEP_SYMLINK:
@@ -204,16 +208,17 @@ int lxc_make_root(const struct plan_view *plan, struct err *e)
                       .has_hollow = true };
     const struct step top = plan_step(plan, 0);
     scoped(drop_fd) int image = -1;
+    scoped(drop_fd) int dev = -1;
     struct step s;
 
     if (!image_of(plan, &s))
         return err_set(e, ERR_BACKEND_ERROR, "the plan has no image");
     if (hold_image(&s, &image, e) < 0 ||
-        mount_overlay(&top, image, &v.root, e) < 0)
+        mount_overlay(&top, image, &v.root, &dev, e) < 0)
         return -1;
     for (size_t i = 1; i < plan->head.nsteps; i++) {
         s = plan_step(plan, i);
-        if (make_step(&v, &s, e) < 0)
+        if (make_step(&v, &s, dev, e) < 0)
             return -1;
     }
     return attach(&v, e);

@@ -88,6 +88,7 @@ struct policy {
     uint32_t accept_missing; /* enum wall bits */
     const char *runtime;     /* directory with the sessions, beside the usual
                               * one; NULL: none */
+    const char *images;      /* directory of the image store; NULL: none */
 
     struct need need[16];
     size_t nneeds;
@@ -105,10 +106,22 @@ struct policy {
 #define POLICY_HOME "/home/user"
 #define POLICY_USER "user"
 
-/* Refuses what no backend could honour; what one backend may lack is listed
- * in need[] and judged by backend_check(). */
+/* The warning of a request with telemetry.enabled. */
+#define POLICY_NO_TELEMETRY                                                    \
+    "telemetry.enabled: there is no telemetry in mxc; nothing is sent"
+
+/* Of a one-shot request, or one that provisions.  Refuses what no backend
+ * could honour; what one backend may lack is listed in need[] and judged by
+ * backend_check(). */
 int policy_from_request(struct arena *a, const struct request *r,
                         struct policy *out, struct err *e);
+
+/* What its `process` alone says: command, environment, directory, timeout. */
+int policy_from_process(struct arena *a, const struct request *r,
+                        struct policy *out, struct err *e);
+
+/* The refusal of a request with a phase, where one without was expected. */
+int policy_no_lifecycle(struct err *e);
 
 /* The policy of `mxc run` without a file: nothing of the user's, no network,
  * a private home. */

@@ -220,8 +220,7 @@ static void take_rest(struct policy *p, const struct request *r)
         policy_need(p, FEAT_KEEP, "lifecycle.preservePolicy",
                     "a policy that outlives its run");
     if (r->telemetry)
-        policy_warn(p, "telemetry.enabled: there is no telemetry in mxc; "
-                       "nothing is sent");
+        policy_warn(p, POLICY_NO_TELEMETRY);
 }
 
 /* Both, or there is none to look for. */
@@ -234,6 +233,20 @@ static int take_image(struct policy *p, struct arena *a,
     return p->image ? 0 : err_set(e, ERR_BACKEND_ERROR, "out of memory");
 }
 
+int policy_no_lifecycle(struct err *e)
+{
+    return err_set(e, ERR_MALFORMED_REQUEST,
+                   "expected a one-shot request, got a lifecycle request "
+                   "(it has a 'phase')");
+}
+
+int policy_from_process(struct arena *a, const struct request *r,
+                        struct policy *out, struct err *e)
+{
+    *out = (struct policy){ 0 };
+    return take_process(out, a, r, e);
+}
+
 int policy_from_request(struct arena *a, const struct request *r,
                         struct policy *out, struct err *e)
 {
@@ -242,10 +255,8 @@ int policy_from_request(struct arena *a, const struct request *r,
     struct policy p = { .containment = r->containment,
                         .private_home = !r->process.command_line };
 
-    if (r->phase != PHASE_NONE)
-        return err_set(e, ERR_MALFORMED_REQUEST,
-                       "expected a one-shot request, got a lifecycle request "
-                       "(it has a 'phase')");
+    if (r->phase != PHASE_NONE && r->phase != PHASE_PROVISION)
+        return policy_no_lifecycle(e);
     policy_need(&p, FEAT_FILESYSTEM, "filesystem", "filesystem rules");
     if (policy_from_network(&p, a, r, e) < 0)
         return -1;

@@ -93,6 +93,8 @@ int session_connect(const struct session_dir *d, int *conn, struct err *e)
     if (state == SESSION_STALE)
         return stale(d, e);
     session_id_print(d->hex, id);
+    if (!session_dir_is_there(d))
+        return session_dir_stale(id, e);
     err_set(e, ERR_NOT_STARTED, "session '%s' is not started", id);
     return err_hint(e, "mxc start %s", id);
 }

@@ -53,7 +53,7 @@ struct session_limit {
 struct session_command {
     const char *const *arg;
     size_t nargs;
-    const char *const *env; /* KEY=VALUE, besides the session's */
+    const char *const *env; /* KEY=VALUE, over the session's */
     size_t nenv;
     const char *cwd; /* absolute and clean, inside; NULL: the session's */
     const struct narrow_path *path;
@@ -62,6 +62,8 @@ struct session_command {
     size_t nlimits;
     uint64_t timeout_ms;
     bool no_network;
+    bool only_env; /* nothing of the session's environment */
+    bool no_halts; /* SAY_HALTED is not wanted */
     bool tty;
     uint16_t rows, columns; /* of it */
 };

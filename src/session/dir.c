@@ -417,16 +417,14 @@ int session_dir_new(const char *runtime, const struct session_facts *f,
     return 0;
 }
 
-static int stale(const char *id, struct err *e)
+int session_dir_stale(const char *id, struct err *e)
 {
     err_set(e, ERR_STALE_ID, "there is no session '%.80s'", id);
     return err_hint(e, "it was deprovisioned, or belongs to another user; `mxc "
                        "ps` lists yours");
 }
 
-/* Is the name still that of what was opened?  It may have been removed while
- * we waited for the lock. */
-static bool is_current(const struct session_dir *d)
+bool session_dir_is_there(const struct session_dir *d)
 {
     struct stat here, there;
 
@@ -444,7 +442,7 @@ int session_dir_open(const char *runtime, const char *id, bool lock,
         session_root(runtime, false, &d.root, e) < 0)
         return -1;
     if (d.root < 0)
-        return stale(id, e);
+        return session_dir_stale(id, e);
     d.fd =
         openat(d.root, d.hex, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (d.fd < 0 && errno != ENOENT) {
@@ -455,9 +453,10 @@ int session_dir_open(const char *runtime, const char *id, bool lock,
     if (d.fd >= 0 && lock)
         while (flock(d.fd, LOCK_EX) < 0 && errno == EINTR)
             continue;
-    if (d.fd < 0 || !is_current(&d)) {
+    /* It may have been removed while we waited for the lock. */
+    if (d.fd < 0 || !session_dir_is_there(&d)) {
         session_dir_close(&d);
-        return stale(id, e);
+        return session_dir_stale(id, e);
     }
     *out = d;
     return 0;

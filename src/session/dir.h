@@ -69,6 +69,12 @@ int session_dir_open(const char *runtime, const char *id, bool lock,
                      struct session_dir *out, struct err *e);
 void session_dir_close(struct session_dir *d);
 
+/* Is its name still that of what was opened? */
+bool session_dir_is_there(const struct session_dir *d);
+
+/* ERR_STALE_ID: there is none of that id. */
+int session_dir_stale(const char *id, struct err *e);
+
 /* Remove it, locked before. */
 int session_dir_remove(struct session_dir *d, struct err *e);
 

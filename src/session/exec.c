@@ -48,6 +48,12 @@ static int add_text(struct plan *p, struct arena *a, enum step_kind kind,
     return plan_add(p, a, (struct step){ .kind = kind, .text = text }, e);
 }
 
+/* Where it is, is nothing that one can do without (PWD). */
+static bool is_wanted(const struct session_command *c, const char *entry)
+{
+    return !c->only_env || same_name("PWD=", entry);
+}
+
 /* Set by the command itself, or later in its list again. */
 static bool is_overridden(const struct session_command *c, size_t from,
                           const char *entry)
@@ -67,7 +73,8 @@ static int add_env(const struct plan_view *session,
     for (size_t i = 0; i < session->head.nsteps; i++) {
         struct step s = plan_step(session, i);
 
-        if (s.kind == STEP_ENV && !is_overridden(c, 0, s.text) &&
+        if (s.kind == STEP_ENV && is_wanted(c, s.text) &&
+            !is_overridden(c, 0, s.text) &&
             add_text(p, a, STEP_ENV, s.text, e) < 0)
             return -1;
     }
@@ -151,7 +158,9 @@ static int fill(const struct plan_view *session,
     p->flags |= PLAN_EXEC_NARROWED;
     if (need_landlock(session, e) < 0 || need_no_names(session, e) < 0)
         return -1;
-    return narrow_add(a, session, c->path, c->npaths, p, e);
+    return narrow_add(a, session, c->path, c->npaths, p, e) < 0
+               ? -1
+               : narrow_check_aliases(a, session, c->path, c->npaths, e);
 }
 
 int session_command_plan(const struct plan_view *session,
@@ -184,6 +193,7 @@ int session_command_send(int conn, int plan_fd, const struct session_command *c,
     const struct ask a = { .version = TALK_VERSION,
                            .what = ASK_EXEC,
                            .number = c->tty ? c->rows << 16 | c->columns : 0,
+                           .flags = c->no_halts ? ASK_NO_HALTS : 0,
                            .timeout_ms = c->timeout_ms };
     const int fds[TALK_FDS] = { plan_fd, streams[0], streams[1], streams[2] };
     int r = talk_send(conn, &a, sizeof(a), fds, c->tty ? 1 : TALK_FDS, 0);

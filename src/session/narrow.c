@@ -85,23 +85,31 @@ enum narrow_access narrow_session_access(const struct plan_view *session,
     return NARROW_WRITE;
 }
 
-/* What the command shall have there: what its nearest option says. */
-static enum narrow_access wanted(const struct narrowing *w, const char *path)
+enum narrow_access narrow_wanted(const struct narrow_path *path, size_t n,
+                                 const char *name)
 {
     enum narrow_access access = NARROW_WRITE;
     size_t best = 0;
 
-    for (size_t i = 0; i < w->n; i++)
-        if (is_within(path, w->path[i].path) &&
-            strlen(w->path[i].path) >= best) {
-            /* Of equal ones the most restrictive. */
-            if (strlen(w->path[i].path) == best && best &&
-                w->path[i].access > access)
+    for (size_t i = 0; i < n; i++)
+        if (is_within(name, path[i].path) && strlen(path[i].path) >= best) {
+            if (strlen(path[i].path) == best && best && path[i].access > access)
                 continue;
-            access = w->path[i].access;
-            best = strlen(w->path[i].path);
+            access = path[i].access;
+            best = strlen(path[i].path);
         }
     return access;
+}
+
+const char *narrow_host(struct arena *a, const struct plan_view *session,
+                        const char *path)
+{
+    struct step s;
+
+    if (!find_place(session, path, &s) || s.kind != STEP_BIND)
+        return NULL;
+    return arena_printf(a, "%s%s", s.text,
+                        path + (s.path[1] ? strlen(s.path) : 0));
 }
 
 static int add_rule(const struct narrowing *w, const char *path,
@@ -235,7 +243,7 @@ static int rule_whole(const struct narrowing *w, const char *path,
 static int rule_tree(const struct narrowing *w, const char *path,
                      unsigned depth, struct err *e)
 {
-    const enum narrow_access access = wanted(w, path);
+    const enum narrow_access access = narrow_wanted(w->path, w->n, path);
     const struct narrow_path *less = reduction(w, path, access);
     struct children c = { 0 };
 

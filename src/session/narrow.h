@@ -3,7 +3,7 @@
  * A second Landlock ruleset for the command alone.  Landlock allows whole
  * trees, so what the session grants whole can be taken away whole, or made
  * read-only, and be given back in parts; what cannot be said so is refused by
- * name.  Pure. */
+ * name.  Pure, but for narrow_check_aliases. */
 #ifndef MXC_SESSION_NARROW_H
 #define MXC_SESSION_NARROW_H
 
@@ -24,5 +24,19 @@ enum narrow_access narrow_session_access(const struct plan_view *session,
 int narrow_add(struct arena *a, const struct plan_view *session,
                const struct narrow_path *path, size_t n, struct plan *out,
                struct err *e);
+
+/* What the options say of a path: the nearest, of equal ones the strictest. */
+enum narrow_access narrow_wanted(const struct narrow_path *path, size_t n,
+                                 const char *name);
+
+/* The host's path of what stands at a path inside; NULL: nothing of the
+ * host's. */
+const char *narrow_host(struct arena *a, const struct plan_view *session,
+                        const char *path);
+
+/* Refuse what would stay reachable by another name.  Reads the mount table. */
+int narrow_check_aliases(struct arena *a, const struct plan_view *session,
+                         const struct narrow_path *path, size_t n,
+                         struct err *e);
 
 #endif

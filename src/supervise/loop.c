@@ -28,6 +28,7 @@ struct loop {
     uint16_t rows, columns;
     int signals;
     int parent;            /* pidfd, or -1 */
+    uint64_t begun_ms;     /* the set-up, where a runtime has a part in it */
     uint64_t started_ms;   /* 0: the workload does not run yet */
     bool is_ready;         /* the launcher */
     bool is_gateway_ready; /* or there is none */
@@ -36,6 +37,10 @@ struct loop {
     bool ends_on_signal;
     bool ended;
 };
+
+/* A runtime whose child is killed at a bad moment may wait for a word from it
+ * for ever (liblxc 5.0 does), and holds the socket whose end would tell us. */
+enum { SETUP_SECONDS = 60 };
 
 static uint64_t now_ms(void)
 {
@@ -86,6 +91,31 @@ static void take_err(struct err *out, const struct err *in)
     out->msg[sizeof(out->msg) - 1] = '\0';
 }
 
+/* The one descriptor that belongs to a record, or -1.  There is room for two
+ * where one is asked for (cmsg(3)), and what is sent is the other end's
+ * to say. */
+static int take_fd_of(struct msghdr *m)
+{
+    int kept = -1;
+
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+        size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        for (size_t i = 0; i < n; i++) {
+            int fd;
+
+            memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+            if (kept < 0)
+                kept = fd;
+            else
+                (void)close(fd);
+        }
+    }
+    return kept;
+}
+
 /* Receives one record, and the terminal's master with MSG_READY. */
 static ssize_t receive(const struct loop *l, struct launch_record *rec, int *fd)
 {
@@ -99,29 +129,28 @@ static ssize_t receive(const struct loop *l, struct launch_record *rec, int *fd)
                         .msg_control = control.room,
                         .msg_controllen = sizeof(control.room) };
     ssize_t n = recvmsg(l->sandbox->status, &m, MSG_CMSG_CLOEXEC);
-    const struct cmsghdr *c;
 
     /* It ended with a word of ours unheard, which is told once, before the
      * last word of its own that lies in the queue (unix(7), ECONNRESET). */
     if (n < 0 && errno == ECONNRESET)
         n = recvmsg(l->sandbox->status, &m, MSG_CMSG_CLOEXEC);
-    c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
-    *fd = -1;
-    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-        c->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+    *fd = n > 0 ? take_fd_of(&m) : -1;
     return n;
 }
 
-static int open_tty(struct loop *l, int master, struct err *e)
+/* Takes the descriptor away where it is one. */
+static int open_tty(struct loop *l, int *master, struct err *e)
 {
     if (!(l->plan->head.flags & PLAN_TTY))
         return 0;
     /* Dropped by the kernel where we have no descriptor left (unix(7)). */
-    if (master < 0)
+    if (*master < 0)
         return err_set(e, ERR_BACKEND_ERROR,
                        "the sandbox's terminal did not arrive");
-    return tty_create(master, l->rows, l->columns, &l->tty, e);
+    if (tty_create(*master, l->rows, l->columns, &l->tty, e) < 0)
+        return -1;
+    *master = -1;
+    return 0;
 }
 
 /* What the launcher has no room for yet waits, each number once, as with
@@ -169,10 +198,12 @@ static void maybe_go(struct loop *l)
 }
 
 /* Every wall stands; now the watches and the terminal, then the word. */
-static void on_ready(struct loop *l, int master)
+static void on_ready(struct loop *l, int *master)
 {
     struct err *e = &l->result->err;
 
+    if (l->is_ready)
+        return;
     if (watch_create(l->plan, &l->watch, e) < 0 || open_tty(l, master, e) < 0) {
         end(l, OUTCOME_FAILED, EXIT_MXC);
         return;
@@ -219,19 +250,16 @@ static void on_stopped(struct loop *l)
 static void on_message(struct loop *l)
 {
     struct launch_record rec;
-    int fd;
+    scoped(drop_fd) int fd = -1;
     ssize_t n = receive(l, &rec, &fd);
 
     if (n != (ssize_t)sizeof(rec)) {
         on_gone(l);
         return;
     }
-    if (fd >= 0 && rec.msg != MSG_READY)
-        (void)close(fd);
     switch (rec.msg) {
     case MSG_READY:
-        if (!l->is_ready)
-            on_ready(l, fd);
+        on_ready(l, &fd);
         break;
     case MSG_FAILED:
         take_err(&l->result->err, &rec.err);
@@ -297,6 +325,16 @@ static void on_signal(struct loop *l)
 
 static void on_timeout(struct loop *l)
 {
+    if (!l->started_ms) {
+        err_set(&l->result->err, ERR_BACKEND_ERROR,
+                "the runtime did not make the sandbox within %d s; nothing was "
+                "run",
+                SETUP_SECONDS);
+        err_hint(&l->result->err, "try again; the backend 'native' needs no "
+                                  "other program");
+        end(l, OUTCOME_FAILED, EXIT_MXC);
+        return;
+    }
     l->result->duration_ms = now_ms() - l->started_ms;
     err_set(&l->result->err, ERR_BACKEND_ERROR,
             "the workload was killed after its timeout of %llu ms",
@@ -307,12 +345,14 @@ static void on_timeout(struct loop *l)
 /* How long poll(2) may wait: -1 for ever, 0 when the time is up. */
 static int wait_ms(const struct loop *l)
 {
-    const uint64_t limit = l->plan->head.timeout_ms;
+    const uint64_t since = l->started_ms ? l->started_ms : l->begun_ms;
+    const uint64_t limit =
+        l->started_ms ? l->plan->head.timeout_ms : SETUP_SECONDS * 1000;
     uint64_t spent;
 
-    if (!limit || !l->started_ms)
+    if (!limit || !since || (!l->started_ms && l->is_ready))
         return -1;
-    spent = now_ms() - l->started_ms;
+    spent = now_ms() - since;
     if (spent >= limit)
         return 0;
     return limit - spent > 1000000 ? 1000000 : (int)(limit - spent);
@@ -505,6 +545,8 @@ void supervise(const struct supervise_args *a, struct sandbox *s,
         err_sys(&out->err, "signalfd(2)", errno, "cannot supervise");
         l.ended = true;
     }
+    if (plan_count(a->plan, STEP_RUNTIME))
+        l.begun_ms = now_ms();
     maybe_go(&l);
     while (!l.ended)
         turn(&l);

@@ -3,13 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/compat.h"
 #include "supervise/supervise.h"
+#include "sys/beside.h"
 
 void supervise_hold_stdio(void)
 {
@@ -20,28 +18,9 @@ void supervise_hold_stdio(void)
 
 int supervise_find_launcher(char out[PATH_MAX], struct err *e)
 {
-    static const char *const tails[] = { "/../libexec/mxc/mxc-launch",
-                                         "/../launch/mxc-launch" };
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    char *slash;
-
-    if (n < 0)
-        return err_sys(e, "readlink(2)", errno, "cannot find my own place");
-    self[n] = '\0';
-    slash = strrchr(self, '/');
-    if (slash)
-        *slash = '\0';
-    for (size_t i = 0; i < ARRAY_LEN(tails); i++) {
-        if ((size_t)snprintf(out, PATH_MAX, "%s%s", self, tails[i]) <
-                PATH_MAX &&
-            faccessat(AT_FDCWD, out, X_OK, 0) == 0)
-            return 0;
-    }
-    err_set(e, ERR_BACKEND_UNAVAILABLE,
-            "mxc-launch is not installed (looked in '%s/../libexec/mxc')",
-            self);
-    return err_hint(e, "keep bin/ and libexec/ together when moving mxc");
+    return beside_find("launch", "mxc-launch",
+                       "keep bin/ and libexec/ together when moving mxc", out,
+                       e);
 }
 
 static int close_between(unsigned from, unsigned to, struct err *e)

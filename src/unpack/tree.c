@@ -63,19 +63,24 @@ static int too_much(const char *what, uint64_t most, struct err *e)
                    (unsigned long long)most, what);
 }
 
+static int count_entry(struct tree *t, struct err *e)
+{
+    if (t->report->entries >= t->max_entries)
+        return too_much("entries", t->max_entries, e);
+    t->report->entries++;
+    return 0;
+}
+
 int tree_count(struct tree *t, const struct entry *n, struct err *e)
 {
     struct unpack_report *r = t->report;
     uint64_t size = n->size > 0 ? (uint64_t)n->size : 0;
 
-    if (r->entries >= t->max_entries)
-        return too_much("entries", t->max_entries, e);
     /* A hole counts as what it would be when it is read. */
     if (size > t->max_bytes || r->bytes > t->max_bytes - size)
         return too_much("bytes", t->max_bytes, e);
-    r->entries++;
     r->bytes += size;
-    return 0;
+    return count_entry(t, e);
 }
 
 static int step_failed(const char *path, struct err *e)
@@ -91,10 +96,22 @@ static int step_failed(const char *path, struct err *e)
                    path);
 }
 
+/* One that no entry has named, but counts as one: a name may lead through a
+ * hundred. */
+static int make_way(struct tree *t, int at, const char *name, const char *path,
+                    struct err *e)
+{
+    if (count_entry(t, e) < 0)
+        return -1;
+    return mkdirat(at, name, 0755) < 0
+               ? err_sys(e, "mkdirat(2)", errno,
+                         "cannot make a directory for '%.200s'", path)
+               : 0;
+}
+
 /* The directory `len` bytes of path deep, as a descriptor of its own; what is
  * missing on the way is made. */
-static int descend(const struct tree *t, const char *path, size_t len,
-                   struct err *e)
+static int descend(struct tree *t, const char *path, size_t len, struct err *e)
 {
     scoped(drop_fd) int at = openat(t->root, ".", DIR_FLAGS);
 
@@ -106,9 +123,8 @@ static int descend(const struct tree *t, const char *path, size_t len,
         (void)snprintf(name, sizeof(name), "%.*s", (int)n, p);
         next = openat(at, name, DIR_FLAGS);
         if (next < 0 && errno == ENOENT) {
-            if (mkdirat(at, name, 0755) < 0)
-                return err_sys(e, "mkdirat(2)", errno,
-                               "cannot make a directory for '%.200s'", path);
+            if (make_way(t, at, name, path, e) < 0)
+                return -1;
             next = openat(at, name, DIR_FLAGS);
         }
         if (next < 0)

@@ -5,31 +5,18 @@
  * capability but, for root's copy of a directory, that of reading it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/capability.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "base/compat.h"
-#include "sys/bpf.h"
 #include "sys/caps.h"
 #include "sys/landlock.h"
-#include "sys/seccomp_load.h"
+#include "sys/own_filter.h"
 #include "unpack/unpack.h"
 
-#if defined(__x86_64__)
-#define NATIVE_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define NATIVE_ARCH AUDIT_ARCH_AARCH64
-#else
-#error "mxc-unpack does not know this architecture"
-#endif
-
-enum { FILTER_MAX = 128, MOST_MEMORY = 1 << 30, MOST_SECONDS = 3600 };
+enum { MOST_MEMORY = 1 << 30, MOST_SECONDS = 3600 };
 
 /* Where Landlock does not look (modes, times), only calls on descriptors are
  * here: what cannot be opened cannot be changed. */
@@ -45,66 +32,36 @@ static const unsigned allowed[] = {
     __NR_exit_group, __NR_rt_sigreturn, __NR_restart_syscall,
 };
 
-static uint32_t arg_at(unsigned n, unsigned half)
-{
-    return (uint32_t)(offsetof(struct seccomp_data, args) +
-                      sizeof(uint64_t) * n + 4 * half);
-}
-
-static uint32_t not_executable(struct bpf *b, uint32_t yes, uint32_t no)
-{
-    return bpf_load(b, arg_at(2, 0),
-                    bpf_and(b, PROT_EXEC, bpf_if_eq(b, 0, yes, no)));
-}
-
 /* futimens(3): a path of NULL. */
-static uint32_t no_path(struct bpf *b, uint32_t yes, uint32_t no)
+static uint32_t no_path(struct own_filter *f)
 {
-    uint32_t high = bpf_load(b, arg_at(1, 1), bpf_if_eq(b, 0, yes, no));
+    uint32_t high = bpf_load(&f->b, own_filter_arg(1, 1),
+                             bpf_if_eq(&f->b, 0, f->yes, f->no));
 
-    return bpf_load(b, arg_at(1, 0), bpf_if_eq(b, 0, high, no));
+    return bpf_load(&f->b, own_filter_arg(1, 0),
+                    bpf_if_eq(&f->b, 0, high, f->no));
 }
 
 /* fcntl(2) of fdopendir(3): its flags, and close-on-exec. */
-static uint32_t own_flags(struct bpf *b, uint32_t yes, uint32_t no)
+static uint32_t own_flags(struct own_filter *f)
 {
-    return bpf_load(b, arg_at(1, 0),
-                    bpf_if_eq(b, F_GETFL, yes, bpf_if_eq(b, F_SETFD, yes, no)));
-}
+    uint32_t set = bpf_if_eq(&f->b, F_SETFD, f->yes, f->no);
 
-static size_t build(struct sock_filter *f)
-{
-    struct bpf b;
-    uint32_t yes, no, at;
-
-    bpf_init(&b, f, FILTER_MAX);
-    no = bpf_ret(&b, SECCOMP_RET_KILL_PROCESS);
-    yes = bpf_ret(&b, SECCOMP_RET_ALLOW);
-    at = bpf_if_eq(&b, __NR_mmap, not_executable(&b, yes, no), no);
-    at = bpf_if_eq(&b, __NR_mprotect, not_executable(&b, yes, no), at);
-    at = bpf_if_eq(&b, __NR_utimensat, no_path(&b, yes, no), at);
-    at = bpf_if_eq(&b, __NR_fcntl, own_flags(&b, yes, no), at);
-    for (size_t i = ARRAY_LEN(allowed); i > 0; i--)
-        at = bpf_if_eq(&b, allowed[i - 1], yes, at);
-    at = bpf_load(&b, offsetof(struct seccomp_data, nr), at);
-    at = bpf_if_eq(&b, NATIVE_ARCH, at, no);
-    return bpf_finish(&b,
-                      bpf_load(&b, offsetof(struct seccomp_data, arch), at));
+    return bpf_load(&f->b, own_filter_arg(1, 0),
+                    bpf_if_eq(&f->b, F_GETFL, f->yes, set));
 }
 
 static int load_filter(void)
 {
-    struct sock_filter f[FILTER_MAX];
-    size_t n = build(f);
-    int r = n ? 0 : -EINVAL;
+    struct own_filter f;
 
-#if !defined(__SANITIZE_ADDRESS__) /* whose own calls are not ours */
-    int none;
-
-    if (r == 0)
-        r = seccomp_enforce(f, n, false, &none);
-#endif
-    return r;
+    own_filter_begin(&f);
+    own_filter_judge(&f, __NR_mmap, own_filter_no_code(&f));
+    own_filter_judge(&f, __NR_mprotect, own_filter_no_code(&f));
+    own_filter_judge(&f, __NR_utimensat, no_path(&f));
+    own_filter_judge(&f, __NR_fcntl, own_flags(&f));
+    own_filter_allow(&f, allowed, ARRAY_LEN(allowed));
+    return own_filter_enforce(&f);
 }
 
 static int leave_files(bool from_directory, struct err *e)

@@ -6,6 +6,7 @@ archive holds gets anywhere else."""
 import io
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -362,6 +363,15 @@ def limits_are_exact():
 
 
 @test
+def directories_that_no_entry_names_count_too():
+    path = Tar().add('a/b/c/f').add('a/b/d/f').done()
+    eq(unpack(path, 1000, 6)[0], 0, 'control')
+    shutil.rmtree('target')
+    failed, said = unpack(path, 1000, 5)
+    eq((failed, b'more than 5 entries' in said), (1, True))
+
+
+@test
 def a_header_that_lies_about_its_size():
     """An octal size near 2^63, and a negative one."""
     info = tarfile.TarInfo('big')
@@ -539,6 +549,52 @@ def an_image_in_use_stays():
         check(os.path.exists(path), 'the tree in use is gone')
     told('import', 'b', 'other')
     check(not os.path.exists(path), 'the next import takes it')
+
+
+@test
+def nobody_begins_to_use_an_image_that_is_going():
+    """Between the question and the rename, held up here."""
+    import fcntl
+    need('strace')
+    told('import', 'a', images.root())
+    seal = os.path.dirname(tree('a')) + '/seal'
+    p = spawn(['strace', '-o', 'calls', '-e', 'trace=renameat', '-e',
+               'inject=renameat:delay_enter=1000000', MXC, 'image', 'rm', 'a'])
+    with open(seal) as f:
+        eventually(lambda: 'renameat' in read('calls') if
+                   os.path.exists('calls') else False, what='it renames')
+        try:
+            fcntl.flock(f, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fail('it can be held still')
+        except BlockingIOError:
+            pass
+    eq((p.wait(30), os.path.exists(seal)), (0, False))
+
+
+@test
+def no_sandbox_writes_to_the_store():
+    """What it could write there would be the root of the next container."""
+    told('import', 'a', images.root())
+    evil = os.path.join(tree('a'), 'bin/evil')
+    above = store().parents[1]
+    (above / 'link').symlink_to('mxc')
+    os.chdir('/')
+    r = mxc('run', '--rw', above, '--', 'sh', '-c', f'echo >{above}/own && '
+            f'ls {os.path.dirname(evil)}; echo >{evil}')
+    has(r.ok(2).out, 'busybox')
+    has(r.err, 'Read-only file system')
+    check((above / 'own').exists() and not os.path.exists(evil))
+    mxc('run', '--rw', above, '--', 'mv', above / 'mxc', above / 'mine'
+        ).failed(1, 'busy')
+    mxc('run', '--rw', store() / 'trees', '--', 'true'
+        ).failed(125, 'where mxc keeps its images')
+    mxc('run', '--ro', store() / 'trees', '--', 'ls', os.path.dirname(evil)
+        ).ok()
+    # A stricter word than ours stands.
+    r = mxc('run', '--rw', above, '--deny', above / 'mxc', '--',
+            'ls', os.path.dirname(evil))
+    has(r.ok(2).err, 'Permission denied')
+    image('verify', 'a').ok()
 
 
 @test

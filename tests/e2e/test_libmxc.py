@@ -93,15 +93,6 @@ def errors_as_json():
     eq(json.loads(take(lib.error_json(None)))['code'], 'backend_error')
 
 
-@test
-def lifecycle_is_refused_where_nothing_is_kept():
-    phase = json.dumps({'version': '1.1.0-alpha', 'phase': 'provision',
-                        'containment': 'wslc'})
-    refused(PHASE, 'keeps', ask, 'lifecycle', phase.encode())
-    refused(MALFORMED, 'phase', ask, 'lifecycle', request())
-    refused(MALFORMED, '', ask, 'lifecycle', b'nonsense')
-
-
 # --- structures that may grow -----------------------------------------------
 
 class Longer(ctypes.Structure):
@@ -263,7 +254,8 @@ def compiled(name):
     run(['cc', '-std=gnu11', '-pedantic', '-Wall', '-Wextra', '-Werror',
          TOP / f'examples/c/{name}.c', '-I', TREE / 'include', '-L',
          TREE / 'lib', f'-Wl,-rpath,{TREE}/lib', '-lmxc', '-o', out]).ok()
-    return run([out])
+    os.mkdir('run-time', 0o700)
+    return run([out], env={'XDG_RUNTIME_DIR': os.path.abspath('run-time')})
 
 
 @cases([
@@ -276,6 +268,8 @@ def compiled(name):
     ('terminal', 'terminal', '/dev/pts/0', '40 120', '25 80', 'bye'),
     ('events', 'events', 'refused', 'event: {', '"event":"denied"',
      'in the end: "denials":[{'),
+    ('session', 'session', 'started native:', 'first says: one\nsecond says: two\n',
+     'exit code 124', 'not_started', 'gone: stale_id'),
     ('stop', 'stop', 'signal 15 ended it\nkilled, exit code 137\ncancelled: 1\n'),
 ])
 def example(name, *pieces):

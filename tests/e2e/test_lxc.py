@@ -118,8 +118,13 @@ def changes_end_with_the_run_and_the_image_stays():
 
 @test
 def what_may_be_written_has_a_ceiling():
-    r = go('dd if=/dev/zero of=/big bs=1M count=2000; ls -l /big', timeout=60)
+    """One for the root and for memory that is shared by name."""
+    r = go('dd if=/dev/zero of=/dev/shm/half bs=1M count=600 2>/dev/null && '
+           'echo half; dd if=/dev/zero of=/big bs=1M count=2000; ls -l /big',
+           timeout=60)
+    has(r.out, 'half\n')
     has(r.err, 'No space left')
+    check(int(r.out.split()[5]) < 425 << 20, r.out)
 
 
 @test
@@ -238,6 +243,25 @@ def a_name_that_leads_to_what_is_denied_already():
            filesystem={'readwritePaths': [f'{here}/work'],
                        'deniedPaths': [f'{here}/work/link/key']}).ok()
     eq((r.out, r.err.count('ermission denied')), ('ran\n', 2), r.err)
+
+
+@test(only='user')
+def a_denied_name_behind_what_is_masked_already():
+    """A parent that nobody can look into is masked as a whole; the name that
+    the policy wrote, by a link too, leads to behind that."""
+    write('work/closed/key', 'secret')
+    os.symlink('closed', 'work/link')
+    os.chmod('work/closed', 0)
+    here = os.getcwd() + '/work'
+    script = f'chmod 700 {here}/closed; cat {here}/closed/key; echo ran'
+    imported()
+    for name, denied in (('none', []), ('closed', [f'{here}/closed/key']),
+                         ('link', [f'{here}/link/key'])):
+        r = go(script, filesystem={'readwritePaths': [here],
+                                   'deniedPaths': denied}).ok()
+        os.chmod('work/closed', 0)
+        eq(r.out, 'secretran\n' if name == 'none' else 'ran\n', repr(r))
+    os.chmod('work/closed', 0o700)
 
 
 @test

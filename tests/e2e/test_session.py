@@ -556,6 +556,15 @@ def gc_removes_what_is_stale_and_nothing_else():
 
 
 @test
+def gc_removes_nothing_that_it_cannot_look_at():
+    with Session() as s:
+        for n in range(5, 14):
+            run(['bash', '-c', f'ulimit -n {n}; exec "$0" gc', MXC])
+            check(os.path.exists(s.dir), f'with {n} descriptors: removed')
+        s.exec('true').ok()
+
+
+@test
 def another_boot_is_told():
     with Session() as s:
         kill_and_wait(s.holder())

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """What a workload of the gvisor backend cannot reach, and what stands around
-the kernel that it does reach."""
+the kernel that it does reach.
+
+tap: backend=gvisor
+"""
 
 import errno
 import os

@@ -15,8 +15,6 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
 from tap import *  # noqa: E402,F403
 
-OWN_MOUNTS = ['unshare', '-m'] if IS_ROOT else ['unshare', '-Urm']
-
 
 def connect(path, kind='STREAM'):
     return (f's = socket.socket(socket.AF_UNIX, socket.SOCK_{kind})\n'
@@ -247,8 +245,7 @@ def f3_f4_f5_daemons_are_absent(path):
     heard = write('heard')
     code = f's = socket.socket(socket.AF_UNIX)\ns.connect({path!r})'
     # Nothing of this host's own daemons is touched: all of it on new tmpfs.
-    script = ('for d in /run /var/lib; do mount -t tmpfs none $d; done\n'
-              'exec "$@"')
+    own = own_mounts('', fresh=['/run', '/var/lib'])
     if path.startswith('/tmp'):
         path_in = os.getcwd() + '/tmp-stand-in'
         os.mkdir('tmp-stand-in')
@@ -258,8 +255,8 @@ def f3_f4_f5_daemons_are_absent(path):
         skip_tmp, control = path, code
 
     def go(*argv):
-        return run([*OWN_MOUNTS, 'sh', '-ec', script, 'sh', PYTHON, '-c',
-                    PLANT, skip_tmp, str(heard), *map(str, argv)])
+        return run([*own, PYTHON, '-c', PLANT, skip_tmp, str(heard),
+                    *map(str, argv)])
     r = go(*pyprobe(control))
     check(r.done, f'control: {r}')
     eventually(lambda: read(heard) == 'x', what='control heard')

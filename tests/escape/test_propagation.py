@@ -19,6 +19,7 @@ mount -t tmpfs t w/d
 echo SECRET >w/d/canary
 touch w/go
 wait $!
+exit
 '''
 LOOK = '''
 open("w/up", "w").close()
@@ -34,8 +35,7 @@ print(open("w/d/canary").read())
 def beside_a_mount(*argv):
     shutil.rmtree('w', ignore_errors=True)
     os.makedirs('w/d')
-    enter = ['unshare', '-m'] if IS_ROOT else ['unshare', '-Urm']
-    return run([*enter, 'sh', '-ec', HOST, 'sh', *argv])
+    return run([*own_mounts(HOST), *argv])
 
 
 @cases({'from the mount itself': 'w', 'from above it': '.'})

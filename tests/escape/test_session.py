@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 """Attacks of one command of a session on another, on the session's init and
-holder, and on what its own narrowed policy took away."""
+holder, and on what its own narrowed policy took away.
 
+tap: backend=native
+"""
+
+import ctypes
 import os
 import signal
 import socket
@@ -131,6 +135,32 @@ def what_a_narrowed_command_lost_stays_lost_by_other_ways():
             lacks(r.out, 'of w')
 
 
+@test(only='root')
+def what_a_narrowed_command_lost_has_no_other_name():
+    """A rule of Landlock's is about an object: for the second name of it, or of
+    a part, the rule would give back what the first has lost."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    write('a/sub/f', 'of a\n')
+    os.mkdir('b')
+    os.mkdir('c')
+    own = [libc.unshare(0x20000),   # CLONE_NEWNS
+           libc.mount(b'none', b'/', None, 16384 | 1 << 18, None)]
+    check(own == [0, 0] and 0 == libc.mount(b'a', b'b', None, 4096, None)
+          and 0 == libc.mount(b'a/sub', b'c', None, 4096, None))
+    here = os.getcwd()
+    with Session(rw=['a', 'b']) as s:
+        s.exec('cat', here + '/a/sub/f').ok()
+        s.exec('true', deny='a').failed(125, f"'{here}/b' is another name")
+        s.exec('true', ro='b').failed(125, f"'{here}/a' is another name")
+        s.exec('true', ro='/', rw='b').failed(125, 'is another name')
+        s.exec('cat', here + '/a/sub/f', deny=['a', 'b']
+               ).failed(1, 'Permission denied')
+    with Session(rw=['a', 'c']) as s:
+        s.exec('true', deny='a').failed(125, f"'{here}/c' is another name")
+        s.exec('true', deny='c').failed(125, f"'{here}/a/sub' is another")
+        s.exec('cat', here + '/c/f', ro=['a', 'c']).ok()
+
+
 @test
 def what_init_does_for_others_it_does_not_for_a_narrowed_one():
     """Init decides on names and sockets in a domain wider than the command's:
@@ -238,6 +268,70 @@ def a_stream_that_leads_elsewhere():
         has(err, 'reach more than its peer')
         # The next command has none of it.
         eq(s.exec('cat', input='fine').ok().out, 'fine')
+
+
+@test
+def a_device_that_was_replaced():
+    """Init opens the sandbox's own for a command, and waits for no FIFO that
+    another command has put there."""
+    with Session() as s:
+        s.sh('mv /dev /gone && mkdir /dev && mkfifo /dev/null', input='').ok()
+        with open('/dev/null', 'rb') as null:
+            p = s.spawn('true', popen={'stdin': null})
+            err = p.communicate(timeout=10)[1].decode()
+        eq(p.returncode, 125, err)
+        has(err, "cannot open '/dev/null' inside")
+        eq(s.exec('cat', input='lives').ok().out, 'lives')
+
+
+@test
+def who_stops_init_does_not_outlive_its_time():
+    """What init has started and what is not the command yet can be stopped by
+    others, and init waits for it."""
+    loop = '''
+import os
+next = os.getpid() + 1
+print("up", flush=True)
+while True:
+    try:
+        os.kill(next, 19)
+        next += 1
+    except ProcessLookupError:
+        pass
+'''
+    with Session() as s:
+        init, others = s.init(), []
+
+        def waits():
+            others.append(s.spawn('true'))
+            time.sleep(0.2)
+            with open(f'/proc/{init}/stat') as f:
+                return f.read().rsplit(')', 1)[1].split()[0] == 'D'
+
+        mean = s.spawn(PYTHON, '-c', loop, flags=['--timeout', '6s'])
+        eq(mean.stdout.readline(), b'up\n')
+        eventually(waits, what='the control: init waits')
+        err = mean.communicate(timeout=30)[1].decode()
+        eq(mean.returncode, 124, err)
+        for p in others:
+            p.communicate(timeout=10)
+        check(init not in processes())
+        has(s.do('logs').ok().out, 'did not end; the session was ended')
+
+
+@test
+def another_commands_terminal():
+    """Open to who may have it, and to nobody who was denied it."""
+    code = 'os.open("/dev/pts/0", os.O_RDWR | os.O_NOCTTY)'
+    with Session() as s:
+        p = s.spawn('sh', '-c', 'echo up; exec sleep 1000', flags=['--tty'])
+        has(p.stdout.readline(), b'up')
+        check(probe(s, code).done, 'the control')
+        refused_with(probe(s, code, deny='/dev/pts'), 'EACCES')
+        has(s.exec('sh', '-c', 'echo mine >&2', deny='/dev/pts',
+                   flags=['--tty']).ok().out, 'mine')
+        p.kill()
+        p.communicate()
 
 
 @test

@@ -1,13 +1,14 @@
 /* inject.c - runs a command and lets one system call of one of mxc's programs
  * fail, or kills the program there:
  *
- *   inject REPORT PROGRAM NUMBER NTH ERRNO COMMAND [ARG]...
+ *   inject REPORT UNTIL PROGRAM NUMBER NTH ERRNO COMMAND [ARG]...
  *
  * PROGRAM is the name of what was executed last (proc_pid_comm(5)), so that a
  * child counts with its parent until it executes something.  ERRNO 0 kills.
  * Without a PROGRAM ("-") nothing fails and the report is the list of calls.
- * Looks no further than the first program that is not mxc's: the workload.
- * Ends when all of mxc's programs have, with the command's status. */
+ * Looks no further than the program UNTIL, the workload or what has a tracer
+ * of its own, and leaves that alone.
+ * Ends when all others have, with the command's status. */
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -41,7 +42,7 @@ struct tracee {
 enum { MAX = 512 };
 static struct tracee all[MAX];
 static FILE *report;
-static const char *program;
+static const char *program, *until;
 static long number, nth, error, count;
 static int workload_runs;
 
@@ -139,7 +140,7 @@ static void on_call(struct tracee *t)
 static void on_exec(struct tracee *t)
 {
     read_name(t);
-    if (strncmp(t->name, "mxc", 3) == 0) {
+    if (strcmp(t->name, until) != 0) {
         go_on(t, 0);
         return;
     }
@@ -225,14 +226,15 @@ int main(int argc, char **argv)
     int status, result = 123;
     pid_t first, pid;
 
-    if (argc < 7)
+    if (argc < 8)
         return 2;
     report = fopen(argv[1], "we");
-    program = argv[2];
-    number = atol(argv[3]);
-    nth = atol(argv[4]);
-    error = atol(argv[5]);
-    first = start(argv + 6);
+    until = argv[2];
+    program = argv[3];
+    number = atol(argv[4]);
+    nth = atol(argv[5]);
+    error = atol(argv[6]);
+    first = start(argv + 7);
     while ((pid = waitpid(-1, &status, __WALL)) > 0) {
         struct tracee *t = find(pid);
 

@@ -10,21 +10,18 @@ import errno
 import json
 import os
 import pathlib
-import platform
-import re
 import shutil
 import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
 from tap import *  # noqa: E402,F403
 from internet import *  # noqa: E402,F403
+from injector import Injector, numbers  # noqa: E402
 
 net = internet()
 HERE = pathlib.Path(__file__).resolve().parent
 EXIT_MXC, KILLED = 125, 137
 # What calls of set-up are named as, and what their failure is.
 PROGRAMS = ('mxc', 'mxc-launch', 'mxc-gateway')
-# No call that can fail, or none that a libc survives.
-NO_CALL = ('exit', 'exit_group', 'arch_prctl', 'set_tid_address')
 # Every place of these, and so many of the others, which test_setup.py has.
 NETWORK = ('socket bind listen setsockopt sendto sendmsg recvfrom recvmsg '
            'shutdown socketpair memfd_create epoll_create1 epoll_ctl connect '
@@ -40,22 +37,13 @@ FLAGS = ['--allow-net', WEB, '--allow-host', 'example.test', '--publish',
          '8000', '--host-service', '8001', '--timeout', '20s']
 
 
-def numbers():
-    r = run(['gcc', '-E', '-dM', '-x', 'c', '-'],
-            input='#include <asm/unistd.h>\n').ok()
-    return {int(n): name for name, n in
-            re.findall(r'#define __NR_(\w+) (\d+)$', r.out, re.M)}
-
-
 def prepare():
-    if platform.machine() != 'x86_64':
-        skip('inject.c knows x86_64 only')
     os.mkdir('w')
     canary = os.path.abspath('w/canary')
     probe = [*cprobe((HERE / 'reach.c').read_text()), canary, WEB, OTHER,
              OTHER6]
-    injector = cprobe((HERE / 'inject.c').read_text())
-    return injector, mxc_args(probe, rw='w', flags=FLAGS)
+    args = mxc_args(probe, rw='w', flags=FLAGS)
+    return Injector(args, os.path.basename(probe[0])), args
 
 
 def took():
@@ -68,25 +56,14 @@ def took():
         return None
 
 
-def inject(injector, args, program='-', number=0, nth=0, code=0):
-    r = run([*injector, 'report', program, str(number), str(nth), str(code),
-             MXC, *args], timeout=40)
-    return r, read('report').splitlines()
-
-
-def places(injector, args):
-    """[(program, number, nth)] of every call until the workload starts."""
+def places(injector):
+    """[(program, number, nth, name)] of calls until the workload starts."""
     net.fresh()
-    r, lines = inject(injector, args)
+    r, every = injector.places()
     eq((took(), r.status), ('ok', 0), 'the run that met no failure')
-    names, count, out = numbers(), {}, []
-    for program, number in (line.split() for line in lines):
-        name, key = names.get(int(number), number), (program, int(number))
-        count[key] = nth = count.get(key, 0) + 1
-        if name not in NO_CALL and (name in NETWORK or nth <= PLACES):
-            out.append((*key, nth, name))
-    eq({program for program, *_ in out}, set(PROGRAMS))
-    return out
+    eq({program for program, *_ in every}, set(PROGRAMS))
+    return [place for place in every
+            if place[3] in NETWORK or place[2] <= PLACES]
 
 
 def check_clean(before):
@@ -119,15 +96,15 @@ def check_run(r, before, where, may_be_mute, is_kill):
 
 def each_place(program, code):
     """So many were tried, and so many of those refused."""
-    injector, args = prepare()
+    injector, _ = prepare()
     before = host_state()
     tried = refused = 0
-    for owner, number, nth, name in places(injector, args):
+    for owner, number, nth, name in places(injector):
         if owner != program:
             continue
         where = f'{program}: {name} number {nth}'
         net.fresh()
-        r, report = inject(injector, args, program, number, nth, code)
+        r, report = injector.run(program, number, nth, code)
         if report != ['hit']:
             print(f'# {where}: not met')
             continue
@@ -160,8 +137,7 @@ def g24_a_kernel_that_lacks_nf_tables(name):
     injector, args = prepare()
     number = {n: k for k, n in numbers().items()}['sendto']
     args[1:1] = ['--json', 'result.json']
-    r, report = inject(injector, args, 'mxc-launch', number, 2,
-                       getattr(errno, name))
+    r, report = injector.run('mxc-launch', number, 2, getattr(errno, name))
     eq(report, ['hit'])
     r.failed(EXIT_MXC, 'this kernel lacks nf_tables', 'modprobe nft_tproxy')
     told = json.loads(read('result.json'))['error']

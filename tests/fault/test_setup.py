@@ -14,69 +14,20 @@ import signal
 import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
 from tap import *  # noqa: E402,F403
+from walls import (EXIT_MXC, check_clean, check_run, prepare,  # noqa: E402
+                   took)
 
-WALLS = pathlib.Path(__file__).resolve().parent / 'walls.c'
 LIBEXEC = MXC.parent.parent / 'libexec/mxc'
-EXIT_MXC = 125
-
-
-def prepare():
-    """A policy with every kind of step: grants, a mask, a pin, a watch, a
-    missing name; the walls' own probe as its command."""
-    write('secret', 'SECRET')
-    write('w/way/no', 'SECRET')
-    write('r/file')
-    ear = Listener()
-    probe = [*cprobe(WALLS.read_text()), os.path.abspath('w'),
-             os.path.abspath('secret'), os.path.abspath('w/way/no'),
-             str(ear.port)]
-    # A broker whose answers fail keeps its callers waiting: no longer than so.
-    return probe, mxc_args(probe, rw='w', ro='r', flags=['--timeout', '5s'],
-                           deny=['w/way/no', 'w/absent'])
-
-
-def took():
-    """What the workload said of the walls; None: it did not run."""
-    try:
-        text = read('w/canary')
-        os.unlink('w/canary')
-        return text
-    except FileNotFoundError:
-        return None
-
-
-def check_clean(before):
-    eventually(lambda: not descendants(), 5, 'all processes gone')
-    eq(host_state(), before)
-    eq(sorted(os.listdir('w')), ['way'])
-    eq(os.listdir('w/way'), ['no'])
-
-
-def check_run(r, before, where, is_late):
-    """Either refused, and nothing ran; or it ran, behind all walls.  A
-    failure that comes late, while the workload runs, may end it."""
-    said = took()
-    if is_late:
-        pass
-    elif said is not None:
-        eq(said, 'ok', f'walls, {where}: {r}')
-    elif r.status == EXIT_MXC:
-        # Whatever failed is named, or what died.
-        if not where.startswith('write '):
-            has(r.err, 'mxc', f'{where}: {r}')
-    else:
-        # The workload could not be executed, or itself met the failure; or
-        # a signal that was sent to mxc itself.
-        check(r.status in (9, 126, 127, 137), f'{where}: {r}')
-    check_clean(before)
-    return said, r.status
 
 
 @test
 def control_the_probe_sees_missing_walls():
     probe, args = prepare()
-    r = run(probe)
-    check(r.done and took() == 'no filesystem view', f'control: {r}')
+    check(run(probe).done, 'control')
+    missing = took().removeprefix('no ').split(', ')
+    for wall in ('filesystem view', 'mask', 'network namespace', 'host name',
+                 'Landlock', 'broker'):
+        check(wall in missing, f'{wall}: {missing}')
     mxc(*args).ok()
     eq(took(), 'ok')
 
@@ -228,6 +179,31 @@ def w3_w8_a_launcher(text, want):
     eq((result['outcome'], result['exitCode']), ('failed', EXIT_MXC))
     eq(took(), None, 'what ran')
     check_clean(before)
+
+
+@test
+def a_launcher_that_sends_descriptors_nobody_asked_for():
+    """It is in the sandbox: what it sends must not pile up outside."""
+    size = 4 * 7 + 32 + 160 + 256 + 512   # struct launch_record
+    heard = os.path.abspath('heard')
+    p = spawn([with_launcher(f'''#!{PYTHON}
+import array, fcntl, socket, struct, time
+s = socket.socket(fileno=4)
+two = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [3, 3]))]
+for n in range(64):   # MSG_READY and MSG_STOPPED
+    s.sendmsg([struct.pack("I", 4 if n % 2 else 1).ljust({size}, b"\\0")], two)
+while fcntl.ioctl(4, 0x5411, bytes(4)) != bytes(4):   # SIOCOUTQ
+    time.sleep(0.01)
+open({heard!r}, "w")
+while s.recv(4096):
+    pass
+'''), 'run', '--', 'true'])
+    eventually(lambda: os.path.exists(heard), what='all is heard')
+    kept = [os.readlink(f'/proc/{p.pid}/fd/{f}')
+            for f in os.listdir(f'/proc/{p.pid}/fd')]
+    p.kill()
+    p.communicate()
+    check(len([f for f in kept if 'memfd' in f]) < 4, kept)
 
 
 def plan_bytes(args):

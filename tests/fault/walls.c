@@ -1,6 +1,6 @@
 /* walls.c - says in a file whether every wall stands: CANARY SECRET DENIED
- * PORT.  "ok", or the first that does not.  Nobody else writes that file, so
- * that its being there says that the workload ran. */
+ * PORT.  "ok", or those that do not.  Nobody else writes that file, so that its
+ * being there says that the workload ran. */
 #include "probe.h"
 
 #include <arpa/inet.h>
@@ -12,8 +12,17 @@
 #define WANT(what, truth)                                                      \
     do {                                                                       \
         if (!(truth))                                                          \
-            return "no " what;                                                 \
+            miss(what);                                                        \
     } while (0)
+
+static char missing[1024];
+
+static void miss(const char *what)
+{
+    size_t n = strlen(missing);
+
+    snprintf(missing + n, sizeof(missing) - n, "%s%s", n ? ", " : "no ", what);
+}
 
 static int open_errno(const char *path)
 {
@@ -63,7 +72,7 @@ static int connect_errno(int port)
     return why;
 }
 
-static const char *look(char **argv)
+static void look(char **argv)
 {
     static const char status[] = "/proc/self/status";
     char host[100] = "";
@@ -91,23 +100,26 @@ static const char *look(char **argv)
     WANT("mask in /proc", open_errno("/proc/kallsyms") == EACCES);
     WANT("closed init", open_errno("/proc/1/environ") == EACCES);
     WANT("nosuid", mount_flags("/") & ST_NOSUID);
-    WANT("read-only base", mount_flags("/usr/bin") & ST_RDONLY);
+    WANT("read-only base", open_errno("/usr/bin") == ENOENT ||
+                               mount_flags("/usr/bin") & ST_RDONLY);
     WANT("read-only /proc", mount_flags("/proc") & ST_RDONLY);
     WANT("session", getsid(0) == getpid());
     WANT("descriptors", fcntl(3, F_GETFD) < 0 && fcntl(4, F_GETFD) < 0);
     WANT("volunteering", has_line("/proc/self/oom_score_adj", "\n1000\n"));
     WANT("broker",
          open("absent", O_CREAT | O_WRONLY, 0600) < 0 && errno == EACCES);
-    return "ok";
+    unlink("absent");
 }
 
 int main(int argc, char **argv)
 {
-    const char *found;
+    const char *found = missing;
     int fd;
 
     TRY(chdir(argv[1]));
-    found = look(argv);
+    look(argv);
+    if (!*found)
+        found = "ok";
     fd = TRY(open("canary", O_CREAT | O_WRONLY, 0600));
     TRY(write(fd, found, strlen(found)));
     DONE();

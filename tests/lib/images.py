@@ -1,14 +1,15 @@
 """images.py - a store of images of the test's own, and small roots for it.
 
-Root's store is /var/lib/mxc/images: each test gets a mount namespace in which
-/var/lib is a directory of its own.  Others' is below HOME, which the harness
-gives to each test.
+Others' store is below HOME, which the harness gives to each test.  Root's is
+/var/lib/mxc/images: each test gets a mount namespace in which that is the same
+directory below HOME.
 """
 
 import ctypes
 import io
 import os
 import pathlib
+import shlex
 import shutil
 import tarfile
 import tap
@@ -30,20 +31,33 @@ def _begin():
     os.environ.pop('XDG_DATA_HOME', None)
     if not tap.IS_ROOT:
         return
-    os.mkdir('var-lib')
+    os.makedirs(_share())
     MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
     for made in (_libc.unshare(0x20000),   # CLONE_NEWNS
                  _libc.mount(b'none', b'/', None, MS_REC | MS_PRIVATE, None),
-                 _libc.mount(b'var-lib', b'/var/lib', None, MS_BIND, None)):
+                 _libc.mount(os.fsencode(_share()), b'/var/lib', None, MS_BIND,
+                             None)):
         if made != 0:
             tap.skip('no mount namespace for a store of its own: '
                      + os.strerror(ctypes.get_errno()))
 
 
+def _share():
+    return os.path.join(os.environ['HOME'], '.local/share')
+
+
 def store():
     """The path of this test's store."""
     return (pathlib.Path('/var/lib/mxc/images') if tap.IS_ROOT else
-            pathlib.Path(os.environ['HOME'], '.local/share/mxc/images'))
+            pathlib.Path(_share(), 'mxc/images'))
+
+
+def for_root():
+    """Shell: this store is that of who is root in a namespace of its own, also
+    where the script has mounted something on /var/lib."""
+    return (f'mkdir -p /var/lib/mxc 2>/dev/null || {{\n'
+            f'mount -t tmpfs none /var/lib\nmkdir /var/lib/mxc\n}}\n'
+            f'mount --bind {shlex.quote(_share())}/mxc /var/lib/mxc\n')
 
 
 def root(name='root', files=()):
@@ -90,6 +104,19 @@ def serve(backend):
     private_store()
     tap.before_each.append(suite_image)
     tap.use_backend.more[backend] = suite_options()
+
+
+def base_image(paths):
+    """From now on in this test: an image that has copies of these, and no
+    grant of the host's programs."""
+    top = pathlib.Path('base-root').absolute()
+    for path in paths:
+        (top / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if os.path.isdir(path) else shutil.copy)(
+            path, top / path[1:])
+    tap.mxc('image', 'import', 'base/1', top).ok()
+    shutil.rmtree(top)
+    tap.use_backend.more[tap.use_backend.name] = ['--image', 'base/1']
 
 
 def sections():

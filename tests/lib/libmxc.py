@@ -19,6 +19,7 @@ NULL, PIPE, FDS, PTY = range(4)
 (EXITED, SIGNALED, TIMED_OUT, KILLED, STOPPED, NEVER_BEGAN,
  FAILED) = range(1, 8)
 (MALFORMED, CONTAINMENT, PHASE, UNAVAILABLE) = range(1, 5)
+MALFORMED_ID, STALE, _, NOT_STARTED, ALREADY_STARTED = range(5, 10)
 ALREADY_STOPPED, VALIDATION, BACKEND = 10, 11, 12
 
 
@@ -40,7 +41,9 @@ class Options(ctypes.Structure):
                 ('rows', c_uint16), ('columns', c_uint16),
                 ('events', c_uint32), ('detached', c_uint32),
                 ('cancel_fd', c_int32), ('output_max', c_size_t),
-                ('input', c_char_p), ('input_len', c_size_t)]
+                ('input', c_char_p), ('input_len', c_size_t),
+                ('runtime', c_char_p), ('idle_timeout_ms', c_uint64),
+                ('max_age_ms', c_uint64)]
 
     def __init__(self, **fields):
         if 'input' in fields:
@@ -68,8 +71,33 @@ class Result(ctypes.Structure):
         self.status.size = sizeof(Status)
 
 
+LIST = POINTER(c_char_p)
+
+
+class Command(ctypes.Structure):
+    _fields_ = [('size', c_size_t), ('argv', LIST), ('env', LIST),
+                ('only_env', c_uint32), ('no_network', c_uint32),
+                ('cwd', c_char_p), ('timeout_ms', c_uint64),
+                ('readwrite', LIST), ('readonly', LIST), ('denied', LIST),
+                ('cpu_seconds', c_uint64), ('files', c_uint64),
+                ('processes', c_uint64), ('file_size', c_uint64),
+                ('memory', c_uint64)]
+
+    def __init__(self, *argv, **fields):
+        for name, value in {'argv': argv, **fields}.items():
+            if isinstance(value, (list, tuple)):
+                fields[name] = (c_char_p * (len(value) + 1))(
+                    *[os.fsencode(v) for v in value], None)
+        super().__init__(size=sizeof(Command), **{
+            k: ctypes.cast(v, LIST) if isinstance(v, ctypes.Array) else v
+            for k, v in fields.items()})
+        self.kept = fields
+
+
 REQUEST = (c_char_p, c_size_t, POINTER(Options))
 BOX, ERR = c_void_p, POINTER(Error)
+TEXT, OPTIONS = POINTER(c_void_p), POINTER(Options)
+SESSION = c_void_p
 FUNCTIONS = {
     'library_version': (c_char_p,),
     'free': (None, c_void_p),
@@ -98,7 +126,27 @@ FUNCTIONS = {
     'sandbox_resize': (c_int, BOX, c_uint16, c_uint16, ERR),
     'sandbox_destroy': (None, BOX),
     'sandbox_forget': (None, BOX),
-    'lifecycle': (c_int, *REQUEST, POINTER(c_void_p), ERR),
+    'session_provision': (c_int, *REQUEST, POINTER(SESSION), ERR),
+    'session_open': (c_int, c_char_p, OPTIONS, POINTER(SESSION), ERR),
+    'session_close': (None, SESSION),
+    'session_id': (c_char_p, SESSION),
+    'session_warnings': (c_char_p, SESSION),
+    'session_start': (c_int, SESSION, ERR),
+    'session_stop': (c_int, SESSION, c_uint64, ERR),
+    'session_deprovision': (c_int, SESSION, c_uint64, ERR),
+    'session_pause': (c_int, SESSION, ERR),
+    'session_resume': (c_int, SESSION, ERR),
+    'session_inspect': (c_int, SESSION, TEXT, ERR),
+    'session_log': (c_int, SESSION, TEXT, ERR),
+    'session_list': (c_int, OPTIONS, TEXT, ERR),
+    'session_exec': (c_int, SESSION, POINTER(Command), OPTIONS, POINTER(BOX),
+                     ERR),
+    'session_run': (c_int, SESSION, POINTER(Command), OPTIONS, POINTER(Result),
+                    ERR),
+    'lifecycle': (c_int, *REQUEST, TEXT, ERR),
+    'lifecycle_check': (c_int, *REQUEST, TEXT, ERR),
+    'lifecycle_exec': (c_int, *REQUEST, POINTER(BOX), ERR),
+    'lifecycle_run': (c_int, *REQUEST, POINTER(Result), ERR),
 }
 
 
@@ -157,10 +205,14 @@ class Ended:
     """What mxc_run gave."""
 
 
-def run_it(what='true', sections=(), **fields):
+def run_it(what='true', sections=(), f=None, **fields):
+    f = f or lib.run
     error, result = Error(), Result()
-    r = lib.run(*_args(what, fields, dict(sections)), byref(result),
-                byref(error))
+    r = f(*_args(what, fields, dict(sections)), byref(result), byref(error))
+    return ended(r, result, error)
+
+
+def ended(r, result, error):
     e = Ended()
     e.r, e.error = r, error
     e.how, e.code = result.status.how, result.status.exit_code
@@ -180,9 +232,12 @@ class Box:
 
     def __init__(self, what='true', sections=(), **fields):
         self.error, self.box, self.status = Error(), BOX(), Status()
-        if lib.spawn(*_args(what, fields, dict(sections)), byref(self.box),
-                     byref(self.error)) < 0:
+        if self.start(what, sections, fields) < 0:
             raise MxcError(self.error)
+
+    def start(self, what, sections, fields):
+        return lib.spawn(*_args(what, fields, dict(sections)), byref(self.box),
+                         byref(self.error))
 
     def __enter__(self):
         return self
@@ -211,6 +266,88 @@ class Box:
     def json(self):
         text = lib.sandbox_result_json(self.box)
         return json.loads(text) if text else None
+
+
+class InSession(Box):
+    """A command of a session, of Kept.spawn."""
+
+    def start(self, what, sections, fields):
+        return lib.session_exec(sections, byref(what), byref(Options(**fields)),
+                                byref(self.box), byref(self.error))
+
+
+class Exec(Box):
+    """The command of an exec request."""
+
+    def start(self, what, sections, fields):
+        return lib.lifecycle_exec(what, len(what), byref(Options(**fields)),
+                                  byref(self.box), byref(self.error))
+
+
+def split(fields):
+    """Those of the command, and those of the options."""
+    mine = {name for name, _ in Command._fields_}
+    return ({k: v for k, v in fields.items() if k in mine},
+            {k: v for k, v in fields.items() if k not in mine})
+
+
+class Kept:
+    """The handle of a session; `with` deprovisions it."""
+
+    def __init__(self, policy=None, start=True, ident=None, **fields):
+        error, self.s = Error(), SESSION()
+        o = byref(Options(**fields))
+        if ident:
+            r = lib.session_open(ident.encode(), o, byref(self.s),
+                                 byref(error))
+        else:
+            text = None if policy is None else json.dumps(
+                {'version': '1.1.0+c1', **policy}).encode()
+            r = lib.session_provision(text, len(text or b''), o, byref(self.s),
+                                      byref(error))
+        if r < 0:
+            raise MxcError(error)
+        if start and not ident:
+            self.do('start')
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        lib.session_deprovision(self.s, 0, None)
+        lib.session_close(self.s)
+
+    @property
+    def id(self):
+        return lib.session_id(self.s).decode()
+
+    def do(self, name, *args):
+        error = Error()
+        if getattr(lib, 'session_' + name)(self.s, *args, byref(error)) < 0:
+            raise MxcError(error)
+
+    def text(self, name):
+        error, out = Error(), c_void_p()
+        if getattr(lib, 'session_' + name)(self.s, byref(out),
+                                           byref(error)) < 0:
+            raise MxcError(error)
+        return take(out)
+
+    def spawn(self, *argv, **fields):
+        command, options = split(fields)
+        return InSession(Command(*argv, **command), self.s, **options)
+
+    def run(self, *argv, **fields):
+        command, options = split(fields)
+        error, result = Error(), Result()
+        r = lib.session_run(self.s, byref(Command(*argv, **command)),
+                            byref(Options(**options)), byref(result),
+                            byref(error))
+        return ended(r, result, error)
+
+    def sh(self, script, **fields):
+        return self.run('sh', '-c', script, **fields)
+
 
 # --- for tests of both files -------------------------------------------------
 

@@ -243,10 +243,24 @@ use_backend.name = os.environ.get('MXC_BACKEND')
 use_backend.more = {}
 
 
+def own_base(*paths):
+    """From now on these are of what each sandbox has without a grant.  On a
+    backend with an image, they and nothing else."""
+    if backends.has_image(use_backend.name):
+        import images
+        images.base_image(paths)
+
+
 def rounds(n):
     """As many as are tried where that takes long: fewer on a slow backend."""
     pace = backends.BACKENDS[use_backend.name or backends.REFERENCE].pace
     return int(n * pace)
+
+
+def slow(seconds):
+    """So long where a system call takes what it does; longer on a slow one."""
+    backend = backends.BACKENDS[use_backend.name or backends.REFERENCE]
+    return int(seconds / backend.pace)
 
 
 def start_ms():
@@ -288,6 +302,17 @@ def _tell_refusal(err):
     for line in err.decode(errors='replace').splitlines():
         if line.startswith(f"mxc: backend '{use_backend.name}' "):
             print(f'told: {line}')
+
+
+def own_mounts(script, *, fresh=()):
+    """argv before a command: as root of a mount namespace of its own, with
+    something empty mounted on each of fresh, after this shell script."""
+    lines = ''.join(f'mount -t tmpfs none {d}\n' for d in fresh)
+    if backends.has_image(use_backend.name):
+        import images
+        lines += images.for_root()
+    return ['unshare', '-m' if IS_ROOT else '-Urm', 'sh', '-ec',
+            f'{lines}{script}\nexec "$@"', 'sh']
 
 
 def spawn(argv, **popen):
@@ -554,13 +579,19 @@ def descendants(pid=None):
         family.update({p: table[p][1] for p in new})
 
 
+def _is_anothers(path):
+    """In the directory of a test that runs beside this one?"""
+    m = re.match(r'/tmp/mxc-test-\w+/', path)
+    return m and not os.environ['HOME'].startswith(m.group())
+
+
 def host_state():
     """What a sandbox must not leave on the host; compare before and after.
 
     Mounts of this namespace, System V objects, and cgroups with our name.
     """
-    mounts = sorted(line.split()[4]
-                    for line in read('/proc/self/mountinfo').splitlines())
+    mounts = sorted(path for line in read('/proc/self/mountinfo').splitlines()
+                    if not _is_anothers(path := line.split()[4]))
     ipc = [read(f'/proc/sysvipc/{k}').splitlines()[1:]
            for k in ('shm', 'sem', 'msg')]
     groups = sorted(d for d, _, _ in os.walk('/sys/fs/cgroup')
@@ -618,6 +649,8 @@ def _one(fn, home, seconds):
     # Linux keeps orphans of the test under it, and ends it with the harness.
     _prctl(36, 1)                # PR_SET_CHILD_SUBREAPER
     _prctl(1, signal.SIGKILL)    # PR_SET_PDEATHSIG
+    # nohup(1) has it ignored, which is handed on to all that starts here.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # The harness waits a little longer; this one shows where a test hangs.
     signal.signal(signal.SIGALRM, _late)
     signal.alarm(seconds)
@@ -768,6 +801,6 @@ def main():
 
 # Not errno, os, json and the like: a test file imports what it uses.
 __all__ = '''test cases skip need fail check eq has lacks eventually Run run
-spawn pty mxc mxc_args inside outside attack Probe pyprobe cprobe write read
+spawn own_mounts pty mxc mxc_args inside outside attack Probe pyprobe cprobe write read
 Listener processes descriptors descendants host_state temporary saw
-use_backend on_backend rounds start_ms main TOP MXC IS_ROOT PYTHON'''.split()
+use_backend own_base on_backend rounds slow start_ms main TOP MXC IS_ROOT PYTHON'''.split()

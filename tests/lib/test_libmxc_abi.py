@@ -15,6 +15,7 @@ ALL = '''
 struct mxc_error e = MXC_ERROR_INIT;
 struct mxc_options o = MXC_OPTIONS_INIT;
 struct mxc_result r = MXC_RESULT_INIT;
+struct mxc_command c = MXC_COMMAND_INIT;
 int main(void) { return mxc_library_version() == 0; }
 '''
 
@@ -61,7 +62,8 @@ def layouts_are_what_others_bind_to():
     for name, of in (('mxc_error', libmxc.Error),
                      ('mxc_options', libmxc.Options),
                      ('mxc_status', libmxc.Status),
-                     ('mxc_result', libmxc.Result)):
+                     ('mxc_result', libmxc.Result),
+                     ('mxc_command', libmxc.Command)):
         rows.append((f'sizeof(struct {name})', libmxc.sizeof(of)))
         rows += [(f'offsetof(struct {name}, {f})', getattr(of, f).offset)
                  for f, _ in of._fields_]

@@ -53,6 +53,21 @@ def runner_shows_why():
 
 
 @test
+def runner_knows_whose_attacks_they_are():
+    tree({'tests/escape/test_it.sh': SH + ': tap: backend=gvisor\n'
+          'echo 1..1; echo ok 1 - a1_it',
+          'tests/lib/backends.py': read(TOP / 'tests/lib/backends.py')})
+    os.mkdir('docs')
+    r = run(['tools/run-tests', '--once', '--backend', 'lxc', 'escape'])
+    has(r.ok(1).out, 'no test ran')
+    run(['tools/run-tests', '--once', 'escape'], env={'MXC_BLESS': 1}).ok()
+    kept = json.loads(read('docs/backends-results.json'))
+    eq(list(kept), ['gvisor'])
+    eq([*kept['gvisor'].values()],
+       [{'attacks': {'test_it.sh': {'A': {'held': 1}}}}])
+
+
+@test
 def runner_wants_tests():
     tree({})
     r = run(['tools/run-tests', 'plan']).ok(1)

@@ -104,6 +104,20 @@ static struct plan_view pack(struct plan *p, struct arena *a)
     return v;
 }
 
+/* What is said to it when it is checked: "" is yes. */
+static const char *verdict(const struct plan *p, struct arena *a)
+{
+    static struct err e;
+    struct plan_view v;
+    void *bytes;
+    size_t len;
+
+    e = (struct err){ 0 };
+    CHECK_INT(plan_pack(p, a, &bytes, &len, &e), 0);
+    CHECK_INT(plan_check(bytes, len, &v, &e), e.msg[0] ? -1 : 0);
+    return e.msg;
+}
+
 TEST(printing)
 {
     struct arena a = { .limit = 1 << 20 };
@@ -188,11 +202,7 @@ TEST(network_rules_and_flags_agree)
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct arena a = { .limit = 1 << 20 };
-        struct err e = { 0 };
-        struct plan_view v;
         struct plan p;
-        void *bytes;
-        size_t len;
 
         make_plan(&p, &a);
         p.flags = PLAN_BROKER_CREATES | rows[i].flags;
@@ -200,9 +210,7 @@ TEST(network_rules_and_flags_agree)
             p.step[STEP_LISTEN - 1] = p.step[STEP_ENV - 1];
         if (!rows[i].has_rules)
             p.step[STEP_RULES - 1] = p.step[STEP_ENV - 1];
-        CHECK_INT(plan_pack(&p, &a, &bytes, &len, &e), 0);
-        CHECK_INT(plan_check(bytes, len, &v, &e), rows[i].want[0] ? -1 : 0);
-        CHECK_STR(e.msg, rows[i].want);
+        CHECK_STR(verdict(&p, &a), rows[i].want);
         arena_drop(&a);
     }
 }
@@ -216,18 +224,12 @@ TEST(a_plan_has_one_runtime)
     /* Arguments for none; two of them. */
     for (size_t i = 0; i < ARRAY_LEN(both); i++) {
         struct arena a = { .limit = 1 << 20 };
-        struct err e = { 0 };
-        struct plan_view v;
         struct plan p;
-        void *bytes;
-        size_t len;
 
         make_plan(&p, &a);
         p.step[both[i] - 1] =
             p.step[both[i] == STEP_RUNTIME ? STEP_ENV - 1 : STEP_RUNTIME - 1];
-        CHECK_INT(plan_pack(&p, &a, &bytes, &len, &e), 0);
-        CHECK_INT(plan_check(bytes, len, &v, &e), -1);
-        CHECK_STR(e.msg, want);
+        CHECK_STR(verdict(&p, &a), want);
         arena_drop(&a);
     }
 }
@@ -311,20 +313,14 @@ TEST(what_cannot_be_around_a_user_space_kernel)
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct arena a = { .limit = 1 << 20 };
-        struct err e = { 0 };
-        struct plan_view v;
         struct plan p;
-        void *bytes;
-        size_t len;
 
         NOTE(rows[i].want);
         make_runsc_plan(&p, &a);
         p.flags |= rows[i].flags;
         if (rows[i].kind)
             p.step[rows[i].kind - 1] = rows[i].with;
-        CHECK_INT(plan_pack(&p, &a, &bytes, &len, &e), 0);
-        CHECK_INT(plan_check(bytes, len, &v, &e), -1);
-        CHECK_HAS(e.msg, rows[i].want);
+        CHECK_HAS(verdict(&p, &a), rows[i].want);
         arena_drop(&a);
     }
 }
@@ -332,19 +328,13 @@ TEST(what_cannot_be_around_a_user_space_kernel)
 TEST(landlock_around_a_user_space_kernel)
 {
     struct arena a = { .limit = 1 << 20 };
-    struct err e = { 0 };
-    struct plan_view v;
     struct plan p;
-    void *bytes;
-    size_t len;
 
     make_runsc_plan(&p, &a);
     p.flags &= ~(uint32_t)PLAN_NO_LANDLOCK;
     p.step[STEP_PIN - 1] =
         (struct step){ STEP_LANDLOCK, 0, { 0xff }, "/", NULL, 0 };
-    CHECK_INT(plan_pack(&p, &a, &bytes, &len, &e), 0);
-    CHECK_INT(plan_check(bytes, len, &v, &e), -1);
-    CHECK_HAS(e.msg, "Landlock around a user-space kernel");
+    CHECK_HAS(verdict(&p, &a), "Landlock around a user-space kernel");
     arena_drop(&a);
 }
 

@@ -61,6 +61,66 @@ export interface OneShot {
   test?: Test;
 }
 
+/** Only in 1.1.0+c1. */
+export interface ProvisionProcess {
+  /** Version of the contract that the request is written in. */
+  version: '1.0.0' | '1.1.0+c1';
+  /** For editors; not looked at. */
+  '$schema'?: string;
+  /** For people; not looked at. */
+  _comment?: unknown;
+  /** Telemetry of the caller's product. */
+  telemetry?: Telemetry;
+  /** Step in the life of a sandbox. */
+  phase: 'provision';
+  /** Backend that keeps the sandbox. */
+  containment: 'process';
+  /** Files that the workload may reach. */
+  filesystem?: Filesystem;
+  /** Network access; none when absent. */
+  network?: Network;
+  /** Settings of the sandbox. */
+  runtimeConfig?: RuntimeConfig;
+  /** Display, clipboard and input. */
+  ui?: Ui;
+  /** Most that the workload may use. */
+  limits?: Limits;
+  /** Least that its isolation must be. */
+  guarantees?: Guarantees;
+  /** How long it may stay started. */
+  session?: SessionLife;
+}
+
+/** Only in 1.1.0+c1. */
+export interface ProvisionNative {
+  /** Version of the contract that the request is written in. */
+  version: '1.0.0' | '1.1.0+c1';
+  /** For editors; not looked at. */
+  '$schema'?: string;
+  /** For people; not looked at. */
+  _comment?: unknown;
+  /** Telemetry of the caller's product. */
+  telemetry?: Telemetry;
+  /** Step in the life of a sandbox. */
+  phase: 'provision';
+  /** Backend that keeps the sandbox. */
+  containment: 'native';
+  /** Files that the workload may reach. */
+  filesystem?: Filesystem;
+  /** Network access; none when absent. */
+  network?: Network;
+  /** Settings of the sandbox. */
+  runtimeConfig?: RuntimeConfig;
+  /** Display, clipboard and input. */
+  ui?: Ui;
+  /** Most that the workload may use. */
+  limits?: Limits;
+  /** Least that its isolation must be. */
+  guarantees?: Guarantees;
+  /** How long it may stay started. */
+  session?: SessionLife;
+}
+
 export interface ProvisionIsolationSession {
   /** Version of the contract that the request is written in. */
   version: '1.0.0' | '1.1.0+c1';
@@ -153,6 +213,8 @@ export interface Exec {
   network?: Network;
   /** Settings of one run. */
   runtimeConfig?: RuntimeConfig;
+  /** What this command has less than the sandbox. Only in 1.1.0+c1. */
+  filesystem?: Filesystem;
 }
 
 export interface Stop {
@@ -500,6 +562,14 @@ export interface WindowsSandbox {
 export interface Test {
   /** Without effect. */
   message?: string;
+}
+
+/** Only in 1.1.0+c1. */
+export interface SessionLife {
+  /** Stop it after so many milliseconds without a process in it. */
+  idleTimeout?: number;
+  /** Stop it so many milliseconds after its start. */
+  maxAge?: number;
 }
 
 export interface IsolationSessionNetwork {

@@ -240,9 +240,7 @@ const struct backend backend_gvisor = {
     .summary = "gVisor: a kernel in user space between workload and host; "
                "needs runsc",
     .tier = TIER_KERNEL,
-    .features = FEAT_FILESYSTEM | FEAT_NET_DENY | FEAT_NET_EGRESS |
-                FEAT_NET_PROXY | FEAT_NET_FORWARD | FEAT_NET_NAMES |
-                FEAT_NET_FILTER_PROXY | FEAT_UI_DENY | FEAT_TIMEOUT,
+    .features = FEAT_LAUNCHED,
     .probe = gvisor_probe,
     .plan = gvisor_plan,
     .receipt = gvisor_receipt,

@@ -121,9 +121,7 @@ const struct backend backend_lxc = {
     .summary = "a container with a copy-on-write root of an image; Landlock, "
                "seccomp and the gateway as in native",
     .tier = TIER_PROCESS,
-    .features = FEAT_FILESYSTEM | FEAT_NET_DENY | FEAT_NET_EGRESS |
-                FEAT_NET_PROXY | FEAT_NET_FORWARD | FEAT_NET_NAMES |
-                FEAT_NET_FILTER_PROXY | FEAT_UI_DENY | FEAT_TIMEOUT | FEAT_TTY,
+    .features = FEAT_LAUNCHED | FEAT_TTY,
     .has_image = true,
     .probe = lxc_probe,
     .plan = lxc_plan,

@@ -448,9 +448,7 @@ const struct backend backend_native = {
     .summary = "process sandbox: namespaces, Landlock, seccomp; no root, no "
                "helper programs",
     .tier = TIER_PROCESS,
-    .features = FEAT_FILESYSTEM | FEAT_NET_DENY | FEAT_NET_EGRESS |
-                FEAT_NET_PROXY | FEAT_NET_FORWARD | FEAT_NET_NAMES |
-                FEAT_NET_FILTER_PROXY | FEAT_UI_DENY | FEAT_TIMEOUT | FEAT_TTY,
+    .features = FEAT_LAUNCHED | FEAT_TTY,
     .probe = native_probe,
     .plan = native_plan,
     .receipt = native_receipt,

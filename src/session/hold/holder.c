@@ -260,6 +260,8 @@ static uint64_t next_due(const struct holder *h)
 
         if (p->id && p->pid && p->limit_ms && !p->is_timed_out)
             nearer(&at, p->started_ms + p->limit_ms);
+        if (p->id && p->killed_ms)
+            nearer(&at, p->killed_ms + HOLDER_KILL_MS);
     }
     return at;
 }
@@ -283,9 +285,9 @@ static void end_late_commands(struct holder *h, uint64_t now)
         if (!p->id || !p->pid || !p->limit_ms || p->is_timed_out ||
             now < p->started_ms + p->limit_ms)
             continue;
-        p->is_timed_out = p->wants_kill = true;
+        p->is_timed_out = true;
+        holder_kill(h, p);
     }
-    holder_push(h);
 }
 
 static void on_time(struct holder *h)
@@ -293,6 +295,7 @@ static void on_time(struct holder *h)
     const uint64_t now = holder_now_ms();
 
     end_late_commands(h, now);
+    holder_end_with_the_stuck(h, now);
     if (h->is_stopping) {
         /* Everybody has left, or was asked long enough. */
         if (!holder_is_busy(h) || now >= h->stop_ms)
@@ -422,7 +425,10 @@ static void tell_commands(struct holder *h)
                 "the session was stopped while the command ran");
     for (size_t i = 0; i < HOLDER_PEERS; i++)
         if (h->peer[i].id)
-            holder_say_end(&h->peer[i], OUTCOME_STOPPED, 0, &e);
+            holder_say_end(&h->peer[i],
+                           h->peer[i].is_timed_out ? OUTCOME_TIMED_OUT
+                                                   : OUTCOME_STOPPED,
+                           0, &e);
 }
 
 static void tell_stoppers(struct holder *h, const struct err *e)

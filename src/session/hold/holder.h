@@ -12,6 +12,7 @@
 enum {
     HOLDER_PEERS = TALK_COMMANDS + 16,
     HOLDER_GRACE_MS = 2000,
+    HOLDER_KILL_MS = 10000, /* for init, to see a command to its end */
     HOLDER_FIXED = 5
 };
 
@@ -27,6 +28,7 @@ struct peer {
     int fds[TALK_FDS]; /* what init was not given yet */
     size_t nfds;
     bool wants_exec, wants_kill;
+    uint64_t killed_ms; /* when that was decided; 0: not yet */
     uint64_t signals;
     bool is_timed_out, is_killed, no_halts;
     pid_t pid;           /* inside; 0: not started yet */
@@ -73,6 +75,8 @@ void holder_say(struct peer *p, enum say_what what, int32_t number,
                 const struct err *e, int fd);
 void holder_say_end(struct peer *p, enum outcome outcome, int status,
                     const struct err *e);
+void holder_kill(struct holder *h, struct peer *p);
+void holder_end_with_the_stuck(struct holder *h, uint64_t now);
 struct peer *holder_find(struct holder *h, uint32_t id);
 bool holder_is_busy(const struct holder *h);
 void holder_stop(struct holder *h, uint64_t grace_ms);

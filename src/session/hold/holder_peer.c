@@ -15,6 +15,35 @@ void holder_drop(struct peer *p)
     *p = (struct peer){ .fd = -1 };
 }
 
+/* The command, and whatever is in its session. */
+void holder_kill(struct holder *h, struct peer *p)
+{
+    p->wants_kill = true;
+    if (!p->killed_ms)
+        p->killed_ms = holder_now_ms();
+    holder_push(h);
+}
+
+/* Init is in the sandbox, and its commands can keep it from its work: who stops
+ * another's process before its execve(2) stops init, which waits for that
+ * (vfork(2)).  Time limits must not depend on it. */
+void holder_end_with_the_stuck(struct holder *h, uint64_t now)
+{
+    for (size_t i = 0; i < HOLDER_PEERS; i++) {
+        const struct peer *p = &h->peer[i];
+
+        if (!p->id || !p->killed_ms || now < p->killed_ms + HOLDER_KILL_MS)
+            continue;
+        err_set(&h->err, ERR_BACKEND_ERROR,
+                "a command was to be killed and did not end; the session was "
+                "ended instead");
+        err_hint(&h->err, "another command has stopped the sandbox's first "
+                          "process, or a process waits in the kernel (state D "
+                          "in ps(1))");
+        h->is_over = true;
+    }
+}
+
 struct peer *holder_find(struct holder *h, uint32_t id)
 {
     for (size_t i = 0; i < HOLDER_PEERS; i++)
@@ -199,8 +228,8 @@ static void obey(struct holder *h, struct peer *p, const struct ask *a,
         return;
     }
     if (a->what == ASK_KILL && p->id) {
-        p->wants_kill = p->is_killed = true;
-        holder_push(h);
+        p->is_killed = true;
+        holder_kill(h, p);
         return;
     }
     if (p->id || p->waits_for_stop || a->what == ASK_NONE ||
@@ -229,12 +258,10 @@ static void obey(struct holder *h, struct peer *p, const struct ask *a,
 static void on_gone(struct holder *h, struct peer *p)
 {
     drop_fd(&p->fd);
-    if (p->id) {
-        p->wants_kill = true;
-        holder_push(h);
-    } else {
+    if (p->id)
+        holder_kill(h, p);
+    else
         holder_drop(p);
-    }
 }
 
 void holder_hear(struct holder *h, struct peer *p)

@@ -1,0 +1,275 @@
+/* lib_command.c - a command of a session: who is at the other end is the
+ * session's holder.
+ *
+ * One connection is the command's: what is said on it is about it, and its end
+ * is the command's.  The holder is given our descriptors and hands them on; no
+ * program is started here, and no byte of the command's comes through. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "api/lib_session.h"
+
+/* How long a holder may take to start a command: it is never busy for long. */
+enum { PATIENCE_MS = 10000 };
+
+/* --- the end ---------------------------------------------------------------
+ */
+
+static uint32_t how_of(enum outcome outcome)
+{
+    switch (outcome) {
+    case OUTCOME_EXITED:
+        return MXC_EXITED;
+    case OUTCOME_SIGNALED:
+        return MXC_SIGNALED;
+    case OUTCOME_TIMED_OUT:
+        return MXC_TIMED_OUT;
+    case OUTCOME_KILLED:
+        return MXC_KILLED;
+    case OUTCOME_STOPPED:
+        return MXC_STOPPED;
+    case OUTCOME_NOT_STARTED:
+        return MXC_NEVER_BEGAN;
+    case OUTCOME_FAILED:
+        break;
+    }
+    return MXC_FAILED;
+}
+
+/* Its last word, or that there will be none.  Neither is said twice. */
+static void take_word(struct mxc_sandbox *s, ssize_t got, const struct say *say)
+{
+    struct result *r = &s->said;
+
+    if (got == (ssize_t)sizeof(*say) && say->version == TALK_VERSION) {
+        if (say->what != SAY_ENDED && say->what != SAY_FAILED)
+            return;
+        session_command_result(say, r);
+        if (say->what == SAY_FAILED)
+            *r = (struct result){ .exit_code = EXIT_MXC, .err = say->err };
+    } else {
+        *r = (struct result){ .exit_code = EXIT_MXC };
+        err_set(&r->err, ERR_BACKEND_ERROR,
+                "the session's holder was killed, and the command with it");
+    }
+    s->was_told = true;
+    /* Stays readable, for whoever polls from now on. */
+    (void)shutdown(s->wait_fd, SHUT_RDWR);
+}
+
+static int take_end(struct mxc_sandbox *s, bool *ended, struct err *e)
+{
+    struct buf b = { .max = 64 * 1024 };
+    const struct result *r = &s->said;
+
+    result_members(r, &b);
+    buf_puts(&b, "}\n");
+    if (b.failed) {
+        buf_drop(&b);
+        return lib_out_of_memory(e);
+    }
+    s->json = b.data;
+    s->err = r->err;
+    s->status = (struct mxc_status){ .size = sizeof(s->status),
+                                     .how = how_of(r->outcome),
+                                     .exit_code = r->exit_code,
+                                     .signal = r->signal,
+                                     .duration_ms = r->duration_ms };
+    *ended = true;
+    return 0;
+}
+
+static int collect(struct mxc_sandbox *s, bool *ended, struct err *e)
+{
+    int stray = -1;
+    struct say say;
+    size_t n;
+    ssize_t got;
+
+    if (!s->was_told) {
+        got = talk_receive(s->wait_fd, &say, sizeof(say), &stray, 1, &n,
+                           MSG_DONTWAIT);
+        drop_fd(&stray);
+        if (got != -EAGAIN)
+            take_word(s, got, &say);
+    }
+    return s->was_told ? take_end(s, ended, e) : 0;
+}
+
+/* --- orders ----------------------------------------------------------------
+ */
+
+static int tell(const struct mxc_sandbox *s, enum ask_what what, int number,
+                bool *gone, struct err *e)
+{
+    const struct ask a = { .version = TALK_VERSION,
+                           .what = what,
+                           .number = number };
+    int r = talk_send(s->wait_fd, &a, sizeof(a), NULL, 0, MSG_DONTWAIT);
+
+    *gone = r == -EPIPE || r == -ECONNRESET;
+    if (r == 0 || *gone)
+        return 0;
+    return err_sys(e, "send(2)", -r, "the session's holder does not listen");
+}
+
+static int send_signal(struct mxc_sandbox *s, int signal, bool *gone,
+                       struct err *e)
+{
+    return tell(s, ASK_SIGNAL, signal, gone, e);
+}
+
+/* The kernel tells the terminal's foreground group (SIGWINCH). */
+static int resize(struct mxc_sandbox *s, uint16_t rows, uint16_t columns,
+                  bool *gone, struct err *e)
+{
+    const struct winsize w = { .ws_row = rows, .ws_col = columns };
+
+    *gone = false;
+    if (ioctl(s->terminal, TIOCSWINSZ, &w) == 0)
+        return 0;
+    return err_sys(e, "ioctl(2)", errno, "cannot resize the terminal");
+}
+
+/* Without a connection there is no command either. */
+static void force(struct mxc_sandbox *s)
+{
+    (void)shutdown(s->wait_fd, SHUT_RDWR);
+}
+
+static int kill_all(struct mxc_sandbox *s, struct err *e)
+{
+    struct err ignored;
+    bool gone;
+
+    (void)e;
+    if (tell(s, ASK_KILL, 0, &gone, &ignored) < 0)
+        force(s);
+    return 0;
+}
+
+static const struct sandbox_kind command = {
+    .collect = collect,
+    .signal = send_signal,
+    .resize = resize,
+    .kill = kill_all,
+    .force = force,
+};
+
+/* --- the start -------------------------------------------------------------
+ */
+
+static pid_t holder_of(int conn)
+{
+    struct ucred who;
+    socklen_t len = sizeof(who);
+
+    return getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 ? who.pid
+                                                                      : 0;
+}
+
+/* Both directions of a terminal are one descriptor; either may be taken and
+ * closed without the other. */
+static int take_terminal(struct mxc_sandbox *s, int *master, struct err *e)
+{
+    s->stream[0] = fcntl(*master, F_DUPFD_CLOEXEC, 3);
+    s->stream[1] = fcntl(*master, F_DUPFD_CLOEXEC, 3);
+    s->terminal = take_fd(master);
+    if (s->stream[0] < 0 || s->stream[1] < 0)
+        return err_sys(e, "fcntl(2)", errno, "cannot use the terminal");
+    return 0;
+}
+
+/* Until it has started, or never will.  That it could not be executed is the
+ * command's end, and no error here: as with mxc_spawn. */
+static int await_start(struct mxc_sandbox *s, struct err *e)
+{
+    struct pollfd p = { .fd = s->wait_fd, .events = POLLIN };
+    scoped(drop_fd) int master = -1;
+    struct say say;
+    int r;
+
+    do
+        r = poll(&p, 1, PATIENCE_MS);
+    while (r < 0 && errno == EINTR);
+    if (r <= 0)
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "the session's holder does not answer");
+    if (session_command_hear(s->wait_fd, &say, &master, e) < 0)
+        return -1;
+    if (say.what == SAY_FAILED) {
+        *e = say.err;
+        return -1;
+    }
+    if (say.what != SAY_STARTED)
+        take_word(s, sizeof(say), &say);
+    return master >= 0 ? take_terminal(s, &master, e) : 0;
+}
+
+static int hand_over(struct mxc_sandbox *s, int plan_fd,
+                     const struct session_command *c,
+                     const struct mxc_options *o, struct err *e)
+{
+    int theirs[3] = { -1, -1, -1 };
+    bool is_borrowed[3] = { false };
+    int r = 0;
+
+    for (int i = 0; r == 0 && !c->tty && i < 3; i++)
+        r = lib_open_stream(s, i, o, &theirs[i], &is_borrowed[i], e);
+    if (r == 0)
+        r = session_command_send(s->wait_fd, plan_fd, c, theirs, e);
+    for (int i = 0; i < 3; i++)
+        if (!is_borrowed[i])
+            drop_fd(&theirs[i]);
+    return r;
+}
+
+static int start(struct mxc_session *session, struct mxc_sandbox *s,
+                 const struct session_command *c, const struct mxc_options *o,
+                 struct err *e)
+{
+    const struct plan_view *plan;
+    scoped(drop_fd) int plan_fd = -1;
+    struct guard g;
+    int r;
+
+    if (session_connect(&session->dir, &s->wait_fd, e) < 0 ||
+        lib_session_plan(session, &plan, e) < 0)
+        return -1;
+    s->pid = holder_of(s->wait_fd);
+    guard_begin(&g);
+    r = session_command_plan(plan, c, &plan_fd, e);
+    guard_end(&g);
+    if (r < 0)
+        return -1;
+    if (hand_over(s, plan_fd, c, o, e) == 0 && await_start(s, e) == 0)
+        return 0;
+    session_command_explain(&session->dir, e);
+    return -1;
+}
+
+int lib_exec(struct mxc_session *session, const struct session_command *c,
+             const struct mxc_options *o, struct mxc_sandbox **out,
+             struct err *e)
+{
+    struct session_command mine = *c;
+    struct mxc_sandbox *s = lib_sandbox_make(&command, o);
+
+    if (!s)
+        return lib_out_of_memory(e);
+    mine.no_halts = true;
+    mine.tty = o->stdio == MXC_STDIO_PTY;
+    mine.rows = o->rows;
+    mine.columns = o->columns;
+    if (start(session, s, &mine, o, e) < 0) {
+        lib_sandbox_free(s);
+        return -1;
+    }
+    *out = s;
+    return 0;
+}
