@@ -441,6 +441,10 @@ static bool replaces(const struct plan_view *claim, const struct step *s)
 {
     const size_t n = s->kind == STEP_ENV ? strcspn(s->text, "=") : 0;
 
+    if (s->kind == STEP_ENV && claim->head.flags & PLAN_CLAIM_ONLY_ENV &&
+        strncmp(s->text, "PWD=", 4) != 0)
+        return true;
+
     for (size_t i = 0; i < claim->head.nsteps; i++) {
         struct step c = plan_step(claim, i);
 
@@ -542,7 +546,8 @@ int claim_cold_plan(struct arena *a, const struct pool_dir *d,
         return -1;
     p = old.head;
     p.flags = (old.head.flags & ~(uint32_t)PLAN_WARM) |
-              (claim.head.flags & ~(uint32_t)PLAN_CLAIM);
+              (claim.head.flags &
+               ~(uint32_t)(PLAN_CLAIM | PLAN_CLAIM_ONLY_ENV));
     p.nsteps = 0;
     if (most && (!p.timeout_ms || most < p.timeout_ms))
         p.timeout_ms = most;

@@ -1,5 +1,5 @@
-/* lib_command.c - a command of a session: who is at the other end is the
- * session's holder.
+/* lib_command.c - a command of a session, or in a pool: who is at the other end
+ * is the session's holder, or the sandbox's supervisor.
  *
  * One connection is the command's: what is said on it is about it, and its end
  * is the command's.  The holder is given our descriptors and hands them on; no
@@ -7,15 +7,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "api/lib_session.h"
+#include "sys/seal.h"
 
 /* How long a holder may take to start a command: it is never busy for long. */
-enum { PATIENCE_MS = 10000 };
+enum { PATIENCE_MS = 10000, REPORT_MAX = 1 << 20 };
 
 /* --- the end ---------------------------------------------------------------
  */
@@ -55,19 +58,34 @@ static void take_word(struct mxc_sandbox *s, ssize_t got, const struct say *say)
     } else {
         *r = (struct result){ .exit_code = EXIT_MXC };
         err_set(&r->err, ERR_BACKEND_ERROR,
-                "the session's holder was killed, and the command with it");
+                "the %s was killed, and the command with it", s->holder);
     }
     s->was_told = true;
     /* Stays readable, for whoever polls from now on. */
     (void)shutdown(s->wait_fd, SHUT_RDWR);
 }
 
+/* What the network refused, where that was told: members, and a NUL. */
+static void add_report(const struct mxc_sandbox *s, struct buf *b)
+{
+    const void *bytes;
+    struct err ignored;
+    size_t len;
+
+    if (s->result < 0 ||
+        plan_unseal(s->result, REPORT_MAX, &bytes, &len, &ignored) < 0)
+        return;
+    buf_add(b, bytes, strnlen(bytes, len));
+    (void)munmap((void *)(uintptr_t)bytes, len);
+}
+
 static int take_end(struct mxc_sandbox *s, bool *ended, struct err *e)
 {
-    struct buf b = { .max = 64 * 1024 };
+    struct buf b = { .max = 64 * 1024 + REPORT_MAX };
     const struct result *r = &s->said;
 
     result_members(r, &b);
+    add_report(s, &b);
     buf_puts(&b, "}\n");
     if (b.failed) {
         buf_drop(&b);
@@ -94,6 +112,8 @@ static int collect(struct mxc_sandbox *s, bool *ended, struct err *e)
     if (!s->was_told) {
         got = talk_receive(s->wait_fd, &say, sizeof(say), &stray, 1, &n,
                            MSG_DONTWAIT);
+        if (got == (ssize_t)sizeof(say) && say.what == POOL_SAY_REPORT)
+            s->result = take_fd(&stray);
         drop_fd(&stray);
         if (got != -EAGAIN)
             take_word(s, got, &say);
@@ -115,7 +135,7 @@ static int tell(const struct mxc_sandbox *s, enum ask_what what, int number,
     *gone = r == -EPIPE || r == -ECONNRESET;
     if (r == 0 || *gone)
         return 0;
-    return err_sys(e, "send(2)", -r, "the session's holder does not listen");
+    return err_sys(e, "send(2)", -r, "the %s does not listen", s->holder);
 }
 
 static int send_signal(struct mxc_sandbox *s, int signal, bool *gone,
@@ -153,7 +173,7 @@ static int kill_all(struct mxc_sandbox *s, struct err *e)
     return 0;
 }
 
-static const struct sandbox_kind command = {
+const struct sandbox_kind lib_command = {
     .collect = collect,
     .signal = send_signal,
     .resize = resize,
@@ -187,7 +207,10 @@ static int take_terminal(struct mxc_sandbox *s, int *master, struct err *e)
 
 /* Until it has started, or never will.  That it could not be executed is the
  * command's end, and no error here: as with mxc_spawn. */
-static int await_start(struct mxc_sandbox *s, struct err *e)
+int lib_await_start(struct mxc_sandbox *s, int patience_ms,
+                    int (*hear)(int conn, struct say *out, int *fd,
+                                struct err *e),
+                    struct err *e)
 {
     struct pollfd p = { .fd = s->wait_fd, .events = POLLIN };
     scoped(drop_fd) int master = -1;
@@ -195,12 +218,12 @@ static int await_start(struct mxc_sandbox *s, struct err *e)
     int r;
 
     do
-        r = poll(&p, 1, PATIENCE_MS);
+        r = poll(&p, 1, patience_ms);
     while (r < 0 && errno == EINTR);
     if (r <= 0)
-        return err_set(e, ERR_BACKEND_ERROR,
-                       "the session's holder does not answer");
-    if (session_command_hear(s->wait_fd, &say, &master, e) < 0)
+        return err_set(e, ERR_BACKEND_ERROR, "the %s does not answer",
+                       s->holder);
+    if (hear(s->wait_fd, &say, &master, e) < 0)
         return -1;
     if (say.what == SAY_FAILED) {
         *e = say.err;
@@ -211,9 +234,9 @@ static int await_start(struct mxc_sandbox *s, struct err *e)
     return master >= 0 ? take_terminal(s, &master, e) : 0;
 }
 
-static int hand_over(struct mxc_sandbox *s, int plan_fd,
-                     const struct session_command *c,
-                     const struct mxc_options *o, struct err *e)
+int lib_hand_over(struct mxc_sandbox *s, const struct session_command *c,
+                  const struct mxc_options *o, const struct lib_claim *claim,
+                  struct err *e)
 {
     int theirs[3] = { -1, -1, -1 };
     bool is_borrowed[3] = { false };
@@ -221,8 +244,11 @@ static int hand_over(struct mxc_sandbox *s, int plan_fd,
 
     for (int i = 0; r == 0 && !c->tty && i < 3; i++)
         r = lib_open_stream(s, i, o, &theirs[i], &is_borrowed[i], e);
-    if (r == 0)
-        r = session_command_send(s->wait_fd, plan_fd, c, theirs, e);
+    if (r == 0 && claim->plan)
+        r = pool_claim_send(s->wait_fd, c, claim->plan, claim->len,
+                            POOL_TELL_START, theirs, e);
+    else if (r == 0)
+        r = session_command_send(s->wait_fd, claim->plan_fd, c, theirs, e);
     for (int i = 0; i < 3; i++)
         if (!is_borrowed[i])
             drop_fd(&theirs[i]);
@@ -247,7 +273,9 @@ static int start(struct mxc_session *session, struct mxc_sandbox *s,
     guard_end(&g);
     if (r < 0)
         return -1;
-    if (hand_over(s, plan_fd, c, o, e) == 0 && await_start(s, e) == 0)
+    if (lib_hand_over(s, c, o, &(struct lib_claim){ .plan_fd = plan_fd }, e) ==
+            0 &&
+        lib_await_start(s, PATIENCE_MS, session_command_hear, e) == 0)
         return 0;
     session_command_explain(&session->dir, e);
     return -1;
@@ -258,10 +286,11 @@ int lib_exec(struct mxc_session *session, const struct session_command *c,
              struct err *e)
 {
     struct session_command mine = *c;
-    struct mxc_sandbox *s = lib_sandbox_make(&command, o);
+    struct mxc_sandbox *s = lib_sandbox_make(&lib_command, o);
 
     if (!s)
         return lib_out_of_memory(e);
+    s->holder = "session's holder";
     mine.no_halts = true;
     mine.tty = o->stdio == MXC_STDIO_PTY;
     mine.rows = o->rows;

@@ -83,32 +83,6 @@ static int do_logs(struct cli *c, struct err *e)
     return r;
 }
 
-static void put_pool(struct buf *b, const char *name,
-                     const struct pool_facts *f, const struct pool_look *l,
-                     pid_t keeper)
-{
-    buf_puts(b, "{\"pool\":");
-    buf_json(b, name);
-    buf_printf(b, ",\"state\":\"%s\",\"createdMs\":%" PRIu64 ",\"size\":%u",
-               keeper ? "started" : "stale", f->created_ms, f->size);
-    if (f->idle_ms)
-        buf_printf(b, ",\"idleTimeoutMs\":%" PRIu64, f->idle_ms);
-    if (f->age_ms)
-        buf_printf(b, ",\"maxAgeMs\":%" PRIu64, f->age_ms);
-    if (keeper)
-        buf_printf(b,
-                   ",\"pid\":%d,\"ready\":%u,\"making\":%u,\"busy\":%u,"
-                   "\"ageMs\":%" PRIu64 ",\"idleMs\":%" PRIu64
-                   ",\"claims\":%" PRIu64 ",\"failures\":%" PRIu64,
-                   (int)keeper, l->ready, l->making, l->busy, l->age_ms,
-                   l->idle_ms, l->claims, l->failures);
-    if (keeper && l->err.msg[0]) {
-        buf_puts(b, ",\"error\":");
-        report_json(b, &l->err);
-    }
-    buf_putc(b, '}');
-}
-
 struct listing {
     const struct cli *cli;
     struct buf *b;
@@ -117,24 +91,22 @@ struct listing {
 static void list_one(void *context, const char *name)
 {
     const struct listing *l = context;
-    const struct cli *c = l->cli;
     struct pool_dir d = POOL_DIR_NONE;
-    struct pool_facts f = { 0 };
-    struct pool_look look = { 0 };
+    struct pool_look look;
     struct err other;
-    pid_t keeper = 0;
+    bool is_up;
 
     /* It may be ending while we look. */
-    if (pool_open(c->flags.runtime, name, &d, &other) < 0)
+    if (pool_open(l->cli->flags.runtime, name, &d, &other) < 0)
         return;
-    if (pool_facts(&d, &f, &other) < 0 || pool_look(&d, &look, &keeper, &other) < 0)
-        keeper = 0;
-    pool_close(&d);
-    if (!c->json)
-        (void)printf("%-16s  %-7s  %5u  %5u  %5u\n", name,
-                     keeper ? "started" : "stale", f.size, look.ready, look.busy);
     buf_puts(l->b, l->b->len > 1 ? "," : "");
-    put_pool(l->b, name, &f, &look, keeper);
+    is_up = pool_members(&d, &look, l->b);
+    buf_putc(l->b, '}');
+    pool_close(&d);
+    if (!l->cli->json)
+        (void)printf("%-16s  %-7s  %5u  %5u  %5u\n", name,
+                     is_up ? "started" : "stale", look.size, look.ready,
+                     look.busy);
 }
 
 static int do_ls(struct cli *c, struct err *e)
@@ -213,7 +185,7 @@ static int run_warm(struct claim *k, int64_t wait_ms, struct err *e)
         return -1;
     if (k->follow.conn < 0)
         return 1;
-    if (pool_claim_send(k->follow.conn, &k->command, bytes, len,
+    if (pool_claim_send(k->follow.conn, &k->command, bytes, len, 0,
                         (int[]){ 0, 1, 2 }, e) < 0)
         return -1;
     return follow_on(&k->follow, e);

@@ -169,6 +169,13 @@ static void add_string(struct exec_args *a, char **at, const char *text)
         a->path = text + 5;
 }
 
+/* Where it is, is nothing that one can do without. */
+static bool is_wanted(const struct plan_view *claim, const char *entry)
+{
+    return !(claim->head.flags & PLAN_CLAIM_ONLY_ENV) ||
+           strncmp(entry, "PWD=", 4) == 0;
+}
+
 /* The sandbox's variables, where the claim has no others. */
 static size_t add_env(const struct plan_view *plan,
                       const struct plan_view *claim, struct exec_args *a,
@@ -179,7 +186,8 @@ static size_t add_env(const struct plan_view *plan,
     for (size_t i = 0; i < plan->head.nsteps; i++) {
         struct step s = plan_step(plan, i);
 
-        if (s.kind == STEP_ENV && !is_set(claim, 0, s.text))
+        if (s.kind == STEP_ENV && is_wanted(claim, s.text) &&
+            !is_set(claim, 0, s.text))
             add_string(a, &strings[n++], s.text);
     }
     for (size_t i = 0; i < claim->head.nsteps; i++) {

@@ -105,8 +105,10 @@ enum {
     /* What a warm one is claimed with: of its own kind too, plan_check_claim.
      * The filter goes with the broker's flags, which are those of both. */
     PLAN_CLAIM = 1 << 25,
-    PLAN_CLAIM_FLAGS = PLAN_CLAIM | PLAN_TTY | PLAN_BROKER_CREATES |
-                       PLAN_BROKER_UNIX | PLAN_EXEC_NO_SOCKETS
+    PLAN_CLAIM_ONLY_ENV = 1 << 26, /* nothing of the sandbox's environment */
+    PLAN_CLAIM_FLAGS = PLAN_CLAIM | PLAN_CLAIM_ONLY_ENV | PLAN_TTY |
+                       PLAN_BROKER_CREATES | PLAN_BROKER_UNIX |
+                       PLAN_EXEC_NO_SOCKETS
 };
 
 struct plan {

@@ -50,7 +50,7 @@ struct pool_dir {
  * To the keeper: struct ask, ASK_STOP and ASK_LOOK; the answers are struct say
  * and pool_look.  To a sandbox: this, once, with three descriptors unless it
  * gets a terminal, and one before them if the plan is too long to come along;
- * then struct ask, ASK_SIGNAL.  Its answers are those of a session's holder to
+ * then struct ask, ASK_SIGNAL and ASK_KILL.  Its answers are those of a session's holder to
  * a command. */
 
 enum pool_want {
@@ -64,7 +64,14 @@ struct pool_ask {
     uint32_t want;
     int32_t size; /* of a terminal: rows * 65536 + columns; 0: none */
     uint32_t len; /* of the plan behind this; 0: it is a descriptor */
+    uint32_t flags;
+    uint32_t zero;
     uint64_t timeout_ms;
+};
+
+enum {
+    POOL_NO_HALTS = 1,  /* SAY_HALTED is not wanted */
+    POOL_TELL_START = 2 /* SAY_STARTED is, without a terminal too */
 };
 
 /* Before SAY_ENDED, where there is something to tell: number is its size, the
@@ -127,6 +134,11 @@ int pool_look(const struct pool_dir *d, struct pool_look *out, pid_t *keeper,
               struct err *e);
 int pool_stop(const struct pool_dir *d, uint64_t grace_ms, struct err *e);
 
+/* What there is to see of it as JSON, an object's members without its end, and
+ * as numbers.  False: its keeper is gone. */
+bool pool_members(const struct pool_dir *d, struct pool_look *look,
+                  struct buf *out);
+
 /* --- a claim (pool_claim.c) ------------------------------------------------
  */
 
@@ -145,10 +157,11 @@ int pool_claim_plan(struct arena *a, const struct session_command *c,
 int pool_connect(const struct pool_dir *d, int64_t wait_ms, int *conn,
                  struct err *e);
 
-/* Hand it over, with three streams (unless it has a terminal). */
+/* Hand it over, with three streams (unless it has a terminal).  flags:
+ * POOL_TELL_START. */
 int pool_claim_send(int conn, const struct session_command *c,
-                    const void *bytes, size_t len, const int streams[3],
-                    struct err *e);
+                    const void *bytes, size_t len, uint32_t flags,
+                    const int streams[3], struct err *e);
 
 /* The next word about it, and a descriptor that comes along or -1. */
 int pool_hear(int conn, struct say *out, int *fd, struct err *e);

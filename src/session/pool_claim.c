@@ -80,6 +80,8 @@ int pool_claim_plan(struct arena *a, const struct session_command *c,
         p.flags |= PLAN_TTY;
     if (c->no_network)
         p.flags |= PLAN_EXEC_NO_SOCKETS;
+    if (c->only_env)
+        p.flags |= PLAN_CLAIM_ONLY_ENV;
     if (fill(a, c, extra, &p, e) < 0 || plan_pack(&p, a, bytes, len, e) < 0)
         return -1;
     /* What init would refuse is told here, before anything is claimed. */
@@ -183,8 +185,8 @@ int pool_connect(const struct pool_dir *d, int64_t wait_ms, int *conn,
 }
 
 int pool_claim_send(int conn, const struct session_command *c,
-                    const void *bytes, size_t len, const int streams[3],
-                    struct err *e)
+                    const void *bytes, size_t len, uint32_t flags,
+                    const int streams[3], struct err *e)
 {
     struct {
         struct pool_ask ask;
@@ -200,6 +202,7 @@ int pool_claim_send(int conn, const struct session_command *c,
                            .want = POOL_RUN,
                            .size = c->tty ? c->rows << 16 | c->columns : 0,
                            .len = len <= POOL_INLINE ? (uint32_t)len : 0,
+                           .flags = flags | (c->no_halts ? POOL_NO_HALTS : 0),
                            .timeout_ms = c->timeout_ms };
     if (m.ask.len)
         memcpy(m.plan, bytes, len);

@@ -1,6 +1,7 @@
 /* pool_client.c - a pool's beginning and end: see pool.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/report.h"
 #include "session/pool.h"
 #include "sys/seal.h"
 #include "sys/start.h"
@@ -89,6 +91,42 @@ int pool_look(const struct pool_dir *d, struct pool_look *out, pid_t *keeper,
         return silent(e);
     *keeper = who.pid;
     return 0;
+}
+
+bool pool_members(const struct pool_dir *d, struct pool_look *look,
+                  struct buf *b)
+{
+    struct pool_facts f = { 0 };
+    struct err other;
+    pid_t keeper = 0;
+
+    *look = (struct pool_look){ 0 };
+    (void)pool_facts(d, &f, &other);
+    if (pool_look(d, look, &keeper, &other) < 0) {
+        *look = (struct pool_look){ .size = f.size };
+        keeper = 0;
+    }
+    buf_puts(b, "{\"pool\":");
+    buf_json(b, d->name);
+    buf_printf(b, ",\"state\":\"%s\",\"createdMs\":%" PRIu64 ",\"size\":%u",
+               keeper ? "started" : "stale", f.created_ms, f.size);
+    if (f.idle_ms)
+        buf_printf(b, ",\"idleTimeoutMs\":%" PRIu64, f.idle_ms);
+    if (f.age_ms)
+        buf_printf(b, ",\"maxAgeMs\":%" PRIu64, f.age_ms);
+    if (!keeper)
+        return false;
+    buf_printf(b,
+               ",\"pid\":%d,\"ready\":%u,\"making\":%u,\"busy\":%u,"
+               "\"ageMs\":%" PRIu64 ",\"idleMs\":%" PRIu64
+               ",\"claims\":%" PRIu64 ",\"failures\":%" PRIu64,
+               (int)keeper, look->ready, look->making, look->busy, look->age_ms,
+               look->idle_ms, look->claims, look->failures);
+    if (look->err.msg[0]) {
+        buf_puts(b, ",\"error\":");
+        report_json(b, &look->err);
+    }
+    return true;
 }
 
 int pool_stop(const struct pool_dir *d, uint64_t grace_ms, struct err *e)

@@ -51,6 +51,7 @@ struct slot {
     struct watch *watch, *more; /* of the pool's policy, and of the claim's */
     int epoll, client;
     int host; /* the tree that its grants come from: init's to close at once */
+    uint32_t flags;   /* of the claim */
     uint64_t signals; /* that init had no room for */
     uint64_t taken_ms, started_ms, limit_ms, stop_ms; /* 0: none */
     bool is_stopping;
@@ -248,6 +249,7 @@ static int hand_over(struct slot *s, const int *fds, size_t n, struct err *e)
 static int begin(struct slot *s, const int *fds, size_t n, struct err *e)
 {
     const uint64_t most = s->plan->head.timeout_ms;
+    struct say started = { .what = SAY_STARTED };
     const void *bytes;
     size_t len;
     int r;
@@ -262,8 +264,11 @@ static int begin(struct slot *s, const int *fds, size_t n, struct err *e)
     s->limit_ms = s->in.ask.head.timeout_ms;
     if (most && (!s->limit_ms || most < s->limit_ms))
         s->limit_ms = most;
+    s->flags = s->in.ask.head.flags;
     s->started_ms = pool_now_ms();
     s->state = RUNNING;
+    if (s->flags & POOL_TELL_START && !s->in.ask.head.size)
+        say(s, &started, -1);
     return 0;
 }
 
@@ -304,6 +309,15 @@ static void signal_it(struct slot *s, int number)
     push_signals(s);
 }
 
+static void on_order(struct slot *s, const struct ask *a)
+{
+    if (a->what == ASK_KILL)
+        end(s, OUTCOME_KILLED, 0);
+    if (a->what == ASK_SIGNAL && a->number > 0 &&
+        a->number <= CONTROL_SIGNAL_MAX)
+        signal_it(s, a->number);
+}
+
 /* Who claimed it may end before anything was asked, too. */
 static void on_client(struct slot *s)
 {
@@ -318,10 +332,8 @@ static void on_client(struct slot *s)
         end(s, OUTCOME_KILLED, 0);
     else if (s->state == TAKEN)
         on_ask(s, got, fds, n);
-    else if (got == (ssize_t)sizeof(s->in.order) &&
-             s->in.order.what == ASK_SIGNAL && s->in.order.number > 0 &&
-             s->in.order.number <= CONTROL_SIGNAL_MAX)
-        signal_it(s, s->in.order.number);
+    else if (got == (ssize_t)sizeof(s->in.order))
+        on_order(s, &s->in.order);
     for (size_t i = 0; i < n; i++)
         drop_fd(&fds[i]);
 }
@@ -393,7 +405,8 @@ static void on_message(struct slot *s, const struct launch_record *rec, int *fd)
     } else if (rec->msg == MSG_STARTED) {
         on_started(s, rec->status, *fd);
     } else if (rec->msg == MSG_STOPPED) {
-        say(s, &halted, -1);
+        if (!(s->flags & POOL_NO_HALTS))
+            say(s, &halted, -1);
     } else if (rec->msg == MSG_NOT_STARTED) {
         take_err(&s->err, &rec->err);
         end(s, OUTCOME_NOT_STARTED, rec->status == 127 ? 127 : 126);
