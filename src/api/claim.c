@@ -10,9 +10,9 @@
 
 enum { RULES_MAX = 8 << 20 };
 
-static const char *const access_names[] = { [ACCESS_DENY] = "deny",
-                                            [ACCESS_READ] = "ro",
-                                            [ACCESS_WRITE] = "rw" };
+static const char *const access_names[] = {
+    [ACCESS_DENY] = "deny", [ACCESS_READ] = "ro", [ACCESS_WRITE] = "rw"
+};
 
 static int out_of_memory(struct err *e)
 {
@@ -545,9 +545,9 @@ int claim_cold_plan(struct arena *a, const struct pool_dir *d,
         plan_check_claim(*bytes, *len, &claim, e) < 0)
         return -1;
     p = old.head;
-    p.flags = (old.head.flags & ~(uint32_t)PLAN_WARM) |
-              (claim.head.flags &
-               ~(uint32_t)(PLAN_CLAIM | PLAN_CLAIM_ONLY_ENV));
+    p.flags =
+        (old.head.flags & ~(uint32_t)PLAN_WARM) |
+        (claim.head.flags & ~(uint32_t)(PLAN_CLAIM | PLAN_CLAIM_ONLY_ENV));
     p.nsteps = 0;
     if (most && (!p.timeout_ms || most < p.timeout_ms))
         p.timeout_ms = most;

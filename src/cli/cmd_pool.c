@@ -29,8 +29,8 @@ static int do_start(struct cli *c, struct err *e)
                             .name = c->name,
                             .facts = { .idle_ms = c->idle_ms,
                                        .age_ms = c->age_ms,
-                                       .size = c->size ? c->size
-                                                       : USUAL_SIZE } };
+                                       .size =
+                                           c->size ? c->size : USUAL_SIZE } };
     char launcher[PATH_MAX], name[POOL_NAME_MAX + 1], member[128];
     struct prepared p;
 
@@ -204,9 +204,8 @@ static int none_ready(const struct cli *c, struct err *e)
 static int run(struct claim *k, struct err *e)
 {
     struct cli *c = k->cli;
-    const int64_t wait_ms = c->has_wait || c->is_cold
-                                ? (int64_t)(c->wait_ms & INT64_MAX)
-                                : -1;
+    const int64_t wait_ms =
+        c->has_wait || c->is_cold ? (int64_t)(c->wait_ms & INT64_MAX) : -1;
     int r;
 
     if (cli_take_command(c, &k->command, e) < 0 ||

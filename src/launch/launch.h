@@ -39,7 +39,7 @@ int launch_build_view(const struct plan_view *plan, struct err *e);
  * need. */
 struct spare {
     int host;
-    int strangers; /* as in struct view */
+    int strangers;   /* as in struct view */
     bool is_stacked; /* it lies on the root, where the workload would find it */
 };
 

@@ -97,8 +97,7 @@ static int set_up(struct plan_view *plan, char *argv0, int *tty, int *master,
     if (plan->head.flags & PLAN_WARM)
         return 0;
     if (runsc_open(plan, runsc, e) < 0 || launch_build_view(plan, e) < 0 ||
-        launch_check_stdio(e) < 0 ||
-        runsc_enter(plan, runsc, e) < 0)
+        launch_check_stdio(e) < 0 || runsc_enter(plan, runsc, e) < 0)
         return -1;
     if (plan->head.flags & PLAN_TTY && launch_open_terminal(tty, master, e) < 0)
         return -1;

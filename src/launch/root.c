@@ -239,9 +239,9 @@ static int open_host(int *host, bool *is_stacked, struct err *e)
     *is_stacked = again < 0;
     *host = *is_stacked ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)
                         : take_fd(&copy);
-    return *host < 0 ? err_sys(e, "open(2)", errno,
-                               "cannot keep the host's root")
-                     : 0;
+    return *host < 0
+               ? err_sys(e, "open(2)", errno, "cannot keep the host's root")
+               : 0;
 }
 
 int launch_build_open_view(const struct plan_view *plan, struct spare *out,
@@ -329,7 +329,7 @@ int launch_close_view(struct spare *s, struct err *e)
     }
     drop_fd(&s->host);
     drop_fd(&s->strangers);
-    return r < 0
-               ? err_sys(e, "umount2(2)", -r, "cannot let go of the host's root")
-               : 0;
+    return r < 0 ? err_sys(e, "umount2(2)", -r,
+                           "cannot let go of the host's root")
+                 : 0;
 }

@@ -189,9 +189,9 @@ static int open_source(const struct view *v, const struct step *s,
                        struct err *e)
 {
     struct stat st;
-    int fd = v->host ? open_beneath(v->host, s->text, O_PATH,
-                                    MXC_RESOLVE_IN_ROOT)
-                     : open_beneath(AT_FDCWD, s->text, O_PATH, 0);
+    int fd = v->host
+                 ? open_beneath(v->host, s->text, O_PATH, MXC_RESOLVE_IN_ROOT)
+                 : open_beneath(AT_FDCWD, s->text, O_PATH, 0);
 
     if (fd < 0) {
         err_sys(e, "openat2(2)", -fd, "cannot open '%s'", s->text);

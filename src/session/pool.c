@@ -29,8 +29,9 @@ int pool_check_name(const char *name, struct err *e)
         strspn(name, inside) == n)
         return 0;
     err_set(e, ERR_MALFORMED_ID, "'%.80s' is no name of a pool", name);
-    return err_hint(e, "letters and digits, and between them '.', '-', '_'; at "
-                       "most %d",
+    return err_hint(e,
+                    "letters and digits, and between them '.', '-', '_'; at "
+                    "most %d",
                     POOL_NAME_MAX);
 }
 

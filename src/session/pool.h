@@ -50,8 +50,8 @@ struct pool_dir {
  * To the keeper: struct ask, ASK_STOP and ASK_LOOK; the answers are struct say
  * and pool_look.  To a sandbox: this, once, with three descriptors unless it
  * gets a terminal, and one before them if the plan is too long to come along;
- * then struct ask, ASK_SIGNAL and ASK_KILL.  Its answers are those of a session's holder to
- * a command. */
+ * then struct ask, ASK_SIGNAL and ASK_KILL.  Its answers are those of a
+ * session's holder to a command. */
 
 enum pool_want {
     POOL_NOTHING = 0,
@@ -87,7 +87,8 @@ struct pool_look {
     uint64_t idle_ms; /* 0: it is at work */
     uint64_t claims;  /* so far */
     uint64_t failures;
-    struct err err; /* why the last sandbox could not be made, if it could not */
+    struct err
+        err; /* why the last sandbox could not be made, if it could not */
 };
 
 /* --- directories (pool.c) --------------------------------------------------

@@ -138,11 +138,10 @@ TEST(a_claim_has_one_command_and_one_place)
 /* Bytes of a caller's: none of them may be believed. */
 TEST(a_claim_with_a_bit_turned)
 {
-    const struct plan p = with((struct step){ .kind = STEP_BIND,
-                                              .num = { 1, 2 },
-                                              .path = "/w",
-                                              .text = "/w" },
-                               0);
+    const struct plan p = with(
+        (struct step){
+            .kind = STEP_BIND, .num = { 1, 2 }, .path = "/w", .text = "/w" },
+        0);
     struct plan_view v;
     struct err e;
     void *bytes;
@@ -170,7 +169,8 @@ TEST(a_warm_sandbox)
 
     add(&p, (struct step){ .kind = STEP_ROOT });
     add(&p, (struct step){ .kind = STEP_LANDLOCK, .path = "/" });
-    add(&p, (struct step){ .kind = STEP_FILTER, .text = filter, .text_len = 8 });
+    add(&p,
+        (struct step){ .kind = STEP_FILTER, .text = filter, .text_len = 8 });
     add(&p, (struct step){ .kind = STEP_CWD, .path = "/" });
     CHECK_INT(plan_pack(&p, &arena, &bytes, &len, &e), 0);
     CHECK_INT(plan_check(bytes, len, &v, &e), 0);
@@ -191,10 +191,9 @@ TEST(a_commands_claim)
     const char *const env[] = { "A=1" };
     const char *const wrong[] = { "=1" };
     const struct session_limit limit = { 7, 99 };
-    const struct step step = { .kind = STEP_BIND,
-                               .num = { 1, 2 },
-                               .path = "/w",
-                               .text = "/w" };
+    const struct step step = {
+        .kind = STEP_BIND, .num = { 1, 2 }, .path = "/w", .text = "/w"
+    };
     const struct pool_extra extra = { .step = &step, .n = 1 };
     struct session_command c = { .arg = arg,
                                  .nargs = 2,

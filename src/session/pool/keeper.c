@@ -218,13 +218,13 @@ static int start_slot(struct keeper *k, struct slot *s, struct err *e)
         return err_sys(e, "socketpair(2)", errno, "cannot make a sandbox");
     ours = pair[0];
     theirs = pair[1];
-    if (start_program(&(struct start){ .path = k->program,
-                                       .argv = argv,
-                                       .fd = (int[SLOT_FDS]){ k->plan, k->door,
-                                                              theirs },
-                                       .nfds = SLOT_FDS,
-                                       .is_bound = true },
-                      &s->pidfd, &pid, &is_child, e) < 0)
+    if (start_program(
+            &(struct start){ .path = k->program,
+                             .argv = argv,
+                             .fd = (int[SLOT_FDS]){ k->plan, k->door, theirs },
+                             .nfds = SLOT_FDS,
+                             .is_bound = true },
+            &s->pidfd, &pid, &is_child, e) < 0)
         return -1;
     s->word = take_fd(&ours);
     set_state(k, s, SLOT_MAKING);
@@ -528,8 +528,8 @@ static void turn(struct keeper *k)
     if (!k->is_up && !k->is_over && !k->is_stopping &&
         count(k, SLOT_READY) == k->facts.size && go_up(k, &k->err) < 0)
         k->is_over = true;
-    if (k->is_stopping && (count(k, SLOT_NONE) == POOL_SLOTS ||
-                           pool_now_ms() >= k->stop_ms))
+    if (k->is_stopping &&
+        (count(k, SLOT_NONE) == POOL_SLOTS || pool_now_ms() >= k->stop_ms))
         k->is_over = true;
 }
 

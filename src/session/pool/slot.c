@@ -296,9 +296,8 @@ static void push_signals(struct slot *s)
         const uint64_t bit = 1ull << (i - 1);
         const struct launch_record rec = { .msg = MSG_SIGNAL, .status = i };
 
-        if (s->signals & bit &&
-            talk_send(s->sandbox.status, &rec, sizeof(rec), NULL, 0,
-                      MSG_DONTWAIT) != -EAGAIN)
+        if (s->signals & bit && talk_send(s->sandbox.status, &rec, sizeof(rec),
+                                          NULL, 0, MSG_DONTWAIT) != -EAGAIN)
             s->signals &= ~bit;
     }
 }
