@@ -94,6 +94,12 @@ _mxc() {
     --max-age)
         mapfile -t COMPREPLY < <(compgen -W "10s 30s 1m 5m 1h" -- "$word")
         return ;;
+    --layer)
+        mapfile -t COMPREPLY < <(compgen -W "private system" -- "$word")
+        return ;;
+    --request)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return ;;
     --limit)
         mapfile -t COMPREPLY < <(compgen -W "cpu= files= processes= file-size= memory=" -- "$word")
         return ;;
@@ -132,9 +138,9 @@ _mxc() {
     run) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --tty --pty --die-with-parent --json --events --control --help" ;;
     check) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --json --help" ;;
     explain) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --all --plan --help" ;;
-    provision) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --json --idle-timeout --max-age --help" ;;
+    provision) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --json --idle-timeout --max-age --layer --help" ;;
     start) options="--json --help" ;;
-    exec) options="--ro --rw --deny --env --cwd --timeout --tty --pty --json --limit --no-network --help" ;;
+    exec) options="--ro --rw --deny --env --cwd --timeout --tty --pty --request --die-with-parent --json --control --limit --no-network --help" ;;
     stop) options="--json --grace --help" ;;
     deprovision) options="--json --grace --help" ;;
     ps) options="--json --help" ;;

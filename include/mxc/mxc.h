@@ -101,12 +101,16 @@ MXC_API char *mxc_error_json(const struct mxc_error *error);
 
 /* How the workload's three streams are made. */
 enum {
-    MXC_STDIO_NULL = 0, /* empty input, discarded output */
-    MXC_STDIO_PIPE,     /* mxc_sandbox_stdin and so on */
-    MXC_STDIO_FDS,      /* stdin_fd and so on; -1: as with _NULL.  Signals
-                         * of a terminal's keys reach it, as any child */
-    MXC_STDIO_PTY       /* a terminal; input and output by mxc_sandbox_stdin
-                         * and mxc_sandbox_stdout */
+    MXC_STDIO_NULL = 0,  /* empty input, discarded output */
+    MXC_STDIO_PIPE,      /* mxc_sandbox_stdin and so on */
+    MXC_STDIO_FDS,       /* stdin_fd and so on; -1: as with _NULL.  Signals
+                          * of a terminal's keys reach it, as any child */
+    MXC_STDIO_PTY,       /* a terminal; input and output by mxc_sandbox_stdin
+                          * and mxc_sandbox_stdout */
+    MXC_STDIO_PTY_PIPES, /* the same by pipes; mxc_spawn has no other kind */
+    MXC_STDIO_TERMINAL   /* mxc_session_exec: a terminal, and the caller's,
+                          * stdin_fd and stdout_fd, in raw mode is its other
+                          * side until the command ends */
 };
 
 /* NULL, or zeros behind the size: the defaults.  A caller with a shorter or
@@ -123,7 +127,7 @@ struct mxc_options {
                             * directory.  NULL: that is asked for */
     uint32_t stdio;        /* MXC_STDIO_* ; mxc_run captures always */
     int32_t stdin_fd, stdout_fd, stderr_fd; /* borrowed, MXC_STDIO_FDS */
-    uint16_t rows, columns;                 /* MXC_STDIO_PTY; 0: 24 and 80 */
+    uint16_t rows, columns;                 /* of a PTY; 0: 24 and 80 */
     uint32_t events;   /* not 0: mxc_sandbox_events gives something */
     uint32_t detached; /* not 0: the sandbox may outlive this process */
     int32_t cancel_fd; /* mxc_run: readable means stop now; 0, -1: none */
@@ -224,9 +228,9 @@ MXC_API int mxc_spawn(const char *request, size_t len,
                       const struct mxc_options *options,
                       struct mxc_sandbox **sandbox, struct mxc_error *error);
 
-/* Our ends of the streams (MXC_STDIO_PIPE, _PTY), blocking.  They stay the
- * sandbox's; mxc_sandbox_take_* gives them away: the caller closes them.
- * -1 when there is none, or it is gone. */
+/* Our ends of the streams (MXC_STDIO_PIPE, _PTY, _PTY_PIPES), blocking.  They
+ * stay the sandbox's; mxc_sandbox_take_* gives them away: the caller closes
+ * them. -1 when there is none, or it is gone. */
 MXC_API int mxc_sandbox_stdin(struct mxc_sandbox *sandbox);
 MXC_API int mxc_sandbox_stdout(struct mxc_sandbox *sandbox);
 MXC_API int mxc_sandbox_stderr(struct mxc_sandbox *sandbox);
@@ -266,7 +270,7 @@ MXC_API int mxc_sandbox_signal(struct mxc_sandbox *sandbox, int signal,
 MXC_API int mxc_sandbox_kill(struct mxc_sandbox *sandbox,
                              struct mxc_error *error);
 
-/* MXC_STDIO_PTY: 1 to 32767 each. */
+/* With a PTY: 1 to 32767 each. */
 MXC_API int mxc_sandbox_resize(struct mxc_sandbox *sandbox, uint16_t rows,
                                uint16_t columns, struct mxc_error *error);
 
@@ -279,8 +283,7 @@ MXC_API void mxc_sandbox_destroy(struct mxc_sandbox *sandbox);
  * holds its handle.) */
 MXC_API void mxc_sandbox_forget(struct mxc_sandbox *sandbox);
 
-/* --- sessions --------------------------------------------------------------
- */
+/* --- sessions ------------------------------------------------------------- */
 
 /* One sandbox for many commands (docs/sessions.md): provisioned, started,
  * stopped, started again, deprovisioned.  It is not this process's but the
@@ -378,7 +381,8 @@ struct mxc_command {
  * MXC_NOT_STARTED, MXC_STALE_ID.  Of the options stdio and what belongs to it
  * count.  With MXC_STDIO_FDS it has the caller's own descriptors.  With
  * MXC_STDIO_PTY mxc_sandbox_stdin and mxc_sandbox_stdout are the terminal
- * itself: a read fails with EIO at its end, and input ends with a ^D. */
+ * itself: a read fails with EIO at its end, and input ends with a ^D.  The two
+ * other kinds of terminal have a small process in between. */
 MXC_API int mxc_session_exec(struct mxc_session *session,
                              const struct mxc_command *command,
                              const struct mxc_options *options,
@@ -391,8 +395,7 @@ MXC_API int mxc_session_run(struct mxc_session *session,
                             const struct mxc_options *options,
                             struct mxc_result *result, struct mxc_error *error);
 
-/* --- pools -----------------------------------------------------------------
- */
+/* --- pools ---------------------------------------------------------------- */
 
 /* Sandboxes of one policy that are made ahead, one command in each
  * (docs/pool.md).  A pool is the user's, as a session is, and outlives this
@@ -445,8 +448,7 @@ MXC_API int mxc_pool_run(struct mxc_pool *pool,
                          const struct mxc_options *options,
                          struct mxc_result *result, struct mxc_error *error);
 
-/* --- lifecycle requests -----------------------------------------------------
- */
+/* --- lifecycle requests --------------------------------------------------- */
 
 /* One request with a `phase`: provision, start, stop or deprovision, done.
  * *response is the contract's envelope, {"result":{...}}; what failed is told

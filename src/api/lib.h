@@ -37,6 +37,9 @@ void lib_give_status(struct mxc_status *to, const struct mxc_status *from);
 int lib_options(const struct mxc_options *from, struct mxc_options *to,
                 struct err *e);
 
+/* A terminal of the sandbox's own. */
+bool lib_has_terminal(const struct mxc_options *o);
+
 /* Nothing that is for sessions alone. */
 int lib_check_one_shot(const struct mxc_options *o, struct err *e);
 
@@ -97,11 +100,14 @@ struct mxc_sandbox {
     int result;   /* memfd that the supervisor writes to; of a command in a
                    * pool, what the network refused */
     int terminal; /* of a command */
+    int orders;   /* to the relay of its terminal, or -1 */
+    int relay;    /* pidfd of that, or -1 */
     int events;
     int stream[3]; /* our ends */
     bool has_terminal;
     const char *holder; /* of a command: who is at the other end */
-    bool was_told;      /* of a command: `said` is how it ended */
+    bool is_shown;      /* of a command: MXC_STDIO_TERMINAL */
+    bool was_told; /* of a command: `said` is how it ended */
     bool has_ended;
     struct result said;
     struct mxc_status status;
@@ -137,6 +143,10 @@ int lib_capture(struct mxc_sandbox *s, const struct mxc_options *o,
                 struct mxc_result *result, struct err *e);
 
 void lib_sandbox_free(struct mxc_sandbox *s);
+
+/* The relay of its terminal has nothing to wait for: it has ended when this
+ * returns, but for one that nobody reads. */
+void lib_relay_end(struct mxc_sandbox *s);
 
 /* How it ended, from what the supervisor wrote (lib_result.c).  Fails for
  * lack of memory alone, and can be called again then. */

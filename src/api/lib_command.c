@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "api/lib_session.h"
+#include "session/pool.h"
 #include "sys/seal.h"
 
 /* How long a holder may take to start a command: it is never busy for long. */
@@ -91,6 +92,11 @@ static int take_end(struct mxc_sandbox *s, bool *ended, struct err *e)
         buf_drop(&b);
         return lib_out_of_memory(e);
     }
+    /* Its last output is in the caller's terminal before its end is told; a
+     * pipe is the caller's to read. */
+    if (s->is_shown)
+        lib_relay_end(s);
+    drop_fd(&s->orders);
     s->json = b.data;
     s->err = r->err;
     s->status = (struct mxc_status){ .size = sizeof(s->status),
@@ -110,9 +116,10 @@ static int collect(struct mxc_sandbox *s, bool *ended, struct err *e)
     ssize_t got;
 
     if (!s->was_told) {
-        got = talk_receive(s->wait_fd, &say, sizeof(say), &stray, 1, &n,
-                           MSG_DONTWAIT);
-        if (got == (ssize_t)sizeof(say) && say.what == POOL_SAY_REPORT)
+        got =
+            session_command_receive(s->wait_fd, &say, &stray, &n, MSG_DONTWAIT);
+        if (got == (ssize_t)sizeof(say) && say.what == POOL_SAY_REPORT &&
+            s->result < 0)
             s->result = take_fd(&stray);
         drop_fd(&stray);
         if (got != -EAGAIN)
@@ -145,15 +152,31 @@ static int send_signal(struct mxc_sandbox *s, int signal, bool *gone,
 }
 
 /* The kernel tells the terminal's foreground group (SIGWINCH). */
-static int resize(struct mxc_sandbox *s, uint16_t rows, uint16_t columns,
-                  bool *gone, struct err *e)
+static int resize_terminal(const struct mxc_sandbox *s, uint16_t rows,
+                           uint16_t columns, bool *gone, struct err *e)
 {
     const struct winsize w = { .ws_row = rows, .ws_col = columns };
 
-    *gone = false;
+    *gone = s->orders < 0 && s->terminal < 0;
+    if (*gone)
+        return 0;
+    if (s->orders >= 0)
+        return lib_relay_resize(s, rows, columns, e);
     if (ioctl(s->terminal, TIOCSWINSZ, &w) == 0)
         return 0;
     return err_sys(e, "ioctl(2)", errno, "cannot resize the terminal");
+}
+
+/* With the lock: another thread may just hear of its end. */
+static int resize(struct mxc_sandbox *s, uint16_t rows, uint16_t columns,
+                  bool *gone, struct err *e)
+{
+    int r;
+
+    (void)pthread_mutex_lock(&s->lock);
+    r = resize_terminal(s, rows, columns, gone, e);
+    (void)pthread_mutex_unlock(&s->lock);
+    return r;
 }
 
 /* Without a connection there is no command either. */
@@ -173,7 +196,7 @@ static int kill_all(struct mxc_sandbox *s, struct err *e)
     return 0;
 }
 
-const struct sandbox_kind lib_command = {
+static const struct sandbox_kind command = {
     .collect = collect,
     .signal = send_signal,
     .resize = resize,
@@ -195,11 +218,13 @@ static pid_t holder_of(int conn)
 
 /* Both directions of a terminal are one descriptor; either may be taken and
  * closed without the other. */
-static int take_terminal(struct mxc_sandbox *s, int *master, struct err *e)
+static int take_terminal(struct mxc_sandbox *s, const struct mxc_options *o,
+                         const char *libexec, struct err *e)
 {
-    s->stream[0] = fcntl(*master, F_DUPFD_CLOEXEC, 3);
-    s->stream[1] = fcntl(*master, F_DUPFD_CLOEXEC, 3);
-    s->terminal = take_fd(master);
+    if (o->stdio != MXC_STDIO_PTY)
+        return lib_relay_start(s, o, libexec, e);
+    s->stream[0] = fcntl(s->terminal, F_DUPFD_CLOEXEC, 3);
+    s->stream[1] = fcntl(s->terminal, F_DUPFD_CLOEXEC, 3);
     if (s->stream[0] < 0 || s->stream[1] < 0)
         return err_sys(e, "fcntl(2)", errno, "cannot use the terminal");
     return 0;
@@ -207,23 +232,20 @@ static int take_terminal(struct mxc_sandbox *s, int *master, struct err *e)
 
 /* Until it has started, or never will.  That it could not be executed is the
  * command's end, and no error here: as with mxc_spawn. */
-int lib_await_start(struct mxc_sandbox *s, int patience_ms,
-                    int (*hear)(int conn, struct say *out, int *fd,
-                                struct err *e),
-                    struct err *e)
+static int await_start(struct mxc_sandbox *s, const struct lib_way *way,
+                       struct err *e)
 {
     struct pollfd p = { .fd = s->wait_fd, .events = POLLIN };
-    scoped(drop_fd) int master = -1;
     struct say say;
     int r;
 
     do
-        r = poll(&p, 1, patience_ms);
+        r = poll(&p, 1, way->waits ? -1 : PATIENCE_MS);
     while (r < 0 && errno == EINTR);
     if (r <= 0)
         return err_set(e, ERR_BACKEND_ERROR, "the %s does not answer",
                        s->holder);
-    if (hear(s->wait_fd, &say, &master, e) < 0)
+    if (way->hear(s->wait_fd, &say, &s->terminal, e) < 0)
         return -1;
     if (say.what == SAY_FAILED) {
         *e = say.err;
@@ -231,12 +253,12 @@ int lib_await_start(struct mxc_sandbox *s, int patience_ms,
     }
     if (say.what != SAY_STARTED)
         take_word(s, sizeof(say), &say);
-    return master >= 0 ? take_terminal(s, &master, e) : 0;
+    return 0;
 }
 
-int lib_hand_over(struct mxc_sandbox *s, const struct session_command *c,
-                  const struct mxc_options *o, const struct lib_claim *claim,
-                  struct err *e)
+static int hand_over(struct mxc_sandbox *s, const struct session_command *c,
+                     const struct mxc_options *o, const struct lib_way *way,
+                     struct err *e)
 {
     int theirs[3] = { -1, -1, -1 };
     bool is_borrowed[3] = { false };
@@ -244,15 +266,29 @@ int lib_hand_over(struct mxc_sandbox *s, const struct session_command *c,
 
     for (int i = 0; r == 0 && !c->tty && i < 3; i++)
         r = lib_open_stream(s, i, o, &theirs[i], &is_borrowed[i], e);
-    if (r == 0 && claim->plan)
-        r = pool_claim_send(s->wait_fd, c, claim->plan, claim->len,
-                            POOL_TELL_START, theirs, e);
-    else if (r == 0)
-        r = session_command_send(s->wait_fd, claim->plan_fd, c, theirs, e);
+    if (r == 0)
+        r = way->send(way, s->wait_fd, c, theirs, e);
     for (int i = 0; i < 3; i++)
         if (!is_borrowed[i])
             drop_fd(&theirs[i]);
     return r;
+}
+
+int lib_command_start(struct mxc_sandbox *s, const struct session_command *c,
+                      const struct mxc_options *o, const struct lib_way *way,
+                      struct err *e)
+{
+    s->pid = holder_of(s->wait_fd);
+    if (hand_over(s, c, o, way, e) < 0 || await_start(s, way, e) < 0)
+        return -1;
+    return s->terminal < 0 ? 0 : take_terminal(s, o, way->libexec, e);
+}
+
+static int send_to_holder(const struct lib_way *way, int conn,
+                          const struct session_command *c,
+                          const int streams[3], struct err *e)
+{
+    return session_command_send(conn, way->plan_fd, c, streams, e);
 }
 
 static int start(struct mxc_session *session, struct mxc_sandbox *s,
@@ -267,18 +303,58 @@ static int start(struct mxc_session *session, struct mxc_sandbox *s,
     if (session_connect(&session->dir, &s->wait_fd, e) < 0 ||
         lib_session_plan(session, &plan, e) < 0)
         return -1;
-    s->pid = holder_of(s->wait_fd);
     guard_begin(&g);
     r = session_command_plan(plan, c, &plan_fd, e);
     guard_end(&g);
     if (r < 0)
         return -1;
-    if (lib_hand_over(s, c, o, &(struct lib_claim){ .plan_fd = plan_fd }, e) ==
-            0 &&
-        lib_await_start(s, PATIENCE_MS, session_command_hear, e) == 0)
+    r = lib_command_start(s, c, o,
+                          &(struct lib_way){ .send = send_to_holder,
+                                             .hear = session_command_hear,
+                                             .plan_fd = plan_fd,
+                                             .libexec = session->libexec },
+                          e);
+    if (r < 0)
+        session_command_explain(&session->dir, e);
+    return r;
+}
+
+/* As large as the caller's, where that is of a size. */
+static int take_size(struct mxc_options *o, struct err *e)
+{
+    struct winsize w;
+
+    if (!isatty(o->stdin_fd) || ioctl(o->stdout_fd, TIOCGWINSZ, &w) < 0) {
+        err_set(e, ERR_MALFORMED_REQUEST,
+                "options: MXC_STDIO_TERMINAL without a terminal");
+        return err_hint(e, "stdin_fd and stdout_fd are to be one");
+    }
+    if (!w.ws_row || !w.ws_col || w.ws_row > INT16_MAX || w.ws_col > INT16_MAX)
         return 0;
-    session_command_explain(&session->dir, e);
-    return -1;
+    o->rows = w.ws_row;
+    o->columns = w.ws_col;
+    return 0;
+}
+
+int lib_command_make(struct session_command *c, struct mxc_options *o,
+                     const char *holder, struct mxc_sandbox **out,
+                     struct err *e)
+{
+    struct mxc_sandbox *s;
+
+    if (o->stdio == MXC_STDIO_TERMINAL && take_size(o, e) < 0)
+        return -1;
+    s = lib_sandbox_make(&command, o);
+    if (!s)
+        return lib_out_of_memory(e);
+    s->holder = holder;
+    s->is_shown = o->stdio == MXC_STDIO_TERMINAL;
+    c->no_halts = true;
+    c->tty = lib_has_terminal(o);
+    c->rows = o->rows;
+    c->columns = o->columns;
+    *out = s;
+    return 0;
 }
 
 int lib_exec(struct mxc_session *session, const struct session_command *c,
@@ -286,16 +362,12 @@ int lib_exec(struct mxc_session *session, const struct session_command *c,
              struct err *e)
 {
     struct session_command mine = *c;
-    struct mxc_sandbox *s = lib_sandbox_make(&lib_command, o);
+    struct mxc_options how = *o;
+    struct mxc_sandbox *s;
 
-    if (!s)
-        return lib_out_of_memory(e);
-    s->holder = "session's holder";
-    mine.no_halts = true;
-    mine.tty = o->stdio == MXC_STDIO_PTY;
-    mine.rows = o->rows;
-    mine.columns = o->columns;
-    if (start(session, s, &mine, o, e) < 0) {
+    if (lib_command_make(&mine, &how, "session's holder", &s, e) < 0)
+        return -1;
+    if (start(session, s, &mine, &how, e) < 0) {
         lib_sandbox_free(s);
         return -1;
     }

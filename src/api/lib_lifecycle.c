@@ -171,52 +171,27 @@ int mxc_lifecycle(const char *request, size_t len,
 /* --- looking ---------------------------------------------------------------
  */
 
-static int check_provision(struct call *c, struct err *e)
+static int check(struct call *c, struct err *e)
 {
     char driver[PATH_MAX];
     struct prepared *p = arena_alloc(&c->arena, sizeof(*p));
     struct run_flags flags;
+    struct guard g;
+    int r;
 
     if (!p)
         return lib_out_of_memory(e);
     lib_flags(&c->o, driver, &flags);
-    if (provision_check(&c->arena, c->text, c->len, &flags, p, e) < 0)
-        return -1;
-    warn(c, p->policy.warning, p->policy.nwarnings);
-    return 0;
-}
-
-static int check_command(struct call *c, struct mxc_session *s, struct err *e)
-{
-    const struct plan_view *plan;
-    struct session_command command;
-    scoped(drop_fd) int plan_fd = -1;
-    struct guard g;
-    int r;
-
-    if (lifecycle_command(&c->arena, c->request, &command, e) < 0 ||
-        lib_session_plan(s, &plan, e) < 0)
-        return -1;
     guard_begin(&g);
-    r = session_command_plan(plan, &command, &plan_fd, e);
+    r = lifecycle_check(&c->arena, c->text, c->len, c->request, &flags, p, e);
     guard_end(&g);
-    return r;
-}
-
-static int check(struct call *c, struct err *e)
-{
-    struct mxc_session *s = NULL;
-    int r;
-
-    if (c->request->phase == PHASE_PROVISION)
-        return check_provision(c, e);
-    if (find(c, &s, e) < 0)
+    if (r < 0)
         return -1;
-    r = c->request->phase == PHASE_EXEC ? check_command(c, s, e) : 0;
-    mxc_session_close(s);
-    if (r == 0)
+    if (c->request->phase == PHASE_PROVISION)
+        warn(c, p->policy.warning, p->policy.nwarnings);
+    else
         warn_of_telemetry(c);
-    return r;
+    return 0;
 }
 
 int mxc_lifecycle_check(const char *request, size_t len,

@@ -42,7 +42,7 @@ int lib_options(const struct mxc_options *from, struct mxc_options *to,
         lib_take_struct(&o, sizeof(o), from, from->size, "mxc_options", e) < 0)
         return -1;
     o.size = sizeof(o);
-    if (o.stdio > MXC_STDIO_PTY)
+    if (o.stdio > MXC_STDIO_TERMINAL)
         return wrong(e, "no such stdio", "one of MXC_STDIO_*");
     if (o.libexec && o.libexec[0] != '/')
         return wrong(e, "libexec is not absolute", "write it from /");
@@ -60,6 +60,11 @@ int lib_options(const struct mxc_options *from, struct mxc_options *to,
         o.columns = 80;
     *to = o;
     return 0;
+}
+
+bool lib_has_terminal(const struct mxc_options *o)
+{
+    return o->stdio >= MXC_STDIO_PTY;
 }
 
 int lib_check_one_shot(const struct mxc_options *o, struct err *e)
@@ -189,7 +194,7 @@ int lib_prepare(struct arena *a, const char *request, size_t len,
     struct run_flags flags;
 
     lib_flags(o, driver, &flags);
-    flags.tty = o->stdio == MXC_STDIO_PTY;
+    flags.tty = lib_has_terminal(o);
     flags.die_with_parent = !o->detached;
     flags.want_receipt = true;
     *a = (struct arena){ .limit = ARENA_MAX };

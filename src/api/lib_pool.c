@@ -3,16 +3,16 @@
  * A handle has the pool's directory open; a claim is one connection to the
  * sandbox's supervisor, and the command's from then on (lib_command.c). */
 #include <string.h>
-#include <sys/socket.h>
 
 #include "api/claim.h"
 #include "api/lib_session.h"
 
-enum { ARENA_MAX = 64 << 20, USUAL_SIZE = 4, NEVER_BUSY_MS = 10000 };
+enum { ARENA_MAX = 64 << 20, USUAL_SIZE = 4 };
 
 struct mxc_pool {
     struct pool_dir dir;
     char *runtime; /* NULL: the usual one */
+    char *libexec; /* NULL: beside the library */
 };
 
 void mxc_pool_close(struct mxc_pool *pool)
@@ -21,6 +21,7 @@ void mxc_pool_close(struct mxc_pool *pool)
         return;
     pool_close(&pool->dir);
     free(pool->runtime);
+    free(pool->libexec);
     free(pool);
 }
 
@@ -30,13 +31,14 @@ static int open_it(const char *name, const struct mxc_options *o,
     const char *runtime = lib_runtime(o);
     struct mxc_pool *p = calloc(1, sizeof(*p));
 
-    if (p && runtime)
-        p->runtime = strdup(runtime);
-    if (!p || (runtime && !p->runtime)) {
-        free(p);
+    if (!p)
+        return lib_out_of_memory(e);
+    p->dir = (struct pool_dir)POOL_DIR_NONE;
+    if ((runtime && !(p->runtime = strdup(runtime))) ||
+        (o->libexec && !(p->libexec = strdup(o->libexec)))) {
+        mxc_pool_close(p);
         return lib_out_of_memory(e);
     }
-    p->dir = (struct pool_dir)POOL_DIR_NONE;
     if (pool_open(p->runtime, name, &p->dir, e) < 0) {
         mxc_pool_close(p);
         return -1;
@@ -181,23 +183,35 @@ static int none_ready(int64_t wait_ms, struct err *e)
     return err_hint(e, "wait longer, or start the pool with more sandboxes");
 }
 
-static int claim(struct mxc_pool *pool, struct mxc_sandbox *s,
-                 const struct session_command *c, int64_t wait_ms,
-                 const struct mxc_options *o, struct lib_claim *plan,
-                 struct err *e)
+static int send_claim(const struct lib_way *way, int conn,
+                      const struct session_command *c, const int streams[3],
+                      struct err *e)
 {
-    struct ucred who;
-    socklen_t len = sizeof(who);
+    return pool_claim_send(conn, c, way->plan, way->len, POOL_TELL_START,
+                           streams, e);
+}
 
-    if (pool_connect(&pool->dir, wait_ms, &s->wait_fd, e) < 0)
+/* Everything is at hand before there is a connection. */
+static int claim(struct arena *a, struct mxc_pool *pool, struct mxc_sandbox *s,
+                 struct session_command *c, int64_t wait_ms,
+                 const struct mxc_options *o, struct err *e)
+{
+    struct lib_way way = { .send = send_claim,
+                           .hear = pool_hear,
+                           .waits = wait_ms < 0,
+                           .plan_fd = -1,
+                           .libexec = pool->libexec };
+    struct pool_extra extra;
+    void *bytes;
+
+    if (add_grants(a, pool, o, c, &extra, e) < 0 ||
+        pool_claim_plan(a, c, &extra, &bytes, &way.len, e) < 0 ||
+        pool_connect(&pool->dir, wait_ms, &s->wait_fd, e) < 0)
         return -1;
     if (s->wait_fd < 0)
         return none_ready(wait_ms, e);
-    if (getsockopt(s->wait_fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0)
-        s->pid = who.pid;
-    if (lib_hand_over(s, c, o, plan, e) < 0)
-        return -1;
-    return lib_await_start(s, wait_ms < 0 ? -1 : NEVER_BUSY_MS, pool_hear, e);
+    way.plan = bytes;
+    return lib_command_start(s, c, o, &way, e);
 }
 
 static int exec_it(struct mxc_pool *pool, const struct mxc_command *command,
@@ -205,26 +219,18 @@ static int exec_it(struct mxc_pool *pool, const struct mxc_command *command,
                    struct mxc_sandbox **out, struct err *e)
 {
     struct arena a = { .limit = ARENA_MAX };
-    struct mxc_sandbox *s = lib_sandbox_make(&lib_command, o);
-    struct lib_claim plan = { .plan_fd = -1 };
+    struct mxc_options how = *o;
+    struct mxc_sandbox *s = NULL;
     struct session_command c;
-    struct pool_extra extra;
-    void *bytes;
-    int r = s ? lib_take_command(&a, command, &c, e) : lib_out_of_memory(e);
+    struct guard g;
+    int r = lib_take_command(&a, command, &c, e);
 
-    if (r == 0) {
-        s->holder = "sandbox's supervisor";
-        c.no_halts = true;
-        c.tty = o->stdio == MXC_STDIO_PTY;
-        c.rows = o->rows;
-        c.columns = o->columns;
-        r = add_grants(&a, pool, o, &c, &extra, e);
-    }
     if (r == 0)
-        r = pool_claim_plan(&a, &c, &extra, &bytes, &plan.len, e);
+        r = lib_command_make(&c, &how, "sandbox's supervisor", &s, e);
     if (r == 0) {
-        plan.plan = bytes;
-        r = claim(pool, s, &c, wait_ms, o, &plan, e);
+        guard_begin(&g);
+        r = claim(&a, pool, s, &c, wait_ms, &how, e);
+        guard_end(&g);
     }
     arena_drop(&a);
     if (r == 0)

@@ -228,10 +228,11 @@ struct mxc_sandbox *lib_sandbox_make(const struct sandbox_kind *kind,
         return NULL;
     (void)pthread_mutex_init(&s->lock, NULL);
     s->kind = kind;
-    s->wait_fd = s->control = s->result = s->terminal = s->events = -1;
+    s->wait_fd = s->control = s->result = s->events = -1;
+    s->terminal = s->orders = s->relay = -1;
     for (int i = 0; i < 3; i++)
         s->stream[i] = -1;
-    s->has_terminal = o->stdio == MXC_STDIO_PTY;
+    s->has_terminal = lib_has_terminal(o);
     return s;
 }
 
@@ -249,6 +250,7 @@ void lib_sandbox_free(struct mxc_sandbox *s)
     drop_fd(&s->terminal);
     drop_fd(&s->events);
     drop_streams(s);
+    lib_relay_end(s);
     free(s->json);
     free(s);
 }

@@ -33,6 +33,13 @@ int lib_session_start(struct mxc_session *s, struct err *e);
 int lib_session_stop(struct mxc_session *s, uint64_t grace_ms, struct err *e);
 int lib_session_end(struct mxc_session *s, uint64_t grace_ms, struct err *e);
 
+/* What stands between the terminal of a command and its caller (lib_relay.c):
+ * pipes whose ends become the sandbox's streams, or the caller's own. */
+int lib_relay_start(struct mxc_sandbox *s, const struct mxc_options *o,
+                    const char *libexec, struct err *e);
+int lib_relay_resize(const struct mxc_sandbox *s, uint16_t rows,
+                     uint16_t columns, struct err *e);
+
 /* Start a command; `o` are checked options. */
 int lib_exec(struct mxc_session *session, const struct session_command *c,
              const struct mxc_options *o, struct mxc_sandbox **out,
@@ -42,22 +49,29 @@ int lib_exec(struct mxc_session *session, const struct session_command *c,
 int lib_take_command(struct arena *a, const struct mxc_command *given,
                      struct session_command *to, struct err *e);
 
-/* A sandbox that is a command.  It is handed over on its wait_fd, by the plan
- * of a claim, or else as a session's; and has then started, or never will. */
-extern const struct sandbox_kind lib_command;
-
-struct lib_claim {
-    const void *plan; /* NULL: a session's command, whose plan is */
+/* How a command gets to whoever runs it. */
+struct lib_way {
+    int (*send)(const struct lib_way *way, int conn,
+                const struct session_command *c, const int streams[3],
+                struct err *e);
+    int (*hear)(int conn, struct say *out, int *fd, struct err *e);
+    bool waits;       /* for ever until it has started */
+    int plan_fd;      /* of a session's */
+    const void *plan; /* of a claim's */
     size_t len;
-    int plan_fd; /* this */
+    const char *libexec;
 };
-int lib_hand_over(struct mxc_sandbox *s, const struct session_command *c,
-                  const struct mxc_options *o, const struct lib_claim *claim,
-                  struct err *e);
-int lib_await_start(struct mxc_sandbox *s, int patience_ms,
-                    int (*hear)(int conn, struct say *out, int *fd,
-                                struct err *e),
-                    struct err *e);
+
+/* A sandbox that is a command; `holder` in words.  Completes what is asked for
+ * and how. */
+int lib_command_make(struct session_command *c, struct mxc_options *o,
+                     const char *holder, struct mxc_sandbox **out,
+                     struct err *e);
+
+/* Hand it over on its wait_fd: it has started then, or never will. */
+int lib_command_start(struct mxc_sandbox *s, const struct session_command *c,
+                      const struct mxc_options *o, const struct lib_way *way,
+                      struct err *e);
 
 /* Nothing that is for mxc_spawn or mxc_run alone. */
 int lib_check_exec(const struct mxc_options *o, struct err *e);

@@ -153,6 +153,17 @@ int lib_check_spawn(const struct mxc_options *o, struct err *e)
     return err_hint(e, "write to mxc_sandbox_stdin; call mxc_sandbox_kill");
 }
 
+/* A supervisor's terminal has pipes for its other side. */
+static int take_pty(struct mxc_options *o, struct err *e)
+{
+    if (o->stdio == MXC_STDIO_TERMINAL)
+        return err_set(e, ERR_MALFORMED_REQUEST,
+                       "options: MXC_STDIO_TERMINAL is for mxc_session_exec");
+    if (o->stdio == MXC_STDIO_PTY_PIPES)
+        o->stdio = MXC_STDIO_PTY;
+    return 0;
+}
+
 int mxc_spawn(const char *request, size_t len,
               const struct mxc_options *options, struct mxc_sandbox **sandbox,
               struct mxc_error *error)
@@ -161,7 +172,7 @@ int mxc_spawn(const char *request, size_t len,
     struct err e = { 0 };
 
     if (lib_options(options, &o, &e) < 0 || lib_check_spawn(&o, &e) < 0 ||
-        lib_spawn(request, len, &o, sandbox, &e) < 0)
+        take_pty(&o, &e) < 0 || lib_spawn(request, len, &o, sandbox, &e) < 0)
         return lib_fail(error, &e);
     return 0;
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "api/provision.h"
+
 static int no_memory(struct err *e)
 {
     return err_set(e, ERR_BACKEND_ERROR, "out of memory");
@@ -158,4 +160,39 @@ int lifecycle_command(struct arena *a, const struct request *r,
     if (!out->nargs)
         return err_set(e, ERR_MALFORMED_REQUEST, "no command to run");
     return take_filesystem(a, r, out, e);
+}
+
+/* --- looking ---------------------------------------------------------------
+ */
+
+static int check_command(struct arena *a, const struct request *r,
+                         const struct session_dir *d, struct err *e)
+{
+    scoped(session_plan_drop) struct plan_view plan = { 0 };
+    scoped(drop_fd) int plan_fd = -1;
+    struct session_command c;
+
+    if (lifecycle_command(a, r, &c, e) < 0 || session_plan(d, &plan, e) < 0)
+        return -1;
+    return session_command_plan(&plan, &c, &plan_fd, e);
+}
+
+int lifecycle_check(struct arena *a, const char *text, size_t len,
+                    const struct request *r, const struct run_flags *f,
+                    struct prepared *out, struct err *e)
+{
+    struct session_dir d = SESSION_DIR_NONE;
+    const char *id;
+    int n;
+
+    if (r->phase == PHASE_PROVISION)
+        return provision_check(a, text, len, f, out, e);
+    id = lifecycle_id(a, r);
+    if (!id)
+        return no_memory(e);
+    if (session_dir_open(f->runtime, id, false, &d, e) < 0)
+        return -1;
+    n = r->phase == PHASE_EXEC ? check_command(a, r, &d, e) : 0;
+    session_dir_close(&d);
+    return n;
 }

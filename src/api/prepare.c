@@ -59,7 +59,7 @@ static int start_policy(struct arena *a, const struct request *r,
 {
     const char *entry;
 
-    if (r && r->phase == PHASE_PROVISION && !f->is_session)
+    if (r && r->phase == PHASE_PROVISION && !f->session_place)
         return policy_no_lifecycle(e);
     if (r)
         return policy_from_request(a, r, p, e) < 0 ? -1 : take_wslc(r, p, e);
@@ -137,6 +137,10 @@ static int apply_flags(struct arena *a, struct policy *p, const char *cwd,
     policy_ask_tier(p, f->tier, "--tier");
     if (f->image)
         p->image = f->image;
+    if (f->layer) {
+        p->layer = f->layer;
+        p->layer_origin = "--layer";
+    }
     if (f->nargs) {
         p->arg = f->arg;
         p->nargs = f->nargs;
@@ -309,6 +313,24 @@ static int no_command(struct arena *a, struct policy *p, bool plan_only,
     return 0;
 }
 
+/* What a single run writes goes with it, and it has a timeout. */
+static int session_fits(const struct prepared *p, const struct run_flags *f,
+                        struct err *e)
+{
+    if (f->session_place || (!p->policy.layer && !p->idle_ms && !p->age_ms))
+        return 0;
+    if (p->policy.layer) {
+        err_set(e, ERR_POLICY_VALIDATION,
+                "only a session keeps a layer, a single run has none");
+        err_hint(e, "make one: mxc provision; or grant a directory (--rw DIR)");
+        return err_where(e, "%s", p->policy.layer_origin);
+    }
+    err_set(e, ERR_POLICY_VALIDATION,
+            "only a session has an idle timeout and an age");
+    err_hint(e, "make one: mxc provision; or set process.timeout");
+    return err_where(e, p->idle_ms ? "session.idleTimeout" : "session.maxAge");
+}
+
 /* `r` is NULL for a policy of flags alone. */
 static int build(struct arena *a, const struct request *r,
                  const struct run_flags *f, bool plan_only,
@@ -328,8 +350,9 @@ static int build(struct arena *a, const struct request *r,
         cwd = "/"; /* a deleted or unreachable one */
     if (start_policy(a, r, f, &p.policy, e) < 0 ||
         apply_flags(a, &p.policy, cwd, f, e) < 0 ||
-        host_look(a, &p.host, e) < 0)
+        session_fits(&p, f, e) < 0 || host_look(a, &p.host, e) < 0)
         return -1;
+    p.host.session_place = f->session_place;
     if (p.policy.nargs == 0 && no_command(a, &p.policy, plan_only, e) < 0)
         return -1;
     if (backend_find(&p.policy, &p.host, &p.backend, e) < 0 ||

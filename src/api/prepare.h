@@ -36,15 +36,16 @@ struct run_flags {
     const char **arg; /* replaces the request's command */
     size_t nargs;
     const char *cwd;
-    const char *directory; /* stands for the caller's; NULL: ask for it */
-    const char *backend;   /* containment name */
-    enum tier tier;        /* at least this one */
+    const char *directory;     /* stands for the caller's; NULL: ask for it */
+    const char *backend;       /* containment name */
+    enum tier tier;            /* at least this one */
+    enum layer layer;          /* of a session; LAYER_NONE: the request's */
+    const char *session_place; /* where it is to be; NULL: it is a run */
     uint64_t timeout_ms;
     bool has_timeout;
     bool tools;
     bool tty;
     bool die_with_parent;
-    bool is_session;   /* it may be a request that provisions one */
     bool want_receipt; /* a plan that carries its receipt as JSON */
     uint32_t accept_missing;
     const char *data_home;  /* the caller's XDG_DATA_HOME, for images */

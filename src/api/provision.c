@@ -1,6 +1,9 @@
 /* provision.c - see provision.h. */
 #include "api/provision.h"
 
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A session runs what comes later. */
@@ -37,14 +40,31 @@ static void make_session(struct plan *p)
     p->flags |= PLAN_SESSION;
 }
 
-int provision_check(struct arena *a, const char *text, size_t len,
-                    const struct run_flags *f, struct prepared *out,
-                    struct err *e)
+/* By its canonical name, which is followed without symlinks. */
+static const char *place_of(struct arena *a, const char *runtime,
+                            const char *hex, struct err *e)
+{
+    char path[PATH_MAX], real[PATH_MAX];
+    const char *out = NULL;
+
+    if (session_root_path(runtime, path, sizeof(path), e) < 0)
+        return NULL;
+    /* Where nothing is kept, it need not be there. */
+    out = arena_printf(a, "%s/%s", realpath(path, real) ? real : path, hex);
+    if (!out)
+        (void)err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    return out;
+}
+
+static int plan_session(struct arena *a, const char *text, size_t len,
+                        const struct run_flags *f, const char *hex,
+                        struct prepared *out, struct err *e)
 {
     struct run_flags flags = *f;
 
-    flags.is_session = true;
-    if (prepare(a, text, len, &flags, true, out, e) < 0 ||
+    flags.session_place = place_of(a, f->runtime, hex, e);
+    if (!flags.session_place ||
+        prepare(a, text, len, &flags, true, out, e) < 0 ||
         check_command(&out->policy, e) < 0 || check_backend(out, e) < 0)
         return -1;
     make_session(&out->plan);
@@ -55,6 +75,17 @@ int provision_check(struct arena *a, const char *text, size_t len,
 static uint64_t shorter(uint64_t a, uint64_t b)
 {
     return a && (!b || a < b) ? a : b;
+}
+
+int provision_check(struct arena *a, const char *text, size_t len,
+                    const struct run_flags *f, struct prepared *out,
+                    struct err *e)
+{
+    char hex[SESSION_HEX + 1];
+
+    return session_new_hex(hex, e) < 0
+               ? -1
+               : plan_session(a, text, len, f, hex, out, e);
 }
 
 int provision(struct arena *a, const char *text, size_t len,
@@ -69,13 +100,17 @@ int provision(struct arena *a, const char *text, size_t len,
 
     /* The root first: the policy keeps it from the sandbox. */
     if (session_root(f->runtime, true, &root, e) < 0 ||
-        provision_check(a, text, len, f, out, e) < 0 ||
+        session_new_hex(facts->hex, e) < 0 ||
+        plan_session(a, text, len, f, facts->hex, out, e) < 0 ||
         plan_pack(&out->plan, a, &bytes, &size, e) < 0 ||
         plan_check(bytes, size, &v, e) < 0)
         return -1;
     facts->created_ms = session_wall_ms();
     facts->idle_ms = shorter(facts->idle_ms, out->idle_ms);
     facts->age_ms = shorter(facts->age_ms, out->age_ms);
+    if (out->policy.layer)
+        (void)snprintf(facts->layer, sizeof(facts->layer), "%s",
+                       layer_name(out->policy.layer));
     if (session_dir_new(f->runtime, facts, bytes, size, text, len, &d, e) < 0)
         return -1;
     session_id_print(d.hex, id);

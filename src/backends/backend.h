@@ -24,6 +24,8 @@ struct host {
     const char *image; /* the tree of the policy's image, or NULL */
     const char *image_digest;
     uint64_t image_dev, image_ino;
+    const char *session_place; /* of the session that is planned, canonical;
+                                * NULL: it is a run */
     const char *resolv_conf; /* its name servers that others may ask, or NULL */
     const char *runsc;       /* gVisor's program, or NULL */
     uint64_t runsc_dev, runsc_ino;

@@ -39,7 +39,8 @@ enum {
     OPT_EXEC = 1 << 11,    /* a command in a session */
     OPT_END = 1 << 12,     /* how a session ends */
     OPT_POOL = 1 << 13,    /* what makes a pool */
-    OPT_CLAIM = 1 << 14    /* a command in a pool */
+    OPT_CLAIM = 1 << 14,   /* a command in a pool */
+    OPT_REQUEST = 1 << 15  /* the request of a command in a session */
 };
 
 /* Options of all commands: the one table behind getopt, help and
@@ -76,6 +77,7 @@ enum option_id {
     ID_TIMEOUT,
     ID_JSON,
     ID_EVENTS,
+    ID_REQUEST,
     ID_CONTROL,
     ID_TTY,
     ID_PTY,
@@ -88,6 +90,7 @@ enum option_id {
     ID_IDLE,
     ID_AGE,
     ID_GRACE,
+    ID_LAYER,
     ID_LIMIT,
     ID_NO_NETWORK,
     ID_SIZE,

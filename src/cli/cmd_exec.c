@@ -3,7 +3,41 @@
  * The command has this process's own streams, or a terminal whose other side
  * this process holds.  Signals go on to it; when this process ends, the
  * session's holder ends the command. */
-#include "cli/session.h"
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "api/lifecycle.h"
+#include "base/compat.h"
+#include "base/report.h"
+#include "cli/exec.h"
+#include "supervise/supervise.h"
+
+/* --- what was asked for ----------------------------------------------------
+ */
+
+const char *exec_full_path(struct cli *c, const char *path, const char *what,
+                           struct err *e)
+{
+    char here[PATH_MAX];
+    const char *full = path;
+
+    if (path[0] != '/' && !getcwd(here, sizeof(here)))
+        (void)err_sys(e, "getcwd(2)", errno, "%s '%s'", what, path);
+    else if (path[0] != '/')
+        full = arena_printf(&c->arena, "%s/%s", here, path);
+    full = path[0] == '\0' || !full || full[0] != '/'
+               ? NULL
+               : path_clean(&c->arena, full);
+    if (full && !path_has_dotdot(full))
+        return full;
+    (void)err_set(e, ERR_MALFORMED_REQUEST,
+                  "%s '%s': empty, too long, or with '..'", what, path);
+    return NULL;
+}
 
 static int take_paths(struct cli *c, struct session_command *out, struct err *e)
 {
@@ -13,72 +47,246 @@ static int take_paths(struct cli *c, struct session_command *out, struct err *e)
         [ACCESS_WRITE] = NARROW_WRITE,
     };
     const struct run_flags *f = &c->flags;
-    struct narrow_path *p = arena_array(&c->arena, f->npaths + 1, sizeof(*p));
+    struct narrow_path *p =
+        arena_array(&c->arena, out->npaths + f->npaths + 1, sizeof(*p));
 
     if (!p)
         return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    for (size_t i = 0; i < out->npaths; i++)
+        p[i] = out->path[i];
     for (size_t i = 0; i < f->npaths; i++) {
-        p[i].access = access_of[f->path[i].access];
-        p[i].path = cli_full_path(c, f->path[i].path, "path", e);
-        if (!p[i].path)
+        struct narrow_path *to = &p[out->npaths++];
+
+        to->access = access_of[f->path[i].access];
+        to->path = exec_full_path(c, f->path[i].path, "path", e);
+        if (!to->path)
             return -1;
     }
     out->path = p;
-    out->npaths = f->npaths;
     return 0;
 }
 
-static int hand_over(struct follow *x, int plan_fd,
-                     const struct session_command *command, struct err *e)
+void exec_find_size(const struct cli *c, struct session_command *out)
 {
-    if (follow_begin(x, e) < 0 ||
-        session_command_send(x->conn, plan_fd, command, (int[]){ 0, 1, 2 }, e) <
-            0)
-        return -1;
-    return follow_on(x, e);
+    struct winsize w = { .ws_row = 24, .ws_col = 80 };
+
+    for (int fd = 0; fd < 3 && !c->rows; fd++)
+        if (ioctl(fd, TIOCGWINSZ, &w) == 0)
+            break;
+    out->rows = c->rows ? c->rows : w.ws_row;
+    out->columns = c->rows ? c->columns : w.ws_col;
+    /* Of a terminal that has none. */
+    if (!out->rows || !out->columns || out->rows > INT16_MAX) {
+        out->rows = 24;
+        out->columns = 80;
+    }
 }
 
-static int run(struct cli *c, struct follow *x, struct err *e)
+/* The command of the request, with everything that it says itself. */
+static int take_request(struct cli *c, struct session_command *out,
+                        struct err *e)
 {
-    struct session_dir d = SESSION_DIR_NONE;
+    struct request *r = NULL;
+    struct session_command asked;
+    const char *id;
+
+    if (lifecycle_parse(&c->arena, c->text, c->text_len, PHASE_EXEC, &r, e) < 0)
+        return -1;
+    id = lifecycle_id(&c->arena, r);
+    if (!id || strcmp(id, c->id) != 0) {
+        err_set(e, ERR_MALFORMED_REQUEST,
+                "the request is for another session than '%.80s'", c->id);
+        return err_where(e, "sandboxId");
+    }
+    if (lifecycle_command(&c->arena, r, &asked, e) < 0)
+        return -1;
+    asked.tty = out->tty;
+    /* As with a policy: a command of one's own stands for the request's. */
+    if (out->nargs) {
+        asked.arg = out->arg;
+        asked.nargs = out->nargs;
+    }
+    *out = asked;
+    return 0;
+}
+
+static int add_env(struct cli *c, struct session_command *out, struct err *e)
+{
+    const struct run_flags *f = &c->flags;
+    const char **env =
+        arena_array(&c->arena, out->nenv + f->nenv + 1, sizeof(*env));
+
+    if (!env)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    for (size_t i = 0; i < out->nenv; i++)
+        env[i] = out->env[i];
+    for (size_t i = 0; i < f->nenv; i++)
+        env[out->nenv++] = f->env[i];
+    out->env = env;
+    return 0;
+}
+
+/* What options say goes over the request, or takes away more. */
+static int add_options(struct cli *c, struct session_command *out,
+                       struct err *e)
+{
+    const struct run_flags *f = &c->flags;
+
+    out->limit = c->limit;
+    out->nlimits = c->nlimits;
+    out->no_network = out->no_network || c->no_network;
+    if (f->timeout_ms && (!out->timeout_ms || f->timeout_ms < out->timeout_ms))
+        out->timeout_ms = f->timeout_ms;
+    if (f->cwd) {
+        out->cwd = exec_full_path(c, f->cwd, "--cwd", e);
+        if (!out->cwd)
+            return -1;
+    }
+    if (f->nenv && add_env(c, out, e) < 0)
+        return -1;
+    return take_paths(c, out, e);
+}
+
+static int take_command(struct cli *c, struct session_command *out,
+                        struct err *e)
+{
+    const struct run_flags *f = &c->flags;
+
+    *out = (struct session_command){ .arg = f->arg,
+                                     .nargs = f->nargs,
+                                     .tty = f->tty };
+    if (c->text && take_request(c, out, e) < 0) {
+        if (e->where[0] && !e->line)
+            request_locate(c->text, c->text_len, e->where, &e->line,
+                           &e->column);
+        return -1;
+    }
+    if (out->nargs == 0) {
+        err_set(e, ERR_MALFORMED_REQUEST, "no command to run");
+        return err_hint(e, "write it after '--', as in: mxc exec ID -- ls");
+    }
+    if (f->tty)
+        exec_find_size(c, out);
+    return add_options(c, out, e);
+}
+
+/* --- the command -----------------------------------------------------------
+ */
+
+static int print_json(const struct exec *x, const char *more, struct err *e)
+{
+    struct buf b = { .max = 8 << 20 };
+    int written;
+
+    if (x->json < 0)
+        return 0;
+    result_members(&x->result, &b);
+    buf_puts(&b, more);
+    buf_puts(&b, "}\n");
+    written = report_write(x->json, &b, e);
+    buf_drop(&b);
+    return written;
+}
+
+static void print_error(const struct err *e)
+{
+    struct buf b = { .max = 8192 };
+
+    report_text(&b, e);
+    cli_print(stderr, &b);
+    buf_drop(&b);
+}
+
+int exec_tell(const struct exec *x, const char *more)
+{
+    struct err e;
+
+    if (x->result.err.msg[0])
+        print_error(&x->result.err);
+    if (print_json(x, more, &e) == 0)
+        return x->result.exit_code;
+    print_error(&e);
+    return CLI_FAILED;
+}
+
+/* A pidfd of the caller follows the process, whichever thread of it started
+ * us. */
+int exec_follow_caller(struct exec *x, pid_t caller, struct err *e)
+{
+    if (!x->cli->flags.die_with_parent)
+        return 0;
+    x->caller = (int)syscall(__NR_pidfd_open, caller, 0);
+    if (x->caller >= 0 && getppid() == caller)
+        return 0;
+    return err_set(e, ERR_BACKEND_ERROR, "the calling process ended");
+}
+
+static int open_all(struct exec *x, struct err *e)
+{
+    if (session_dir_open(x->cli->flags.runtime, x->cli->id, false, &x->dir, e) <
+        0)
+        return -1;
+    /* First of all whether it is started: nothing else is of use then. */
+    return session_connect(&x->dir, &x->conn, e);
+}
+
+static int send_to_holder(const struct exec *x, const struct exec_way *way,
+                          struct err *e)
+{
+    return session_command_send(x->conn, way->plan_fd, way->command,
+                                (int[]){ 0, 1, 2 }, e);
+}
+
+static int run(struct exec *x, struct cli *c, struct err *e)
+{
     scoped(drop_fd) int plan_fd = -1;
     struct session_command command;
     struct plan_view plan;
-    int r;
+    int r = take_command(c, &command, e);
 
-    if (cli_take_command(c, &command, e) < 0 ||
-        take_paths(c, &command, e) < 0 ||
-        session_dir_open(c->flags.runtime, c->id, false, &d, e) < 0)
-        return -1;
-    /* First of all whether it is started: nothing else is of use then. */
-    r = session_connect(&d, &x->conn, e);
     if (r == 0)
-        r = session_plan(&d, &plan, e);
+        r = open_all(x, e);
+    if (r == 0)
+        r = session_plan(&x->dir, &plan, e);
     if (r == 0)
         r = session_command_plan(&plan, &command, &plan_fd, e);
     if (r == 0)
-        r = hand_over(x, plan_fd, &command, e);
+        r = exec_follow(x,
+                        &(struct exec_way){ .send = send_to_holder,
+                                            .hear = session_command_hear,
+                                            .command = &command,
+                                            .plan_fd = take_fd(&plan_fd) },
+                        e);
     if (r < 0 && x->conn >= 0 && !x->is_started)
-        session_command_explain(&d, e);
-    session_dir_close(&d);
+        session_command_explain(&x->dir, e);
     return r;
+}
+
+/* What the caller gave us to read is read before the session is looked at. */
+static int begin(struct exec *x, struct cli *c, pid_t caller, struct err *e)
+{
+    if (cli_open_json(c, &x->json, e) < 0 ||
+        cli_open_control(c, &x->control, e) < 0 ||
+        exec_follow_caller(x, caller, e) < 0 || cli_read_request(c, e) < 0)
+        return -1;
+    return run(x, c, e);
 }
 
 int cmd_exec(int argc, char **argv)
 {
+    /* Before anything that takes time: an orphan has another parent. */
+    const pid_t caller = getppid();
     struct cli c = { 0 };
     struct err e = { 0 };
-    struct follow x = FOLLOW_NONE;
+    struct exec x = EXEC_NONE;
     int r;
 
     supervise_ignore_signals();
     r = cli_parse(&c, command_find("exec"), argc, argv);
     if (r >= 0)
         return r;
-    x.hear = session_command_hear;
-    x.rows = c.rows;
-    x.columns = c.columns;
-    if (run(&c, &x, &e) < 0)
+    x.cli = &c;
+    if (begin(&x, &c, caller, &e) < 0)
         return cli_fail(&c, &e, CLI_FAILED);
-    return cli_tell_result(&c, &x.result, "");
+    return exec_tell(&x, "");
 }

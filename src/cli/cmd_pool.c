@@ -9,7 +9,8 @@
 
 #include "api/claim.h"
 #include "base/report.h"
-#include "cli/session.h"
+#include "cli/exec.h"
+#include "supervise/supervise.h"
 #include "sys/seal.h"
 
 enum { USUAL_SIZE = 4, USUAL_GRACE_MS = 2000, LOG_ROOM = 256 * 1024 };
@@ -138,57 +139,98 @@ struct claim {
     struct pool_dir dir;
     struct session_command command;
     struct pool_extra extra;
-    struct follow follow;
-    int code; /* of a run that was made cold */
+    struct exec exec;
+    const char *receipt; /* the pool's, where it is asked for */
+    int code;            /* of a run that was made cold */
 };
+
+static int take_command(struct claim *k, struct err *e)
+{
+    struct cli *c = k->cli;
+    const struct run_flags *f = &c->flags;
+
+    k->command = (struct session_command){ .arg = f->arg,
+                                           .nargs = f->nargs,
+                                           .env = f->env,
+                                           .nenv = f->nenv,
+                                           .limit = c->limit,
+                                           .nlimits = c->nlimits,
+                                           .timeout_ms = f->timeout_ms,
+                                           .no_network = c->no_network,
+                                           .tty = f->tty };
+    if (f->nargs == 0) {
+        err_set(e, ERR_MALFORMED_REQUEST, "no command to run");
+        return err_hint(e, "write it after '--', as in: mxc pool run NAME -- "
+                           "ls");
+    }
+    if (f->tty)
+        exec_find_size(c, &k->command);
+    if (!f->cwd)
+        return 0;
+    k->command.cwd = exec_full_path(c, f->cwd, "--cwd", e);
+    return k->command.cwd ? 0 : -1;
+}
 
 static int run_cold(struct claim *k, struct err *e)
 {
-    struct cli *c = k->cli;
+    const struct cli *c = k->cli;
+    struct exec *x = &k->exec;
     char launcher[PATH_MAX];
     struct plan_view view;
     void *bytes;
     size_t len;
-    int json, plan_fd;
+    int plan_fd;
 
-    if (claim_cold_plan(&c->arena, &k->dir, &k->command, &k->extra, &bytes,
+    if (claim_cold_plan(&k->cli->arena, &k->dir, &k->command, &k->extra, &bytes,
                         &len, e) < 0 ||
         plan_check(bytes, len, &view, e) < 0 ||
         supervise_find_launcher(launcher, e) < 0 ||
-        cli_open_json(c, &json, e) < 0 ||
-        supervise_close_strangers((int[]){ json }, 1, e) < 0 ||
+        supervise_close_strangers((int[]){ x->json, x->control, x->caller }, 3,
+                                  e) < 0 ||
         plan_seal(bytes, len, &plan_fd, e) < 0)
         return -1;
-    k->code = supervise_plan(&(struct supervise_args){ .plan = &view,
-                                                       .plan_fd = plan_fd,
-                                                       .launcher = launcher,
-                                                       .result_fd = json,
-                                                       .events_fd = -1,
-                                                       .control_fd = -1,
-                                                       .rows = c->rows,
-                                                       .columns = c->columns,
-                                                       .parent_fd = -1 });
+    k->code = supervise_plan(
+        &(struct supervise_args){ .plan = &view,
+                                  .plan_fd = plan_fd,
+                                  .launcher = launcher,
+                                  .result_fd = x->json,
+                                  .events_fd = -1,
+                                  .control_fd = x->control,
+                                  .rows = c->rows,
+                                  .columns = c->columns,
+                                  .parent_fd = x->caller });
     return 0;
 }
 
+static int send_claim(const struct exec *x, const struct exec_way *way,
+                      struct err *e)
+{
+    return pool_claim_send(x->conn, way->command, way->plan, way->len, 0,
+                           (int[]){ 0, 1, 2 }, e);
+}
+
 /* Everything is at hand before there is a connection: whoever takes it finds
- * the claim there. */
+ * the claim there.  1: nobody did. */
 static int run_warm(struct claim *k, int64_t wait_ms, struct err *e)
 {
+    struct exec_way way = { .send = send_claim,
+                            .hear = pool_hear,
+                            .is_silent = !k->command.tty,
+                            .command = &k->command };
+    struct plan_view pool;
     void *bytes;
-    size_t len;
 
-    if (pool_claim_plan(&k->cli->arena, &k->command, &k->extra, &bytes, &len,
-                        e) < 0 ||
-        follow_begin(&k->follow, e) < 0 ||
-        pool_connect(&k->dir, wait_ms, &k->follow.conn, e) < 0)
+    if (pool_claim_plan(&k->cli->arena, &k->command, &k->extra, &bytes,
+                        &way.len, e) < 0 ||
+        (k->exec.json >= 0 && pool_plan(&k->dir, &pool, e) < 0) ||
+        pool_connect(&k->dir, wait_ms, &k->exec.conn, e) < 0)
         return -1;
-    if (k->follow.conn < 0)
+    if (k->exec.conn < 0)
         return 1;
-    if (pool_claim_send(k->follow.conn, &k->command, bytes, len, 0,
-                        (int[]){ 0, 1, 2 }, e) < 0)
-        return -1;
-    return follow_on(&k->follow, e);
+    if (k->exec.json >= 0)
+        k->receipt = pool.head.receipt;
+    way.plan = bytes;
+    return exec_follow(&k->exec, &way, e);
 }
 
 static int none_ready(const struct cli *c, struct err *e)
@@ -201,14 +243,17 @@ static int none_ready(const struct cli *c, struct err *e)
 }
 
 /* 1: it was made cold. */
-static int run(struct claim *k, struct err *e)
+static int run(struct claim *k, pid_t caller, struct err *e)
 {
     struct cli *c = k->cli;
-    const int64_t wait_ms =
-        c->has_wait || c->is_cold ? (int64_t)(c->wait_ms & INT64_MAX) : -1;
+    const int64_t wait_ms = c->has_wait || c->is_cold
+                                ? (int64_t)(c->wait_ms & INT64_MAX)
+                                : -1;
     int r;
 
-    if (cli_take_command(c, &k->command, e) < 0 ||
+    if (take_command(k, e) < 0 || cli_open_json(c, &k->exec.json, e) < 0 ||
+        cli_open_control(c, &k->exec.control, e) < 0 ||
+        exec_follow_caller(&k->exec, caller, e) < 0 ||
         pool_open(c->flags.runtime, c->id, &k->dir, e) < 0 ||
         claim_grants(&c->arena, &k->dir, &c->flags, &k->command, &k->extra, e) <
             0)
@@ -229,47 +274,36 @@ static const char *take_report(const struct claim *k)
     struct err ignored;
     size_t len;
 
-    if (k->follow.report < 0 ||
-        plan_unseal(k->follow.report, 1 << 20, &bytes, &len, &ignored) < 0)
+    if (k->exec.report < 0 ||
+        plan_unseal(k->exec.report, 1 << 20, &bytes, &len, &ignored) < 0)
         return "";
     text = bytes;
     if (!memchr(text, '\0', len))
         return "";
-    if (!k->cli->json && len > strlen(text) + 1)
+    if (k->exec.json < 0)
         (void)fwrite(text + strlen(text) + 1, 1, len - strlen(text) - 1,
                      stderr);
     return text;
 }
 
-static const char *receipt_of(struct claim *k)
-{
-    struct plan_view v;
-    struct err ignored;
-
-    if (!k->cli->json || pool_plan(&k->dir, &v, &ignored) < 0)
-        return "";
-    return v.head.receipt;
-}
-
 static int tell(struct claim *k)
 {
-    const char *report = take_report(k), *receipt = receipt_of(k);
-    const char *more = arena_printf(&k->cli->arena, "%s%s%s", report,
-                                    receipt[0] ? "," : "", receipt);
+    const char *report = take_report(k), *more = "";
 
-    return cli_tell_result(k->cli, &k->follow.result, more ? more : "");
+    if (k->receipt)
+        more = arena_printf(&k->cli->arena, "%s%s%s", report,
+                            k->receipt[0] ? "," : "", k->receipt);
+    return exec_tell(&k->exec, more ? more : "");
 }
 
-static int run_claim(struct cli *c)
+static int run_claim(struct cli *c, pid_t caller)
 {
-    struct claim k = { .cli = c, .dir = POOL_DIR_NONE, .follow = FOLLOW_NONE };
+    struct claim k = { .cli = c, .dir = POOL_DIR_NONE, .exec = EXEC_NONE };
     struct err e = { 0 };
     int r;
 
-    k.follow.hear = pool_hear;
-    k.follow.rows = c->rows;
-    k.follow.columns = c->columns;
-    r = run(&k, &e);
+    k.exec.cli = c;
+    r = run(&k, caller, &e);
     if (r < 0)
         return cli_fail(c, &e, CLI_FAILED);
     return r == 1 ? k.code : tell(&k);
@@ -286,7 +320,7 @@ static const struct command verbs[] = {
       "make a pool of a policy; print its name",
       "The sandboxes are made here and now, and replaced as they are used.\n"
       "Exit code: 0, or 1 if the policy is refused.\n",
-      OPT_POLICY | OPT_POOL | OPT_KEEP | OPT_JSON, NULL, NULL },
+      OPT_POLICY | OPT_POOL | OPT_JSON, NULL, NULL },
     { "pool run", "NAME [OPTION...] -- COMMAND [ARG...]",
       "run a command in a sandbox of a pool",
       "--ro, --rw and --deny are for this command, and add to the pool's "
@@ -318,6 +352,8 @@ static int no_verb(const char *word)
 
 static int act_on(size_t v, int argc, char **argv)
 {
+    /* Before anything that takes time: an orphan has another parent. */
+    const pid_t caller = getppid();
     struct cli c = { 0 };
     struct err e = { 0 };
     int r;
@@ -327,7 +363,7 @@ static int act_on(size_t v, int argc, char **argv)
     if (r >= 0)
         return r;
     if (!acts[v])
-        return run_claim(&c);
+        return run_claim(&c, caller);
     c.flags.term = getenv("TERM");
     c.flags.home = getenv("HOME");
     c.flags.search_path = getenv("PATH");

@@ -3,6 +3,7 @@
 
 #include "base/report.h"
 #include "cli/session.h"
+#include "session/pool.h"
 #include "session/look.h"
 
 enum { LOG_ROOM = 256 * 1024 };

@@ -43,7 +43,7 @@ const struct command commands[] = {
       "The options can only take away from what the session may do. What the "
       "command\nleaves running goes on until the session ends.\n"
       "Exit code: as of `mxc run`.\n",
-      OPT_ID | OPT_EXEC | OPT_JSON, cmd_exec },
+      OPT_ID | OPT_EXEC | OPT_REQUEST | OPT_JSON, cmd_exec },
     { "stop", "ID [OPTION...]", "end what runs in a session; keep its policy",
       NULL, OPT_ID | OPT_END | OPT_JSON, cmd_stop },
     { "deprovision", "ID [OPTION...]", "end a session and remove it", NULL,
@@ -73,8 +73,8 @@ const struct command commands[] = {
       "--ro, --rw\nand --deny grant, for this command, what the pool's policy "
       "does not.\n"
       "Exit code of run: as of `mxc run`.\n",
-      OPT_WORDS | OPT_POLICY | OPT_KEEP | OPT_POOL | OPT_EXEC | OPT_CLAIM |
-          OPT_END | OPT_JSON,
+      OPT_WORDS | OPT_POLICY | OPT_POOL | OPT_EXEC | OPT_CLAIM | OPT_END |
+          OPT_JSON,
       cmd_pool, pool_verbs },
     { "doctor", "[OPTION...]",
       "try what this host can enforce; say what is missing and why",

@@ -61,15 +61,18 @@ const struct option_row option_rows[] = {
     { "pty",     0, "ROWSxCOLUMNS", "give it a terminal of that size, whose "
       "other side are standard input and output (pipes or sockets)",
       OPT_RUN | OPT_EXEC, ID_PTY },
+    { "request", 0, "FILE", "run the command of the exec request in FILE ('-': "
+      "standard input); the other options take away more", OPT_REQUEST,
+      ID_REQUEST },
     { "die-with-parent", 0, NULL, "end it when the calling process ends",
-      OPT_RUN, ID_DIE },
+      OPT_RUN | OPT_EXEC, ID_DIE },
     { "json",    'j', "FILE|FD", "write the result or the error, as one JSON "
       "object, to a file or an open descriptor", OPT_JSON, ID_JSON },
     { "events",  0, "FILE|FD", "write what the network is used for, one JSON "
       "object in a line, to a file or an open descriptor", OPT_RUN,
       ID_EVENTS },
     { "control", 0, "FD", "obey lines from a descriptor: 'signal N', 'kill', "
-      "'resize ROWS COLUMNS'", OPT_RUN, ID_CONTROL },
+      "'resize ROWS COLUMNS'", OPT_RUN | OPT_EXEC, ID_CONTROL },
     { "all",     'a', NULL, "list the base system path by path", OPT_SHOW,
       ID_ALL },
     { "plan",    0, NULL, "show every step of the plan", OPT_SHOW, ID_PLAN },
@@ -87,9 +90,12 @@ const struct option_row option_rows[] = {
     { "cold",    0, NULL, "when none is ready, nor is within --wait, make one "
       "of the same policy for this command", OPT_CLAIM, ID_COLD },
     { "idle-timeout", 0, "TIME", "stop the session, or the pool, when nothing "
-      "has run in it for TIME", OPT_KEEP, ID_IDLE },
+      "has run in it for TIME", OPT_KEEP | OPT_POOL, ID_IDLE },
     { "max-age", 0, "TIME", "stop the session, or the pool, TIME after its "
-      "start, whatever runs", OPT_KEEP, ID_AGE },
+      "start, whatever runs", OPT_KEEP | OPT_POOL, ID_AGE },
+    { "layer",   0, "WHAT", "keep what was written when it stops: private "
+      "(home, /tmp, /var/tmp, /opt, /usr/local) or system (these, and what is "
+      "written over the base system)", OPT_KEEP, ID_LAYER },
     { "grace",   0, "TIME", "wait TIME for what runs to end, after SIGTERM "
       "(default: 2s; 0: do not)", OPT_END, ID_GRACE },
     { "limit",   0, "NAME=N", "lower a limit for this command: cpu (seconds), "
@@ -227,6 +233,15 @@ static int take_tier(struct cli *c, const struct command *cmd, const char *name)
     return -1;
 }
 
+static int take_layer(struct cli *c, const struct command *cmd,
+                      const char *name)
+{
+    c->flags.layer = layer_find(name);
+    return c->flags.layer ? -1
+                          : usage(c, cmd, "no layer of that name:", name,
+                                  "private or system");
+}
+
 static int take_time(struct cli *c, const struct command *cmd, int id,
                      const char *arg)
 {
@@ -338,6 +353,7 @@ static int take(struct cli *c, const struct command *cmd, int id,
     }
     switch (id) {
     case ID_POLICY:
+    case ID_REQUEST:
         if (c->policy_file)
             return usage(c, cmd, "a second policy", arg,
                          "one request per run; options add to it");
@@ -378,6 +394,8 @@ static int take(struct cli *c, const struct command *cmd, int id,
         return -1;
     case ID_TIER:
         return take_tier(c, cmd, arg);
+    case ID_LAYER:
+        return take_layer(c, cmd, arg);
     case ID_ALLOW_HOST:
     case ID_ALLOW_INTRANET:
     case ID_ALLOW_NET:

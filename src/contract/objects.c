@@ -286,15 +286,20 @@ static const struct field guarantees_fields[] = {
 const struct object object_guarantees = { .name = "guarantees",
                                           .fields = guarantees_fields };
 
-static const struct field session_life_fields[] = {
+static const struct field session_fields[] = {
+    { "layer", K_ENUM, IN_C1, 0, AT(layer),
+      layer_names,
+      "What is kept when it stops: 'private' keeps home, /tmp, /var/tmp, /opt "
+      "and /usr/local, 'system' also what is written over the base system "
+      "(default: nothing)." },
     { "idleTimeout", K_U64, IN_C1, F_POSITIVE, AT(session.idle_timeout_ms),
       NULL, "Stop it after so many milliseconds without a process in it." },
     { "maxAge", K_U64, IN_C1, F_POSITIVE, AT(session.max_age_ms),
       NULL, "Stop it so many milliseconds after its start." },
     { 0 }
 };
-const struct object object_session_life = { .name = "sessionLife",
-                                            .fields = session_life_fields };
+const struct object object_session = { .name = "session",
+                                       .fields = session_fields };
 
 static const struct field limits_fields[] = {
     { "memoryBytes", K_U64, IN_C1, F_POSITIVE, AT(limits.memory_bytes),

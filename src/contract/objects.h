@@ -15,7 +15,7 @@ extern const struct object object_ui;
 extern const struct object object_telemetry;
 extern const struct object object_limits;
 extern const struct object object_guarantees;
-extern const struct object object_session_life;
+extern const struct object object_session;
 
 /* legacy.c: what former contracts alone have. */
 extern const struct object object_legacy_proxy;

@@ -68,6 +68,13 @@ enum tier {
     TIER_VM       /* hardware virtualization */
 };
 
+/* What of a session's writable places outlives its stop. */
+enum layer {
+    LAYER_NONE = 0, /* nothing: they are in memory */
+    LAYER_PRIVATE,  /* home, /tmp, /var/tmp, /opt, /usr/local */
+    LAYER_SYSTEM    /* these, and what is written over the base system */
+};
+
 struct strings {
     const char **item;
     size_t n;
@@ -204,11 +211,12 @@ struct request {
     bool telemetry;
     bool limits_present; /* 1.1.0+c1 `limits`, any content */
     struct limits limits;
-    enum tier tier; /* 1.1.0+c1 guarantees.tier: at least this one */
+    enum tier tier;   /* 1.1.0+c1 guarantees.tier: at least this one */
+    enum layer layer; /* 1.1.0+c1 session.layer */
     struct {
         uint64_t idle_timeout_ms; /* 0: none */
         uint64_t max_age_ms;
-    } session; /* 1.1.0+c1, provision */
+    } session; /* 1.1.0+c1 */
 
     struct {
         bool present;
@@ -272,5 +280,9 @@ const char *tier_name(enum tier t);
 
 /* The tier of that name, or TIER_ANY. */
 enum tier tier_find(const char *name);
+
+/* The same for layers: NULL for LAYER_NONE, and back. */
+const char *layer_name(enum layer l);
+enum layer layer_find(const char *name);
 
 #endif

@@ -56,6 +56,12 @@ const struct choice tier_names[] = {
     { 0 }
 };
 
+const struct choice layer_names[] = {
+    { "private", LAYER_PRIVATE, 0 },
+    { "system", LAYER_SYSTEM, 0 },
+    { 0 }
+};
+
 #define ROWS_COMMON                                                        \
     { "version", K_VERSION, IN_ALL, F_REQUIRED, NOWHERE,                   \
       NULL, "Version of the contract that the request is written in." },   \
@@ -112,6 +118,8 @@ static const struct field one_shot_fields[] = {
       &object_limits, "Most that the workload may use." },
     { "guarantees", K_OBJ, IN_C1, 0, NOWHERE,
       &object_guarantees, "Least that its isolation must be." },
+    { "session", K_OBJ, IN_C1, 0, NOWHERE,
+      &object_session, "What a session has besides a run." },
     { "processContainer", K_OBJ, IN_ALL, 0, AT(process_container_present),
       &object_process_container, "Settings of a Windows process container." },
     { "appContainer", K_OBJ, IN_ALIAS, 0, AT(process_container_present),
@@ -158,7 +166,7 @@ static const struct field provision_fields[] = {
     { "guarantees", K_OBJ, IN_C1, 0, NOWHERE,
       &object_guarantees, "Least that its isolation must be." },
     { "session", K_OBJ, IN_C1, 0, NOWHERE,
-      &object_session_life, "How long it may stay started." },
+      &object_session, "What a session has besides a run." },
     { 0 }
 };
 static const struct object object_provision_process = {
@@ -315,4 +323,16 @@ enum tier tier_find(const char *name)
     int t = choice_find(tier_names, CONTRACT_NONE, name, strlen(name));
 
     return t < 0 ? TIER_ANY : (enum tier)t;
+}
+
+const char *layer_name(enum layer l)
+{
+    return name_of(layer_names, (int)l);
+}
+
+enum layer layer_find(const char *name)
+{
+    int l = choice_find(layer_names, CONTRACT_NONE, name, strlen(name));
+
+    return l < 0 ? LAYER_NONE : (enum layer)l;
 }

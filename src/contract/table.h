@@ -123,5 +123,6 @@ extern const struct choice contract_names[];
 extern const struct choice phase_names[];
 extern const struct choice containment_names[];
 extern const struct choice tier_names[];
+extern const struct choice layer_names[];
 
 #endif

@@ -100,7 +100,7 @@ MXC_FFI_API char *mxc_available_backends_json(void)
     look(&s);
     if (!s.can_run) {
         buf_puts(&b, "[]");
-        return text_take(&b);
+        return text_give(text_take(&b));
     }
     buf_puts(&b, "[{\"backend\":\"bubblewrap\",");
     if (s.can_network)
@@ -108,7 +108,7 @@ MXC_FFI_API char *mxc_available_backends_json(void)
     else
         network_warning(&b, &s);
     buf_puts(&b, "}]");
-    return text_take(&b);
+    return text_give(text_take(&b));
 }
 
 MXC_FFI_API char *mxc_platform_support_json(void)
@@ -121,7 +121,7 @@ MXC_FFI_API char *mxc_platform_support_json(void)
         buf_puts(&b, "{\"isSupported\":false,\"reason\":");
         buf_json(&b, s.run_reason);
         buf_puts(&b, ",\"availableMethods\":[]}");
-        return text_take(&b);
+        return text_give(text_take(&b));
     }
     buf_puts(&b, "{\"isSupported\":true,\"reason\":null,"
                  "\"availableMethods\":[\"bubblewrap\"],"
@@ -129,7 +129,7 @@ MXC_FFI_API char *mxc_platform_support_json(void)
     buf_puts(&b, s.can_network ? "\"supported\"," : "\"unsupported\",");
     network_warning(&b, &s);
     buf_puts(&b, "}}");
-    return text_take(&b);
+    return text_give(text_take(&b));
 }
 
 MXC_FFI_API const char *mxc_version(void)
@@ -143,7 +143,7 @@ static int32_t answer(char **out, const char *text)
 {
     if (!out)
         return MXC_FFI_NULL_POINTER;
-    *out = text_lossy(text, strlen(text));
+    *out = text_give(text_lossy(text, strlen(text)));
     return *out ? MXC_FFI_OK : MXC_FFI_INTERNAL;
 }
 

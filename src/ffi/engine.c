@@ -5,6 +5,7 @@
 #include <mxc/mxc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/json.h"
 
@@ -32,6 +33,13 @@ static int failed(const struct mxc_error *from, struct err *e)
     memcpy(e->where, from->where, sizeof(e->where));
     memcpy(e->hint, from->hint, sizeof(e->hint));
     return -1;
+}
+
+void engine_output_drop(struct engine_output *o)
+{
+    free(o->out);
+    free(o->err);
+    free(o->json);
 }
 
 /* Always fills *out, what the error says included. */
@@ -80,8 +88,14 @@ static void why_of(const char *json, struct err *e)
         err_set(e, ERR_BACKEND_ERROR, "%.*s", (int)text->len, text->text);
 }
 
-int engine_run(const char *request, size_t len, const char *backend,
-               struct engine_output *out, struct err *e)
+typedef int run_fn(const char *, size_t, const struct mxc_options *,
+                   struct mxc_result *, struct mxc_error *);
+typedef int start_fn(const char *, size_t, const struct mxc_options *,
+                     struct mxc_sandbox **, struct mxc_error *);
+
+static int capture(run_fn *run, const char *request, size_t len,
+                   const char *backend, struct engine_output *out,
+                   struct err *e)
 {
     struct mxc_options o = MXC_OPTIONS_INIT;
     struct mxc_result r = MXC_RESULT_INIT;
@@ -89,7 +103,7 @@ int engine_run(const char *request, size_t len, const char *backend,
 
     o.backend = backend;
     o.output_max = OUTPUT_MAX;
-    if (mxc_run(request, len, &o, &r, &error) < 0) {
+    if (run(request, len, &o, &r, &error) < 0) {
         mxc_result_clear(&r); /* of one that failed there is a result */
         return failed(&error, e);
     }
@@ -104,7 +118,7 @@ int engine_run(const char *request, size_t len, const char *backend,
     return 0;
 }
 
-int engine_spawn(const char *request, size_t len,
+static int start(start_fn *spawn, const char *request, size_t len,
                  const struct engine_start *how, struct engine **out,
                  struct err *e)
 {
@@ -115,15 +129,34 @@ int engine_spawn(const char *request, size_t len,
     if (!g)
         return err_set(e, ERR_BACKEND_ERROR, "out of memory");
     o.backend = how->backend;
-    o.stdio = how->rows ? MXC_STDIO_PTY : MXC_STDIO_PIPE;
+    o.stdio = how->is_attached ? MXC_STDIO_TERMINAL
+              : how->rows      ? MXC_STDIO_PTY_PIPES
+                               : MXC_STDIO_PIPE;
+    if (how->is_attached) {
+        o.stdin_fd = STDIN_FILENO;
+        o.stdout_fd = STDOUT_FILENO;
+    }
     o.rows = how->rows;
     o.columns = how->columns;
-    if (mxc_spawn(request, len, &o, &g->box, &error) < 0) {
+    if (spawn(request, len, &o, &g->box, &error) < 0) {
         free(g);
         return failed(&error, e);
     }
     *out = g;
     return 0;
+}
+
+int engine_run(const char *request, size_t len, const char *backend,
+               struct engine_output *out, struct err *e)
+{
+    return capture(mxc_run, request, len, backend, out, e);
+}
+
+int engine_spawn(const char *request, size_t len,
+                 const struct engine_start *how, struct engine **out,
+                 struct err *e)
+{
+    return start(mxc_spawn, request, len, how, out, e);
 }
 
 int engine_wait(struct engine *g, int timeout_ms, struct engine_end *out,
@@ -155,18 +188,27 @@ int engine_resize(struct engine *g, uint16_t rows, uint16_t columns,
                : 0;
 }
 
-/* Whether it is one is what counts here. */
-int engine_check_lifecycle(const char *request, size_t len, struct err *e)
+int engine_lifecycle(const char *request, size_t len, bool dry, char **response,
+                     struct err *e)
 {
     struct mxc_options o = MXC_OPTIONS_INIT;
     struct mxc_error error = MXC_ERROR_INIT;
-    char *response = NULL;
+    int r = dry ? mxc_lifecycle_check(request, len, &o, response, &error)
+                : mxc_lifecycle(request, len, &o, response, &error);
 
-    if (mxc_lifecycle_check(request, len, &o, &response, &error) < 0 &&
-        error.code == MXC_MALFORMED_REQUEST)
-        return failed(&error, e);
-    mxc_free(response);
-    return 0;
+    return r < 0 ? failed(&error, e) : 0;
+}
+
+int engine_exec(const char *request, size_t len, const struct engine_start *how,
+                struct engine **out, struct err *e)
+{
+    return start(mxc_lifecycle_exec, request, len, how, out, e);
+}
+
+int engine_exec_run(const char *request, size_t len, struct engine_output *out,
+                    struct err *e)
+{
+    return capture(mxc_lifecycle_run, request, len, NULL, out, e);
 }
 
 int engine_probe(char **json, struct err *e)

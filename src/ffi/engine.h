@@ -32,6 +32,7 @@ struct engine_start {
     const char *backend; /* NULL: as the request says */
     uint16_t rows;       /* 0: three pipes, else a terminal */
     uint16_t columns;
+    bool is_attached; /* a terminal that is the caller's; of a session alone */
 };
 
 struct engine_output {
@@ -43,6 +44,8 @@ struct engine_output {
     uint64_t lost; /* bytes beyond the limit, both streams */
     char *json;
 };
+
+void engine_output_drop(struct engine_output *o);
 
 /* All: 0, or -1 and *e. */
 int engine_run(const char *request, size_t len, const char *backend,
@@ -56,8 +59,15 @@ int engine_kill(struct engine *g, struct err *e);
 int engine_resize(struct engine *g, uint16_t rows, uint16_t columns,
                   struct err *e);
 
-/* Is this a well-formed request with a phase?  Does nothing else. */
-int engine_check_lifecycle(const char *request, size_t len, struct err *e);
+/* A phase, done or (`dry`) only looked at; the caller's to free(3). */
+int engine_lifecycle(const char *request, size_t len, bool dry, char **response,
+                     struct err *e);
+
+/* A command of a session. */
+int engine_exec(const char *request, size_t len, const struct engine_start *how,
+                struct engine **out, struct err *e);
+int engine_exec_run(const char *request, size_t len, struct engine_output *out,
+                    struct err *e);
 
 /* What the host can do: `mxc doctor --json`; free(3). */
 int engine_probe(char **json, struct err *e);

@@ -17,6 +17,10 @@
 /* A copy in which invalid UTF-8 and NUL are U+FFFD; NULL without memory. */
 char *text_lossy(const char *bytes, size_t len);
 
+/* The same text as mxc_string_free takes it; NULL for NULL, or without
+ * memory.  Takes it over. */
+char *text_give(char *text);
+
 /* The text of a buffer, the caller's from here on; NULL when it failed. */
 char *text_take(struct buf *b);
 
@@ -58,5 +62,8 @@ int32_t size_check(uint16_t rows, uint16_t columns, MxcErrorDetail *detail);
 /* The warnings of a result of the engine, and one more (NULL: none), as an
  * array of JSON; *out is NULL when there are none.  False: no memory. */
 bool warnings_text(const char *result_json, const char *more, char **out);
+
+/* What a run to the end gave: 0, or the status and out->error. */
+int32_t run_result_fill(const struct engine_output *o, MxcRunResult *out);
 
 #endif

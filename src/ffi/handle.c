@@ -357,7 +357,8 @@ MXC_FFI_API int32_t mxc_sandbox_output_metadata_json(MxcSandbox *sandbox,
 
 MXC_FFI_API int32_t mxc_sandbox_warnings_json(MxcSandbox *sandbox, char **out)
 {
-    bool ended;
+    char *text = NULL;
+    bool ended, has_some;
 
     if (out)
         *out = NULL;
@@ -367,8 +368,12 @@ MXC_FFI_API int32_t mxc_sandbox_warnings_json(MxcSandbox *sandbox, char **out)
     ended = sandbox->end.how != ENGINE_RUNS;
     pthread_mutex_unlock(&sandbox->lock);
     /* From here on neither the end nor the result changes. */
-    if (ended && !warnings_text(engine_result(sandbox->engine),
-                                sandbox->end.why.msg, out))
+    if (!ended)
+        return MXC_FFI_OK;
+    if (!warnings_text(engine_result(sandbox->engine), sandbox->end.why.msg,
+                       &text))
         return MXC_FFI_INTERNAL;
-    return MXC_FFI_OK;
+    has_some = text != NULL;
+    *out = text_give(text);
+    return has_some && !*out ? MXC_FFI_INTERNAL : MXC_FFI_OK;
 }

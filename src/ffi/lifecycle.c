@@ -1,13 +1,22 @@
 /* lifecycle.c - requests with a phase.
  *
  * MXC's contract names three backends that keep sandboxes, none of them
- * Linux's.  So a request is checked in full and then refused, by the backend
- * that its id or its containment names, in the words that MXC has for it. */
+ * Linux's: for those a request is checked in full and then refused, in the
+ * words that MXC has for it.  What the native backend keeps is the engine's to
+ * do: by an id of ours, by a provision of `1.1.0+c1`, and by one for `wslc`
+ * whose image says that it may be ours (docs/compatibility.md). */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
-#include "ffi/ffi.h"
+#include "ffi/handle.h"
+
+/* The engine's words, as it has them in api/lifecycle.h and api/prepare.h. */
+#define ID_NATIVE    "native:"
+#define ID_WSLC      "wslc:"
+#define NATIVE_IMAGE "mxc://native"
+
+enum { ID_DIGITS = 32 };
 
 enum call { CALL_PLAIN, CALL_EXEC, CALL_PTY };
 
@@ -36,6 +45,7 @@ static const struct keeper keepers[] = {
 struct order {
     struct target target;
     char *id; /* NULL: provision */
+    bool is_ours;
 };
 
 static void drop_order(struct order *o)
@@ -43,37 +53,78 @@ static void drop_order(struct order *o)
     free(o->id);
 }
 
-static char *id_of(const char *request, size_t len)
+static bool is_our_id(const char *id)
+{
+    const size_t n = strlen(ID_WSLC);
+
+    if (strncmp(id, ID_NATIVE, strlen(ID_NATIVE)) == 0)
+        return true;
+    return strncmp(id, ID_WSLC, n) == 0 && strlen(id + n) == ID_DIGITS &&
+           strspn(id + n, "0123456789abcdef") == ID_DIGITS;
+}
+
+/* Whose it is, and the id that says so.  False: no memory. */
+static bool look_inside(const char *request, struct order *o)
 {
     scoped(arena_drop) struct arena a = { .limit = 256 << 20 };
+    const char *containment = o->target.containment;
     struct json *doc = NULL;
     struct err e = { 0 };
     const struct json *id;
 
-    if (json_parse(&a, request, len, &doc, &e) < 0)
-        return NULL;
+    if (json_parse(&a, request, o->target.len, &doc, &e) < 0)
+        return false;
+    if (strcmp(o->target.phase, "provision") == 0) {
+        const struct json *image = json_at(doc, "wslc.provision.image");
+
+        o->is_ours = strcmp(containment, "native") == 0 ||
+                     strcmp(containment, "process") == 0 ||
+                     (strcmp(containment, "wslc") == 0 && image &&
+                      json_is(image, NATIVE_IMAGE));
+        return true;
+    }
     id = json_get(doc, "sandboxId");
-    return id && id->type == JSON_STRING ? text_lossy(id->text, id->len) : NULL;
+    o->id = id && id->type == JSON_STRING ? text_lossy(id->text, id->len)
+                                          : text_lossy("", 0);
+    o->is_ours = o->id && is_our_id(o->id);
+    return o->id != NULL;
 }
 
-/* Read and check it; the engine's word on its form is the last one. */
+/* What the engine says of its form is the caller's mistake, told as MXC does.
+ */
+static int32_t engine_refused(const struct order *o, struct err *e,
+                              MxcErrorDetail *detail)
+{
+    if (e->code == ERR_MALFORMED_REQUEST)
+        err_ctx(e, "Invalid %s request", o->target.phase);
+    return fail_with(detail, e);
+}
+
+/* Of what is not ours the form alone counts. */
+static int32_t check_form(const struct order *o, const char *request,
+                          MxcErrorDetail *detail)
+{
+    char *response = NULL;
+    struct err e = { 0 };
+
+    if (engine_lifecycle(request, o->target.len, true, &response, &e) < 0 &&
+        e.code == ERR_MALFORMED_REQUEST)
+        return engine_refused(o, &e, detail);
+    free(response);
+    return 0;
+}
+
 static int32_t order_read(const char *request, struct order *out,
                           MxcErrorDetail *detail)
 {
-    struct err e = { 0 };
     int32_t status =
         request_look(request, ROOT_LIFECYCLE, &out->target, detail);
 
     if (status)
         return status;
-    if (engine_check_lifecycle(request, out->target.len, &e) < 0) {
-        err_ctx(&e, "Invalid %s request", out->target.phase);
-        return fail_with(detail, &e);
-    }
-    out->id = id_of(request, out->target.len);
-    if (!out->id && strcmp(out->target.phase, "provision") != 0)
+    if (!look_inside(request, out))
         return fail_saying(detail, MXC_FFI_INTERNAL, "out of memory");
-    return 0;
+    return out->is_ours ? 0 : check_form(out, request, detail);
 }
 
 static int32_t refuse_id(const char *id, size_t prefix_len,
@@ -144,39 +195,27 @@ static bool is_exec(const struct order *o)
     return strcmp(o->target.phase, "exec") == 0;
 }
 
-/* Size 1 where there is no terminal. */
-static int32_t exec(const char *request, enum call call, uint16_t rows,
-                    uint16_t columns, int32_t experimental,
-                    MxcErrorDetail *detail)
+/* --- phases ----------------------------------------------------------- */
+
+static int32_t run_lifecycle(const char *request, bool dry_run,
+                             int32_t experimental, MxcStateAwareResult *out)
 {
     scoped(drop_order) struct order o = { 0 };
     struct err e = { 0 };
-    int32_t status = order_read(request, &o, detail);
-
-    if (status == 0)
-        status = size_check(rows, columns, detail);
-    if (status)
-        return status;
-    if (is_exec(&o))
-        return route(&o, call, experimental, detail);
-    err_set(&e, ERR_MALFORMED_REQUEST,
-            "live exec requires the exec phase, got %s", o.target.phase);
-    return fail_with(detail, &e);
-}
-
-static int32_t run_lifecycle(const char *request, int32_t dry_run,
-                             int32_t experimental, MxcErrorDetail *detail)
-{
-    scoped(drop_order) struct order o = { 0 };
-    int32_t status = order_read(request, &o, detail);
+    int32_t status = order_read(request, &o, &out->error);
 
     if (status)
         return status;
     if (is_exec(&o) && !dry_run)
-        return fail_saying(detail, MXC_FFI_MALFORMED_REQUEST,
+        return fail_saying(&out->error, MXC_FFI_MALFORMED_REQUEST,
                            "the exec phase does not return an envelope: use "
                            "one of the exec entry points");
-    return route(&o, CALL_PLAIN, experimental, detail);
+    if (!o.is_ours)
+        return route(&o, CALL_PLAIN, experimental, &out->error);
+    if (engine_lifecycle(request, o.target.len, dry_run,
+                         &out->response_json_utf8, &e) < 0)
+        return engine_refused(&o, &e, &out->error);
+    return MXC_FFI_OK;
 }
 
 MXC_FFI_API int32_t mxc_run_state_aware_json(const char *request,
@@ -187,7 +226,7 @@ MXC_FFI_API int32_t mxc_run_state_aware_json(const char *request,
     if (!out)
         return MXC_FFI_NULL_POINTER;
     *out = (MxcStateAwareResult){ 0 };
-    out->status = run_lifecycle(request, dry_run, experimental, &out->error);
+    out->status = run_lifecycle(request, dry_run != 0, experimental, out);
     return out->status;
 }
 
@@ -200,6 +239,50 @@ MXC_FFI_API void mxc_state_aware_result_free(MxcStateAwareResult *result)
     mxc_error_detail_free(&result->error);
 }
 
+/* --- commands --------------------------------------------------------- */
+
+/* An exec that the engine shall do: 0, or the status.  Size 1 where there is
+ * no terminal. */
+static int32_t exec_read(const char *request, enum call call, uint16_t rows,
+                         uint16_t columns, int32_t experimental,
+                         struct order *out, MxcErrorDetail *detail)
+{
+    struct err e = { 0 };
+    int32_t status = order_read(request, out, detail);
+
+    if (status == 0)
+        status = size_check(rows, columns, detail);
+    if (status)
+        return status;
+    if (!is_exec(out)) {
+        err_set(&e, ERR_MALFORMED_REQUEST,
+                "live exec requires the exec phase, got %s", out->target.phase);
+        return fail_with(detail, &e);
+    }
+    return out->is_ours ? 0 : route(out, call, experimental, detail);
+}
+
+static int32_t spawn(const char *request, enum call call, uint16_t rows,
+                     uint16_t columns, int32_t experimental, MxcSandbox **out,
+                     MxcErrorDetail *error)
+{
+    scoped(drop_order) struct order o = { 0 };
+    struct engine_start how = { .rows = call == CALL_PTY ? rows : 0,
+                                .columns = columns };
+    struct engine *g = NULL;
+    struct err e = { 0 };
+    int32_t status =
+        exec_read(request, call, rows, columns, experimental, &o, error);
+
+    if (status)
+        return status;
+    if (engine_exec(request, o.target.len, &how, &g, &e) < 0)
+        return engine_refused(&o, &e, error);
+    *out = handle_create(g, call == CALL_PTY);
+    return *out ? MXC_FFI_OK
+                : fail_saying(error, MXC_FFI_INTERNAL, "out of memory");
+}
+
 MXC_FFI_API int32_t mxc_exec_state_aware_json(const char *request,
                                               int32_t experimental,
                                               MxcSandbox **out,
@@ -210,7 +293,23 @@ MXC_FFI_API int32_t mxc_exec_state_aware_json(const char *request,
     if (!out)
         return MXC_FFI_NULL_POINTER;
     *out = NULL;
-    return exec(request, CALL_EXEC, 1, 1, experimental, error);
+    return spawn(request, CALL_EXEC, 1, 1, experimental, out, error);
+}
+
+static int32_t run_exec(const char *request, int32_t experimental,
+                        MxcRunResult *out)
+{
+    scoped(engine_output_drop) struct engine_output got = { 0 };
+    scoped(drop_order) struct order o = { 0 };
+    struct err e = { 0 };
+    int32_t status =
+        exec_read(request, CALL_EXEC, 1, 1, experimental, &o, &out->error);
+
+    if (status)
+        return status;
+    if (engine_exec_run(request, o.target.len, &got, &e) < 0)
+        return engine_refused(&o, &e, &out->error);
+    return run_result_fill(&got, out);
 }
 
 MXC_FFI_API int32_t mxc_run_state_aware_exec_json(const char *request,
@@ -220,7 +319,7 @@ MXC_FFI_API int32_t mxc_run_state_aware_exec_json(const char *request,
     if (!out)
         return MXC_FFI_NULL_POINTER;
     *out = (MxcRunResult){ 0 };
-    out->status = exec(request, CALL_EXEC, 1, 1, experimental, &out->error);
+    out->status = run_exec(request, experimental, out);
     return out->status;
 }
 
@@ -238,7 +337,34 @@ MXC_FFI_API int32_t mxc_state_aware_exec_pty(const char *request,
     /* MXC looks at the request in between. */
     if (!rows || !columns)
         return size_check(rows, columns, error);
-    return exec(request, CALL_PTY, rows, columns, experimental, error);
+    return spawn(request, CALL_PTY, rows, columns, experimental, out, error);
+}
+
+/* --- on the caller's own terminal ------------------------------------- */
+
+static int32_t run_attached(const char *request, const struct order *o,
+                            MxcExecOutcome *out, MxcErrorDetail *error)
+{
+    const struct engine_start how = { .is_attached = true };
+    struct engine_end end = { 0 };
+    struct engine *g = NULL;
+    struct err e = { 0 };
+    int r;
+
+    if (engine_exec(request, o->target.len, &how, &g, &e) < 0)
+        return engine_refused(o, &e, error);
+    r = engine_wait(g, -1, &end, &e);
+    engine_destroy(g);
+    if (r < 0)
+        return fail_with(error, &e);
+    if (end.how == ENGINE_FAILED)
+        return fail_with(error, &end.why);
+    *out = (MxcExecOutcome){ .timed_out = end.how == ENGINE_TIMED_OUT,
+                             .exit_code = end.how == ENGINE_EXITED ||
+                                                  end.how == ENGINE_NEVER_BEGAN
+                                              ? end.exit_code
+                                              : -1 };
+    return MXC_FFI_OK;
 }
 
 MXC_FFI_API int32_t mxc_exec_state_aware_attached_json(const char *request,
@@ -267,5 +393,6 @@ MXC_FFI_API int32_t mxc_exec_state_aware_attached_json(const char *request,
         return fail_saying(error, MXC_FFI_MALFORMED_REQUEST,
                            "an attached exec requires standard input and "
                            "output to be terminals");
-    return route(&o, CALL_EXEC, experimental, error);
+    return o.is_ours ? run_attached(request, &o, out, error)
+                     : route(&o, CALL_EXEC, experimental, error);
 }

@@ -78,13 +78,6 @@ MXC_FFI_API void mxc_run_result_free(MxcRunResult *result)
     mxc_error_detail_free(&result->error);
 }
 
-static void drop_output(struct engine_output *o)
-{
-    free(o->out);
-    free(o->err);
-    free(o->json);
-}
-
 /* As a shell would say it, behind what the workload said: nothing. */
 static char *stderr_of(const struct engine_output *o)
 {
@@ -96,7 +89,7 @@ static char *stderr_of(const struct engine_output *o)
     return text_take(&b);
 }
 
-static int32_t fill(const struct engine_output *o, MxcRunResult *out)
+int32_t run_result_fill(const struct engine_output *o, MxcRunResult *out)
 {
     static const char lost[] = "output beyond 256 MiB was discarded";
     const bool by_itself =
@@ -119,7 +112,7 @@ static int32_t fill(const struct engine_output *o, MxcRunResult *out)
 
 static int32_t run(const char *request, MxcRunResult *out)
 {
-    scoped(drop_output) struct engine_output o = { 0 };
+    scoped(engine_output_drop) struct engine_output o = { 0 };
     struct target t;
     struct err e = { 0 };
     int32_t status = request_look(request, ROOT_ONE_SHOT, &t, &out->error);
@@ -128,7 +121,7 @@ static int32_t run(const char *request, MxcRunResult *out)
         return status;
     if (engine_run(request, t.len, t.backend, &o, &e) < 0)
         return request_refused(&t, &e, &out->error);
-    return fill(&o, out);
+    return run_result_fill(&o, out);
 }
 
 MXC_FFI_API int32_t mxc_run_json(const char *request, int32_t experimental,

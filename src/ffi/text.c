@@ -115,9 +115,61 @@ int32_t fail_saying(MxcErrorDetail *detail, int32_t status, const char *text)
     return status;
 }
 
+/* --- strings that mxc_string_free frees ---------------------------------
+ *
+ * MXC's SDK 1.0.1 for Node.js hands it a copy of the string that it was given,
+ * in memory of its own.  So such a string has a mark before it, and what has
+ * none is left alone.  Looking there is safe: a text of ours never begins so
+ * near to a page's beginning that the mark would be on the page before. */
+
+enum { MARK = 16, PAGE = 4096 };
+
+/* What stands before the text at this address: the first says that it is one
+ * of ours, the second where its memory begins. */
+struct mark {
+    uint64_t word;
+    uint64_t start;
+};
+
+static uint64_t word_of(const char *text)
+{
+    return (uint64_t)(uintptr_t)text ^ UINT64_C(0x6d78632d74657874);
+}
+
+static bool is_near_page(const char *text)
+{
+    return (uintptr_t)text % PAGE < MARK;
+}
+
+char *text_give(char *text)
+{
+    const size_t len = text ? strlen(text) + 1 : 0;
+    /* Both places for it: malloc(3) aligns to 16 at least. */
+    char *block = text ? malloc(2 * (size_t)MARK + len) : NULL;
+    char *out = block ? block + MARK : NULL;
+    struct mark m;
+
+    if (out && is_near_page(out))
+        out += MARK;
+    if (out) {
+        m = (struct mark){ word_of(out), (uint64_t)(out - block) };
+        memcpy(out - MARK, &m, sizeof(m));
+        memcpy(out, text, len);
+    }
+    free(text);
+    return out;
+}
+
 MXC_FFI_API void mxc_string_free(char *text)
 {
-    free(text);
+    struct mark m;
+
+    if (!text || is_near_page(text))
+        return;
+    memcpy(&m, text - MARK, sizeof(m));
+    if (m.word != word_of(text))
+        return;
+    free(text - m.start);
 }
 
 MXC_FFI_API void mxc_error_detail_free(MxcErrorDetail *detail)

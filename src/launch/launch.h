@@ -22,7 +22,9 @@ struct view {
     bool is_attached; /* to our mount namespace, or free still */
     bool is_taken;    /* a runtime has made it */
     bool has_image;   /* its root holds somebody's files, and symlinks */
-    bool has_hollow;  /* private places may lie beyond granted ones */
+    bool has_hollow;  /* private places may lie beyond granted ones, or
+                       * beyond what an earlier workload made */
+    bool has_layer;   /* the latter */
     int void_dir;     /* O_PATH, the empty mode 0 directory ... */
     int void_file;    /* ... and file that masks are made of */
     int void_place;   /* where these have a name while the view is built */

@@ -166,6 +166,14 @@ static int finish_view(struct view *v, const struct plan_view *plan,
     return 0;
 }
 
+static int explain(const struct view *v, struct err *e)
+{
+    if (!v->has_layer || e->hint[0])
+        return -1;
+    return err_hint(e, "what an earlier start left in the session's layer may "
+                       "be in the way; mxc deprovision removes it");
+}
+
 /* The private root, with everything that belongs there. */
 static int make_view(const struct plan_view *plan, struct view *v,
                      struct err *e)
@@ -184,7 +192,7 @@ static int make_view(const struct plan_view *plan, struct view *v,
             continue;
         if ((v->is_taken ? launch_take_step(v, plan, &s, e)
                          : view_apply(v, &s, e)) < 0)
-            return -1;
+            return explain(v, e);
     }
     r = v->is_attached ? 0 : view_attach_root(v);
     if (r < 0)

@@ -12,6 +12,7 @@
 #include "base/compat.h"
 #include "launch/launch.h"
 #include "sys/mounts.h"
+#include "sys/overlay.h"
 
 static int open_beneath(int dir, const char *path, int flags, uint64_t resolve)
 {
@@ -211,6 +212,15 @@ static int open_source(const struct view *v, const struct step *s,
     return fd;
 }
 
+/* A session's own directory, which no sandbox sees. */
+static int clone_layer(const struct step *s)
+{
+    scoped(drop_fd) int source =
+        open_beneath(AT_FDCWD, s->text, O_PATH | O_DIRECTORY, 0);
+
+    return source < 0 ? source : mount_clone(source, 0);
+}
+
 /* A detached copy of the source.  Recursive: a part of the host's tree that
  * is hidden under another mount must stay hidden (mount_namespaces(7), "locked
  * mounts"). */
@@ -221,7 +231,9 @@ static int clone_source(const struct view *v, const struct step *s,
     int mnt;
 
     /* No identity: one of the base's own paths, fixed when this was built. */
-    if (s->num[1] == 0) {
+    if (s->flags & STEP_LAYER) {
+        mnt = clone_layer(s);
+    } else if (s->num[1] == 0) {
         mnt = mount_clone_path(s->text);
     } else {
         source = open_source(v, s, e);
@@ -247,6 +259,32 @@ static int do_bind(struct view *v, const struct step *s, struct err *e)
     r = mount_set(mnt, attr, 1);
     if (r == 0)
         r = attach_step(v, s, mnt, s->flags & STEP_IS_DIR);
+    if (r == 0 && s->flags & STEP_LAYER)
+        v->has_hollow = v->has_layer = true;
+    return r < 0 ? view_fail(e, "move_mount(2)", r, s) : 0;
+}
+
+/* The lower part by its name on the host, which is one of the base's own; the
+ * upper by its place.  Whatever the kernel does there it does as who mounts it:
+ * what the caller may not read of the lower part, nobody reads through it. */
+static int do_overlay(struct view *v, const struct step *s, struct err *e)
+{
+    scoped(drop_fd) int place =
+        open_beneath(AT_FDCWD, s->text, O_PATH | O_DIRECTORY, 0);
+    scoped(drop_fd) int mnt = -1;
+    int r;
+
+    if (place < 0)
+        return view_fail(e, "openat2(2)", place, s);
+    mnt = overlay_new(place, s->path);
+    if (mnt < 0) {
+        view_fail(e, "fsconfig(2)", mnt, s);
+        return err_hint(e, "an overlay in a user namespace needs Linux 5.11, "
+                           "and a place for sessions whose filesystem can be "
+                           "its upper part (tmpfs: Linux 6.6)");
+    }
+    r = attach_step(v, s, mnt, true);
+    v->has_hollow = v->has_layer = true;
     return r < 0 ? view_fail(e, "move_mount(2)", r, s) : 0;
 }
 
@@ -387,6 +425,8 @@ int view_apply(struct view *v, const struct step *s, struct err *e)
         return do_hollow(v, s, e);
     case STEP_PIN:
         return do_pin(v, s, e);
+    case STEP_OVERLAY:
+        return do_overlay(v, s, e);
     case STEP_SYSCTL:
         return do_sysctl(v, s, e);
     case STEP_NONE:

@@ -25,7 +25,9 @@ static uint32_t allowed_flags(uint32_t kind)
     switch (kind) {
     case STEP_BIND:
         return STEP_READONLY | STEP_NOEXEC | STEP_OPTIONAL | STEP_IS_DIR |
-               STEP_CREATE;
+               STEP_CREATE | STEP_LAYER;
+    case STEP_OVERLAY:
+        return STEP_CREATE;
     case STEP_DEVICE:
         return STEP_OPTIONAL;
     case STEP_MASK:
@@ -130,6 +132,12 @@ static int check_step(const struct packed_step *s, size_t i,
         return bad(e, i, "not a port");
     if (s->kind == STEP_RUNSC && (s->num[1] == 0 || s->text_len == 0))
         return bad(e, i, "a program without identity or configuration");
+    /* What would be more than one path to the kernel. */
+    if (s->kind == STEP_OVERLAY && strpbrk(pool->data + s->path, ":,\\"))
+        return bad(e, i, "not a path to lay something over");
+    if (s->flags & STEP_LAYER &&
+        (s->flags & STEP_READONLY || !(s->flags & STEP_IS_DIR)))
+        return bad(e, i, "not a directory to write to");
     if (s->kind == STEP_SYSCTL &&
         strncmp(pool->data + s->path, "/proc/sys/", 10) != 0)
         return bad(e, i, "not a sysctl");
@@ -206,6 +214,19 @@ static int check_command(const struct plan_view *v, struct err *e)
     return 0;
 }
 
+/* What outlives a start belongs to a session. */
+static int check_layer(const struct plan_view *v, struct err *e)
+{
+    for (size_t i = 0; i < v->head.nsteps; i++) {
+        struct step s = plan_step(v, i);
+
+        if ((s.flags & STEP_LAYER || s.kind == STEP_OVERLAY) &&
+            !(v->head.flags & PLAN_SESSION))
+            return bad(e, i, "a layer without a session");
+    }
+    return 0;
+}
+
 static int check_whole(const struct plan_view *v, struct err *e)
 {
     for (size_t i = 0; i < v->head.nsteps; i++)
@@ -231,7 +252,9 @@ static int check_whole(const struct plan_view *v, struct err *e)
     if (!!plan_count(v, STEP_ABSENT) != !!(v->head.flags & PLAN_BROKER_CREATES))
         return err_set(e, ERR_BACKEND_ERROR,
                        "plan refused: absent paths and broker flag disagree");
-    return check_runsc(v, e) < 0 ? -1 : check_network(v, e);
+    if (check_runsc(v, e) < 0 || check_layer(v, e) < 0)
+        return -1;
+    return check_network(v, e);
 }
 
 static int check_exec(const struct plan_view *v, struct err *e)
@@ -303,6 +326,8 @@ static int check_claim(const struct plan_view *v, struct err *e)
             return bad(e, i, "has no place in a claim");
         if (is_own(&s) || s.flags & STEP_OPTIONAL)
             return bad(e, i, "stands over what is the sandbox's own");
+        if (s.flags & STEP_LAYER)
+            return bad(e, i, "is a session's");
         if (s.kind == STEP_BIND && s.num[1] == 0)
             return bad(e, i, "a grant of what nobody has looked at");
     }

@@ -44,8 +44,9 @@ const char *step_name(enum step_kind kind)
 
 static void print_flags(uint32_t flags, struct buf *out)
 {
-    static const char *const names[] = { "ro",     "noexec", "optional", "dir",
-                                         "create", "soft",   "by-fd" };
+    static const char *const names[] = {
+        "ro", "noexec", "optional", "dir", "create", "soft", "by-fd", "layer"
+    };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (flags & 1u << i)
@@ -99,6 +100,7 @@ static void print_numbers(const struct step *s, struct buf *out)
     case STEP_RULES:
     case STEP_RUNTIME:
     case STEP_RUNTIME_ARG:
+    case STEP_OVERLAY:
     case STEP_END:
         break;
     }
@@ -116,6 +118,11 @@ static bool is_shown_by_size(enum step_kind kind)
     return kind == STEP_FILTER || kind == STEP_FILE || kind == STEP_RULES;
 }
 
+static bool is_shown_with_source(enum step_kind kind)
+{
+    return kind == STEP_BIND || kind == STEP_DEVICE || kind == STEP_OVERLAY;
+}
+
 void plan_print(const struct plan *p, struct buf *out)
 {
     for (size_t i = 0; i < p->nsteps; i++) {
@@ -131,9 +138,7 @@ void plan_print(const struct plan *p, struct buf *out)
             if (s->kind == STEP_RULES)
                 print_ways(p->flags, out);
         } else if (s->text) {
-            buf_puts(out, s->kind == STEP_BIND || s->kind == STEP_DEVICE
-                              ? " <- "
-                              : " ");
+            buf_puts(out, is_shown_with_source(s->kind) ? " <- " : " ");
             buf_shown(out, s->text);
         }
         print_numbers(s, out);

@@ -45,7 +45,10 @@
     X(24, RUNTIME, "runtime", 'h', '-') /* a program that makes the sandbox */ \
     X(25, RUNTIME_ARG, "runtime-arg", '-', 's') /* flags: STEP_BY_FD */        \
     X(26, RUNSC, "runsc", 'h', 's') /* num: dev, ino; its config.json */       \
-    X(27, IMAGE, "image", 'h', '-') /* the root's; num: dev, ino */
+    X(27, IMAGE, "image", 'h', '-') /* the root's; num: dev, ino */            \
+    X(28, OVERLAY, "overlay", 'a',                                             \
+      'h') /* over the host's directory of that                                \
+            * name; "up" and "work" lie in text */
 
 enum step_kind {
     STEP_NONE = 0,
@@ -62,7 +65,8 @@ enum {
     STEP_IS_DIR = 1 << 3,
     STEP_CREATE = 1 << 4, /* make the mount point (private space) */
     STEP_SOFT = 1 << 5,   /* the soft limit alone, up to the hard one */
-    STEP_BY_FD = 1 << 6   /* not in its command line */
+    STEP_BY_FD = 1 << 6,  /* not in its command line */
+    STEP_LAYER = 1 << 7   /* a session's, which its workload has filled */
 };
 
 /* What stands in a runtime's arguments for descriptors that it is given: the

@@ -55,8 +55,10 @@ struct policy {
     enum containment containment;
     enum tier tier;          /* at least this one */
     const char *tier_origin; /* NULL when none is asked for */
-    const char *label;       /* containerId; NULL if none */
-    const char *image;       /* DISTRIBUTION/RELEASE of `lxc`, or NULL */
+    enum layer layer;        /* a session's */
+    const char *layer_origin;
+    const char *label; /* containerId; NULL if none */
+    const char *image; /* DISTRIBUTION/RELEASE of `lxc`, or NULL */
 
     const char **arg; /* what to execute, argv form */
     size_t nargs;

@@ -211,6 +211,8 @@ static void take_rest(struct policy *p, const struct request *r)
 {
     p->label = r->container_id;
     policy_ask_tier(p, r->tier, "guarantees.tier");
+    p->layer = r->layer;
+    p->layer_origin = "session.layer";
     if (r->limits_present)
         policy_need(p, FEAT_LIMITS, "limits", "limits");
     if (r->lifecycle.keep_on_exit)

@@ -53,9 +53,10 @@ static int check_object(const struct aliases *l, const char *name,
 
     for (size_t i = 0; i < l->session->head.nsteps; i++) {
         const struct step s = plan_step(l->session, i);
-        const char *rest, *inside;
+        const char *source = narrow_source(&s);
+        const char *rest = source ? rest_of(host, source) : NULL;
+        const char *inside;
 
-        rest = s.kind == STEP_BIND ? rest_of(host, s.text) : NULL;
         if (!rest)
             continue;
         inside = join(l->a, s.path, rest);
@@ -133,7 +134,7 @@ int narrow_check_aliases(struct arena *a, const struct plan_view *session,
     for (size_t i = 0; i < session->head.nsteps; i++) {
         const struct step s = plan_step(session, i);
 
-        if (s.kind == STEP_BIND && check_path(&l, s.path, e) < 0)
+        if (narrow_source(&s) && check_path(&l, s.path, e) < 0)
             return -1;
     }
     return 0;

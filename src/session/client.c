@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/compat.h"
+#include "session/layer.h"
 #include "sys/seal.h"
 #include "sys/start.h"
 
@@ -64,6 +65,15 @@ int session_look_up(const struct session_dir *d, enum session_state *state,
     return 0;
 }
 
+/* What it keeps is of use yet: such a session can be started again. */
+static bool has_layer(const struct session_dir *d)
+{
+    struct session_facts f;
+    struct err other;
+
+    return session_facts(d, &f, &other) == 0 && f.layer[0];
+}
+
 static int stale(const struct session_dir *d, struct err *e)
 {
     char id[SESSION_ID_MAX], boot[SESSION_BOOT_MAX];
@@ -78,6 +88,11 @@ static int stale(const struct session_dir *d, struct err *e)
             has_one && strcmp(boot, h.boot) != 0
                 ? "the machine was started anew"
                 : "its holder was killed, and its sandbox with it");
+    if (has_layer(d))
+        return err_hint(e,
+                        "mxc start %s starts it again with what its layer "
+                        "kept; mxc deprovision removes it",
+                        id);
     return err_hint(e, "mxc deprovision %s removes what is left", id);
 }
 
@@ -150,6 +165,8 @@ static int seal_plan(const struct session_dir *d, int *out, struct err *e)
     int r = session_plan(d, &v, e);
 
     if (r == 0)
+        r = layer_ready(d->fd, &v, e);
+    if (r == 0)
         r = plan_seal(v.bytes, v.len, out, e);
     session_plan_drop(&v);
     return r;
@@ -200,7 +217,7 @@ int session_start(const struct session_dir *d, const char *launcher,
 
     if (session_look_up(d, &state, &conn, e) < 0)
         return -1;
-    if (state == SESSION_STALE)
+    if (state == SESSION_STALE && !has_layer(d))
         return stale(d, e);
     if (state == SESSION_STARTED) {
         session_id_print(d->hex, id);

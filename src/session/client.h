@@ -87,6 +87,10 @@ int session_command_send(int conn, int plan_fd, const struct session_command *c,
  * last word is an error. */
 int session_command_hear(int conn, struct say *out, int *master, struct err *e);
 
+/* The same as talk_receive has it; *fd is taken where *n is 1. */
+ssize_t session_command_receive(int conn, struct say *out, int *fd, size_t *n,
+                                int flags);
+
 /* How it ended, of SAY_ENDED. */
 struct result;
 void session_command_result(const struct say *s, struct result *out);

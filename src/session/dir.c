@@ -18,6 +18,7 @@
 #include "base/json.h"
 #include "base/num.h"
 #include "base/read_all.h"
+#include "session/layer.h"
 
 enum { RECORD_MAX = 4096, NAME_ROOM = 64 };
 
@@ -231,6 +232,16 @@ static uint64_t number(const struct json *v, const char *key)
     return member && json_u64(member, &n) == 0 ? n : 0;
 }
 
+/* One that does not fit stays empty. */
+static void take_text(const struct json *v, const char *key, char *out,
+                      size_t size)
+{
+    const struct json *member = json_get(v, key);
+
+    if (member && member->type == JSON_STRING && member->len < size)
+        memcpy(out, member->text, member->len);
+}
+
 int session_facts(const struct session_dir *d, struct session_facts *out,
                   struct err *e)
 {
@@ -244,6 +255,7 @@ int session_facts(const struct session_dir *d, struct session_facts *out,
     *out = (struct session_facts){ .created_ms = number(v, "created"),
                                    .idle_ms = number(v, "idleTimeoutMs"),
                                    .age_ms = number(v, "maxAgeMs") };
+    take_text(v, "layer", out->layer, sizeof(out->layer));
     return 0;
 }
 
@@ -251,7 +263,6 @@ int session_holder(const struct session_dir *d, bool *has_one,
                    struct session_holder *out, struct err *e)
 {
     scoped(arena_drop) struct arena a = { .limit = 1 << 20 };
-    const struct json *boot;
     struct json *v;
 
     *has_one = false;
@@ -262,9 +273,7 @@ int session_holder(const struct session_dir *d, bool *has_one,
     *out = (struct session_holder){ .pid = (pid_t)number(v, "pid"),
                                     .start = number(v, "start"),
                                     .since_ms = number(v, "since") };
-    boot = json_get(v, "boot");
-    if (boot && boot->type == JSON_STRING && boot->len < sizeof(out->boot))
-        memcpy(out->boot, boot->text, boot->len);
+    take_text(v, "boot", out->boot, sizeof(out->boot));
     *has_one = true;
     return 0;
 }
@@ -287,9 +296,10 @@ static int write_facts(int dir, const struct session_facts *f, struct err *e)
     int n = snprintf(
         text, sizeof(text),
         "{\"version\":%d,\"backend\":\"%s\",\"created\":%llu,"
-        "\"idleTimeoutMs\":%llu,\"maxAgeMs\":%llu}\n",
+        "\"idleTimeoutMs\":%llu,\"maxAgeMs\":%llu,\"layer\":\"%s\"}\n",
         SESSION_VERSION, SESSION_PREFIX, (unsigned long long)f->created_ms,
-        (unsigned long long)f->idle_ms, (unsigned long long)f->age_ms);
+        (unsigned long long)f->idle_ms, (unsigned long long)f->age_ms,
+        f->layer);
 
     return session_write(dir, "session", text, (size_t)n, e);
 }
@@ -330,12 +340,13 @@ void session_plan_drop(struct plan_view *v)
 /* --- directories -----------------------------------------------------------
  */
 
-/* A directory of files; there is no other in ours. */
+/* A directory of files, and of one directory. */
 int session_remove_tree(int root, const char *name)
 {
     int fd =
         openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    int r = 0;
 
     if (!d) {
         int why = errno;
@@ -344,9 +355,12 @@ int session_remove_tree(int root, const char *name)
         return why == ENOENT ? 0 : -why;
     }
     for (struct dirent *i = readdir(d); i; i = readdir(d))
-        if (strcmp(i->d_name, ".") != 0 && strcmp(i->d_name, "..") != 0)
-            (void)unlinkat(dirfd(d), i->d_name, 0);
+        if (strcmp(i->d_name, ".") != 0 && strcmp(i->d_name, "..") != 0 &&
+            unlinkat(dirfd(d), i->d_name, 0) < 0 && errno == EISDIR)
+            r = layer_remove(dirfd(d), i->d_name);
     (void)closedir(d);
+    if (r < 0)
+        return r;
     return unlinkat(root, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno
                                                                      : 0;
 }
@@ -361,9 +375,12 @@ static int fill(struct session_dir *d, const struct session_facts *f,
                 const void *plan, size_t len, const char *request,
                 size_t request_len, struct err *e)
 {
+    struct plan_view v;
+
     if (session_write(d->fd, "plan", plan, len, e) < 0 ||
         (request &&
-         session_write(d->fd, "request", request, request_len, e) < 0))
+         session_write(d->fd, "request", request, request_len, e) < 0) ||
+        plan_check(plan, len, &v, e) < 0 || layer_make(d->fd, &v, e) < 0)
         return -1;
     return write_facts(d->fd, f, e);
 }
@@ -387,17 +404,26 @@ static int make(struct session_dir *d, const char *temp, struct err *e)
     return 0;
 }
 
+int session_new_hex(char out[SESSION_HEX + 1], struct err *e)
+{
+    unsigned char bytes[16];
+
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+        return err_sys(e, "getrandom(2)", errno, "cannot make an id");
+    session_hex(bytes, out);
+    return 0;
+}
+
 int session_dir_new(const char *runtime, const struct session_facts *f,
                     const void *plan, size_t len, const char *request,
                     size_t request_len, struct session_dir *out, struct err *e)
 {
     struct session_dir d = SESSION_DIR_NONE;
-    unsigned char bytes[16];
     char temp[NAME_ROOM];
 
-    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
-        return err_sys(e, "getrandom(2)", errno, "cannot make an id");
-    session_hex(bytes, d.hex);
+    memcpy(d.hex, f->hex, sizeof(d.hex));
+    if (!d.hex[0] && session_new_hex(d.hex, e) < 0)
+        return -1;
     (void)snprintf(temp, sizeof(temp), SESSION_NEW "%s", d.hex);
     if (session_root(runtime, true, &d.root, e) < 0)
         return -1;

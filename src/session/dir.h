@@ -8,6 +8,7 @@
  *     running    who holds it, JSON; there while it is started
  *     control    the holder's socket
  *     log        what the holder had to say
+ *     layer      what it keeps of its workload's files (layer.h)
  *
  * A directory appears and goes by rename(2), whole.  Who changes a session
  * locks its directory (flock(2)). */
@@ -41,6 +42,9 @@ struct session_facts {
     uint64_t created_ms; /* of the wall clock */
     uint64_t idle_ms;    /* 0: it may be idle for ever */
     uint64_t age_ms;     /* 0: it may get as old as it likes */
+    char layer[16];      /* what it keeps, or "" */
+    /* Of one that is not made yet; "": any. */
+    char hex[SESSION_HEX + 1];
 };
 
 /* Who holds it. */
@@ -57,6 +61,9 @@ int session_root_path(const char *runtime, char *out, size_t size,
 
 /* Open it.  Without `create`, *out is -1 where there is none. */
 int session_root(const char *runtime, bool create, int *out, struct err *e);
+
+/* A new name, so that a plan can speak of the place. */
+int session_new_hex(char out[SESSION_HEX + 1], struct err *e);
 
 /* Make one, locked.  Its plan is checked by whoever reads it. */
 int session_dir_new(const char *runtime, const struct session_facts *f,

@@ -203,10 +203,22 @@ int session_command_send(int conn, int plan_fd, const struct session_command *c,
                  : 0;
 }
 
+ssize_t session_command_receive(int conn, struct say *out, int *fd, size_t *n,
+                                int flags)
+{
+    ssize_t got = talk_receive(conn, out, sizeof(*out), fd, 1, n, flags);
+
+    /* An order of ours that came too late to be read is told once, before the
+     * last word. */
+    return got == -ECONNRESET
+               ? talk_receive(conn, out, sizeof(*out), fd, 1, n, flags)
+               : got;
+}
+
 int session_command_hear(int conn, struct say *out, int *master, struct err *e)
 {
     size_t n;
-    ssize_t got = talk_receive(conn, out, sizeof(*out), master, 1, &n, 0);
+    ssize_t got = session_command_receive(conn, out, master, &n, 0);
 
     if (n == 0)
         *master = -1;

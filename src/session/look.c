@@ -54,6 +54,10 @@ void session_seen_members(const struct session_seen *s, struct buf *b)
         buf_printf(b, ",\"idleTimeoutMs\":%" PRIu64, s->facts.idle_ms);
     if (s->facts.age_ms)
         buf_printf(b, ",\"maxAgeMs\":%" PRIu64, s->facts.age_ms);
+    if (s->facts.layer[0]) {
+        buf_puts(b, ",\"layer\":");
+        buf_json(b, s->facts.layer);
+    }
     if (!s->holder)
         return;
     buf_printf(b,

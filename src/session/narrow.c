@@ -45,6 +45,7 @@ static bool is_place(const struct step *s)
     case STEP_PROC:
     case STEP_MASK:
     case STEP_HOLLOW:
+    case STEP_OVERLAY:
         return true;
     default:
         return false;
@@ -101,14 +102,21 @@ enum narrow_access narrow_wanted(const struct narrow_path *path, size_t n,
     return access;
 }
 
+const char *narrow_source(const struct step *s)
+{
+    if (s->kind == STEP_OVERLAY)
+        return s->path;
+    return s->kind == STEP_BIND ? s->text : NULL;
+}
+
 const char *narrow_host(struct arena *a, const struct plan_view *session,
                         const char *path)
 {
     struct step s;
 
-    if (!find_place(session, path, &s) || s.kind != STEP_BIND)
+    if (!find_place(session, path, &s) || !narrow_source(&s))
         return NULL;
-    return arena_printf(a, "%s%s", s.text,
+    return arena_printf(a, "%s%s", narrow_source(&s),
                         path + (s.path[1] ? strlen(s.path) : 0));
 }
 
@@ -144,7 +152,7 @@ static bool can_split(const struct narrowing *w, const char *path)
 
     if (!find_place(w->session, path, &s))
         return true;
-    if (s.kind != STEP_DIR)
+    if (s.kind != STEP_DIR && !(s.flags & STEP_LAYER))
         return false;
     for (size_t i = 0; i < w->session->head.nsteps; i++) {
         struct step below = plan_step(w->session, i);

@@ -29,8 +29,10 @@ int narrow_add(struct arena *a, const struct plan_view *session,
 enum narrow_access narrow_wanted(const struct narrow_path *path, size_t n,
                                  const char *name);
 
-/* The host's path of what stands at a path inside; NULL: nothing of the
- * host's. */
+/* The host's path of what a step shows; NULL: nothing of the host's. */
+const char *narrow_source(const struct step *s);
+
+/* The same for a path inside. */
 const char *narrow_host(struct arena *a, const struct plan_view *session,
                         const char *path);
 

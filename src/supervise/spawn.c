@@ -44,6 +44,11 @@ enum { CHILD_STACK = 64 * 1024, KILL_PATIENCE_MS = 5000 };
  * user namespace of its own. */
 #define RUNSC_CAPS (1ull << CAP_SETFCAP)
 
+/* With an overlay also to work in its "work", where the kernel makes a
+ * directory that not even its owner may enter.  Over files of others than the
+ * caller it has no power (user_namespaces(7)). */
+#define OVERLAY_CAPS (1ull << CAP_DAC_OVERRIDE)
+
 struct child {
     const char *launcher;
     uint64_t caps;
@@ -128,7 +133,8 @@ static int explain(const struct child *c, struct err *e)
 static uint64_t caps_for(const struct plan_view *plan, bool has_gateway)
 {
     return LAUNCHER_CAPS | (has_gateway ? NETWORK_CAPS : 0) |
-           (plan_count(plan, STEP_RUNSC) ? RUNSC_CAPS : 0);
+           (plan_count(plan, STEP_RUNSC) ? RUNSC_CAPS : 0) |
+           (plan_count(plan, STEP_OVERLAY) ? OVERLAY_CAPS : 0);
 }
 
 int sandbox_spawn(const struct plan_view *plan, const char *launcher,

@@ -178,6 +178,7 @@ void tty_follow(struct tty *t); /* the caller's terminal has another size */
 void tty_resize(struct tty *t, uint16_t rows, uint16_t columns);
 size_t tty_poll(const struct tty *t, void *pollfds); /* at most 4 */
 void tty_serve(struct tty *t, const void *pollfds, size_t n);
+bool tty_is_over(const struct tty *t); /* nothing will come out any more */
 void tty_drain(struct tty *t);
 void tty_destroy(struct tty *t);
 

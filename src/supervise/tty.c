@@ -183,6 +183,11 @@ void tty_serve(struct tty *t, const void *pollfds, size_t n)
     say_eof(t);
 }
 
+bool tty_is_over(const struct tty *t)
+{
+    return t->out.from < 0 && t->out.start == t->out.end;
+}
+
 /* After the end: what the workload wrote before it is still in the PTY. */
 void tty_drain(struct tty *t)
 {

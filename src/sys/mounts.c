@@ -19,8 +19,9 @@ int mount_new(const char *fstype, const char *const *opts, uint64_t attr)
     if (fs < 0)
         return -errno;
     for (; opts && opts[0]; opts += 2)
-        if (syscall(__NR_fsconfig, fs, MXC_FSCONFIG_SET_STRING, opts[0],
-                    opts[1], 0) < 0)
+        if (syscall(__NR_fsconfig, fs,
+                    opts[1] ? MXC_FSCONFIG_SET_STRING : MXC_FSCONFIG_SET_FLAG,
+                    opts[0], opts[1], 0) < 0)
             return -errno;
     if (syscall(__NR_fsconfig, fs, MXC_FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         return -errno;

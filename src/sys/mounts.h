@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* A new filesystem that is not attached yet.  `opts` is a list of key, value
- * pairs that ends with NULL.  attr: MXC_ATTR_*. */
+ * pairs that ends with NULL; a value of NULL is a flag's.  attr: MXC_ATTR_*. */
 int mount_new(const char *fstype, const char *const *opts, uint64_t attr);
 
 /* A detached copy of what stands at the O_PATH descriptor `fd`. */

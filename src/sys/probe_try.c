@@ -29,6 +29,7 @@
 #include "sys/landlock.h"
 #include "sys/mounts.h"
 #include "sys/netgate.h"
+#include "sys/overlay.h"
 #include "sys/seccomp_load.h"
 #include "sys/userns.h"
 
@@ -365,6 +366,30 @@ static int try_inotify(void)
     return 0;
 }
 
+/* In memory of its own; where a session is kept may be of another kind, which
+ * its provision tries. */
+static int try_overlay(void)
+{
+    static const char *const dirs[] = { "low", "up", "work" };
+    scoped(drop_fd) int top = -1;
+    scoped(drop_fd) int place = -1;
+    int mnt, r = enter(CLONE_NEWNS);
+
+    if (r < 0)
+        return r;
+    place = mount_new("tmpfs", NULL, 0);
+    top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (place < 0 || top < 0)
+        return place < 0 ? place : -errno;
+    r = mount_attach(place, top);
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(dirs); i++)
+        r = mkdirat(place, dirs[i], 0700) < 0 ? -errno : 0;
+    if (r < 0)
+        return r;
+    mnt = overlay_new(place, "low");
+    return mnt < 0 ? mnt : close(mnt);
+}
+
 static int raise_loopback(void)
 {
     scoped(drop_fd) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -555,6 +580,9 @@ const struct probe probes[] = {
       "seccomp filter or a security module forbids them)",
       .try = try_network, .in_userns = true,
       .explain = netgate_lack, .advise = netgate_remedy },
+    { "overlay", "writing over the base system", PROBE_POLICY,
+      "no session that keeps it (--layer system)", KERNEL("5.11"),
+      .try = try_overlay, .in_userns = true },
     { "idmapped-tmpfs", "masks that nobody owns", PROBE_EXTRA,
       "truncating a denied file says EROFS instead of EACCES",
       KERNEL("6.3"),

@@ -2,13 +2,17 @@
 """libmxc's sessions and lifecycle requests, called from Python."""
 
 import ctypes
+import errno
+import fcntl
 import json
 import os
+import pty as terminals
 import select
 import signal
+import struct
 import sys
+import termios
 import threading
-import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
 from tap import *  # noqa: E402,F403
 from libmxc import *  # noqa: E402,F403
@@ -165,20 +169,71 @@ def streams_of_a_command():
 
 @test
 def a_terminal_of_a_command():
+    script = ('tty; stty size; read x; stty size; echo "<$x>"; cat; '
+              'seq 1 9999; exit 2')
     with Kept() as k:
-        with k.spawn('sh', '-c', 'tty; stty size; read x; stty size; '
-                     'echo "<$x>"; cat; exit 2', stdio=PTY, rows=33,
-                     columns=111) as box:
-            read_to(box.fd('stdout'), b'33 111')
-            box.order('resize', 20, 60)
-            os.write(box.fd('stdin'), b'typed\r')
-            has(read_to(box.fd('stdout'), b'<typed>'), b'20 60')
-            os.write(box.fd('stdin'), b'\4')
-            eq((box.wait(), box.status.exit_code), (EXITED, 2))
-        with k.spawn('sleep', '99', stdio=PTY) as box:
-            pass
+        for stdio in (PTY, PTY_PIPES):
+            with k.spawn('sh', '-c', script, stdio=stdio, rows=33,
+                         columns=111) as box:
+                out = box.fd('stdout')
+                read_to(out, b'33 111')
+                eq(box.fd('stderr'), -1)
+                box.order('resize', 20, 60)
+                os.write(box.fd('stdin'), b'typed\r')
+                has(read_to(out, b'<typed>'), b'20 60')
+                if stdio == PTY:
+                    os.write(box.fd('stdin'), b'\4')
+                else:
+                    os.close(box.fd('take_stdin'))
+                read_to(out, b'9999\r\n')
+                try:
+                    eq(os.read(out, 9), b'', 'the end')
+                except OSError as e:
+                    eq((e.errno, stdio), (errno.EIO, PTY))
+                eq((box.wait(), box.status.exit_code), (EXITED, 2))
+            with k.spawn('sleep', '99', stdio=stdio) as box:
+                pass
+        with k.spawn('sh', '-c', 'seq 1 9999; sleep 99',
+                     stdio=PTY_PIPES) as box:
+            os.close(box.fd('take_stdout'))
+            # As when the window of a terminal is closed.
+            eq((box.wait(), box.status.signal), (SIGNALED, signal.SIGHUP))
         with k.spawn('true') as box:
             refused(MALFORMED, 'no terminal', box.order, 'resize', 1, 1)
+        refused(MALFORMED, 'without a terminal', k.spawn, 'true',
+                stdio=TERMINAL)
+        refused(MALFORMED, 'mxc_session_exec', Box, 'true', stdio=TERMINAL)
+
+
+@test
+def the_caller_s_terminal():
+    """Its modes, its size, its keys; given back as it was."""
+    with Kept() as k:
+        code = f'''if 1:
+            import sys, termios
+            sys.path[:0] = {sys.path[:3]!r}
+            from libmxc import *
+            before = termios.tcgetattr(0)
+            k = Kept(ident={k.id!r})
+            box = k.spawn('sh', '-c', "trap 'stty size; exit 9' INT; stty size;"
+                          "echo up; while :; do sleep 0.02; done",
+                          stdio=TERMINAL, stdin_fd=0, stdout_fd=1)
+            how = box.wait(60000), box.status.exit_code
+            assert termios.tcgetattr(0) == before
+            print('ended', how)
+        '''
+        pid, master = terminals.fork()
+        if pid == 0:
+            os.execv(sys.executable, [sys.executable, '-c', code])
+        out = read_to(master, b'up')
+        fcntl.ioctl(master, termios.TIOCSWINSZ,
+                    struct.pack('4H', 33, 111, 0, 0))
+        os.write(master, b'\3')
+        out = read_to(master, b')\r\n')
+        has(out, b'33 111')
+        has(out, b'ended (1, 9)')
+        os.waitpid(pid, 0)
+        os.close(master)
 
 
 @test

@@ -202,6 +202,71 @@ const scenes = {
   async platform() {
     return mxc.getPlatformSupport();
   },
+  async spawnWarnings() {
+    const seen = [];
+    for (let n = 0; n < 5; n++) {
+      const p = await mxc.spawn({ command: 'true' },
+        { telemetry: { enabled: true } });
+      p.standardOutput.resume();
+      p.standardError.resume();
+      seen.push((await error(() => p.wait())).name);
+      p.dispose();
+    }
+    return seen;
+  },
+  // A container of the only kind that this SDK can ask for and we can keep.
+  async container() {
+    const [folder] = process.argv.slice(3);
+    const seen = {};
+    const request = { containment: 'wslc', image: 'mxc://native',
+      filesystem: { readwritePaths: [folder] },
+      network: { egress: { default: 'allow' } } };
+    seen.validated = await mxc.validateProvision(request);
+    const { containerId: id, ...made } = await mxc.provisionContainer(request);
+    seen.made = made;
+    seen.id = id;
+    const run = (command, more) => mxc.runInContainer(id, { command, ...more });
+    seen.early = await error(() => run('true'));
+    seen.stoppedEarly = await error(() => mxc.stopContainer(id));
+    seen.started = await mxc.startContainer(id);
+    seen.startedAgain = await error(() => mxc.startContainer(id));
+    seen.ran = await run(`echo out; echo err >&2; echo $A >${folder}/file; exit 3`,
+      { environment: { A: 'made' }, workingDirectory: folder });
+    seen.late = await run('echo before; sleep 60', { timeoutMs: 500 });
+    seen.proxied = await error(() => run('true', { network: {
+      runtimeConfig: { networkProxy: 'http://10.0.0.1:80' } } }));
+    seen.process = await mxc.validateProcess(id, { command: 'true' });
+    const p = await mxc.spawnInContainer(id, { command: 'cat; exit 4' });
+    p.standardInput.end('fed');
+    seen.fed = [String(await text(p.standardOutput)), await p.wait()];
+    p.dispose();
+    const killed = await mxc.spawnInContainer(id, { command: 'sleep 60' });
+    killed.kill();
+    seen.killed = await killed.wait();
+    killed.dispose();
+    const t = await mxc.spawnInContainerWithPty(id,
+      { command: 'tty; stty size; read x; stty size' },
+      { size: { rows: 30, columns: 90 } });
+    let shown = '';
+    t.output.on('data', (data) => { shown += data; });
+    while (!shown.includes('30 90')) await sleep(5);
+    t.resize({ rows: 20, columns: 60 });
+    t.input.write('x\r');
+    seen.pty = [await t.wait(), shown];
+    t.dispose();
+    seen.stopped = await mxc.stopContainer(id);
+    seen.stoppedAgain = await error(() => mxc.stopContainer(id));
+    seen.restarted = await mxc.startContainer(id);
+    seen.gone = await mxc.deprovisionContainer(id);
+    seen.goneAgain = await error(() => mxc.deprovisionContainer(id));
+    seen.stale = await error(() => run('true'));
+    seen.noPath = await error(() => mxc.provisionContainer({
+      containment: 'wslc', image: 'mxc://native',
+      filesystem: { readonlyPaths: ['/no/such'] } }));
+    seen.archive = await error(() => mxc.provisionContainer({
+      containment: 'wslc', image: 'mxc://native', imageTarPath: '/x.tar' }));
+    return seen;
+  },
   async lifecycle() {
     const network = { egress: { default: 'allow' },
       ingress: { default: 'allow', hostLoopback: 'allow' } };

@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import subprocess
 import sys
 
@@ -18,6 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '..', 'lib'))
 from tap import *  # noqa: E402,F403
 from ffi import OURS, is_sanitized  # noqa: E402
+import sessions  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 MODULES = TOP / 'build/oracle/node_modules'
@@ -40,7 +42,7 @@ def fetch():
         skip(f'no @microsoft/mxc-sdk 1.0.1 and node 24 from npm: {why}')
 
 
-def scene(name, seconds=60):
+def scene(name, *args, seconds=60):
     """What the program saw; nothing else of it may be said."""
     fetch()
     pathlib.Path('package.json').write_text('{"type": "module"}')
@@ -52,7 +54,7 @@ def scene(name, seconds=60):
     for program in (MXC.parent / 'lxc-exec',):
         if not os.path.lexists(binaries / program.name):
             os.symlink(program, binaries / program.name)
-    r = run([NODE, 'sdk.mjs', name], timeout=seconds, env={
+    r = run([NODE, 'sdk.mjs', name, *args], timeout=seconds, env={
         'MXC_FFI_DIR': OURS.parent, 'MXC_BIN_DIR': binaries.parent.absolute()})
     eq((r.status, r.err), (0, ''), f'{r}')
     return r.json()
@@ -227,6 +229,50 @@ def lifecycle():
                        'run': 'backend_unavailable'}.items():
         eq((got[name]['isMxc'], got[name]['code']), (True, code),
            f'{name}: {got[name]}')
+
+
+@test
+def a_warning_does_not_end_the_process():
+    """The SDK cannot read a warning, says so, and frees another string than it
+    was given: with MXC's own library it dies of that."""
+    eq(scene('spawnWarnings'), ['TypeError'] * 5)
+
+
+@test
+def a_container_of_ours():
+    """Every lifecycle call of the SDK, and each error of the contract."""
+    os.mkdir('w')
+    folder = os.path.abspath('w')
+    r = scene('container', folder)
+    done = {'warnings': []}
+    for name in ('validated', 'made', 'started', 'process', 'stopped',
+                 'restarted', 'gone'):
+        eq(r[name], done, name)
+    check(re.fullmatch('wslc:[0-9a-f]{32}', r['id']), r['id'])
+    for name, code, piece in (
+            ('early', 'not_started', 'is not started'),
+            ('stoppedEarly', 'already_stopped', 'is not started'),
+            ('startedAgain', 'already_started', 'started already'),
+            ('stoppedAgain', 'already_stopped', 'is not started'),
+            ('proxied', 'policy_validation', 'proxy'),
+            ('goneAgain', 'stale_id', 'no session'),
+            ('stale', 'stale_id', 'no session'),
+            ('noPath', 'policy_validation', '/no/such'),
+            ('archive', 'policy_validation', 'archive')):
+        eq((r[name]['isMxc'], r[name]['code']), (True, code), f'{name} {r}')
+        has(r[name]['message'], piece)
+    eq(r['ran'], {'stdout': 'out\n', 'stderr': 'err\n', 'exitCode': 3,
+                  'timedOut': False, 'warnings': []})
+    eq(read('w/file'), 'made\n')
+    eq(r['late'], {'stdout': 'before\n', 'stderr': '', 'exitCode': -1,
+                   'timedOut': True, 'warnings': []})
+    eq(r['fed'], ['fed', {'exitCode': 4, 'timedOut': False}])
+    eq(r['killed'], {'exitCode': -1, 'timedOut': False})
+    end, shown = r['pty']
+    eq(end, {'exitCode': 0, 'timedOut': False})
+    for piece in ('/dev/pts/', '30 90', '20 60'):
+        has(shown, piece)
+    eq(os.listdir(sessions.root()), [])
 
 
 main()

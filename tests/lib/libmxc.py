@@ -15,7 +15,7 @@ TREE = pathlib.Path(os.environ.get('MXC', TOP / 'build/tree/bin/mxc')
                     ).absolute().parent.parent
 LIBRARY = pathlib.Path(os.environ.get('LIBMXC', TREE / 'lib/libmxc.so.1'))
 
-NULL, PIPE, FDS, PTY = range(4)
+NULL, PIPE, FDS, PTY, PTY_PIPES, TERMINAL = range(6)
 (EXITED, SIGNALED, TIMED_OUT, KILLED, STOPPED, NEVER_BEGAN,
  FAILED) = range(1, 8)
 (MALFORMED, CONTAINMENT, PHASE, UNAVAILABLE) = range(1, 5)

@@ -6,7 +6,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from tap import *  # noqa: E402,F403
 
-PROGRAMS = ('bin/mxc', 'bin/lxc-exec', 'libexec/mxc/mxc-supervise',
+PROGRAMS = ('bin/mxc', 'bin/lxc-exec', 'libexec/mxc/mxc-supervise', 'libexec/mxc/mxc-relay',
             'libexec/mxc/mxc-launch', 'libexec/mxc/mxc-gateway',
             'libexec/mxc/mxc-hold')
 

@@ -126,6 +126,19 @@ static const struct host bare = {
     .nproc_hard = 1024,
 };
 
+/* Where a session is planned. */
+static const struct host keeper = {
+    .landlock_abi = 7,
+    .has_pid_limit = true,
+    .uid = 1000,
+    .gid = 1000,
+    .machine_id = "0123456789abcdef0123456789abcdef",
+    .boot_id = "01234567-89ab-4cde-8f01-23456789abcd\n",
+    .nofile_hard = 1024,
+    .nproc_hard = 1024,
+    .session_place = "/run/user/1000/mxc/0123456789abcdef0123456789abcdef",
+};
+
 static const struct {
     const char *name;
     const struct host *host;
@@ -153,6 +166,8 @@ static const struct {
     { "net-gvisor", &root, false },
     { "lxc", &user, false },
     { "net-lxc", &user, true },
+    { "session-private", &keeper, false },
+    { "session-system", &keeper, false },
 };
 
 static char *read_text(struct arena *a, const char *path)
@@ -219,6 +234,8 @@ static void render(struct arena *a, const char *json, const struct host *h,
          row->clause; row++)
         buf_printf(out, "= %s: %s [%s]\n", row->clause, row->by, row->state);
     /* What is planned is also what the launcher accepts. */
+    if (h->session_place)
+        m.plan.flags |= PLAN_SESSION;
     if (plan_pack(&m.plan, a, &bytes, &len, &e) < 0 ||
         plan_check(bytes, len, &v, &e) < 0)
         T_FAIL("%s", e.msg);

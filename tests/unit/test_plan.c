@@ -125,8 +125,9 @@ TEST(printing)
     struct plan p;
 
     make_plan(&p, &a);
-    /* Beside a user-space kernel half of these cannot be. */
-    CHECK_INT(p.nsteps, STEP_END - 2);
+    /* Beside a user-space kernel half of these cannot be, nor without a
+     * session what it keeps. */
+    CHECK_INT(p.nsteps, STEP_END - 3);
     plan_print(&p, &out);
     CHECK_STR(out.data, printed);
     CHECK_STR(step_name(STEP_NONE), "?");
@@ -230,6 +231,80 @@ TEST(a_plan_has_one_runtime)
         p.step[both[i] - 1] =
             p.step[both[i] == STEP_RUNTIME ? STEP_ENV - 1 : STEP_RUNTIME - 1];
         CHECK_STR(verdict(&p, &a), want);
+        arena_drop(&a);
+    }
+}
+
+/* The plan as a session's: nothing to run, made by nobody else. */
+static void make_session_plan(struct plan *p, struct arena *a)
+{
+    const struct step pin = { STEP_PIN, 0, { 0 }, "/w/q", NULL, 0 };
+
+    make_plan(p, a);
+    p->flags = PLAN_SESSION | PLAN_BROKER_CREATES | PLAN_NET_EGRESS;
+    p->step[STEP_ARG - 1] = pin;
+    p->step[STEP_RUNTIME - 1] = pin;
+    p->step[STEP_RUNTIME_ARG - 1] = pin;
+    p->step[STEP_IMAGE - 2] = pin;
+}
+
+TEST(what_a_session_keeps)
+{
+    static const struct step overlay = { STEP_OVERLAY, STEP_CREATE, { 0 },
+                                         "/usr/bin",   "/s/b",      4 };
+    static const struct step kept = {
+        STEP_BIND, STEP_LAYER | STEP_IS_DIR | STEP_CREATE,
+        { 0 },     "/tmp",
+        "/s/tmp",  6
+    };
+    static const struct {
+        bool is_run;
+        struct step step;
+        const char *want; /* NULL: it is one */
+    } rows[] = {
+        { false, overlay, NULL },
+        { false, kept, NULL },
+        { true, overlay, "a layer without a session" },
+        { true, kept, "a layer without a session" },
+        { false,
+          { STEP_OVERLAY, 0, { 0 }, "/usr:/etc", "/s/b", 4 },
+          "not a path to lay something over" },
+        { false,
+          { STEP_OVERLAY, 0, { 0 }, "/usr,upperdir=x", "/s/b", 4 },
+          "not a path to lay something over" },
+        { false,
+          { STEP_OVERLAY, STEP_READONLY, { 0 }, "/usr/bin", "/s/b", 4 },
+          "unknown flag" },
+        { false,
+          { STEP_OVERLAY, 0, { 0 }, "/usr/bin", "../b", 4 },
+          "path is not absolute and clean" },
+        { false,
+          { STEP_BIND, STEP_LAYER, { 0 }, "/tmp", "/s/tmp", 6 },
+          "not a directory to write to" },
+        { false,
+          { STEP_BIND,
+            STEP_LAYER | STEP_IS_DIR | STEP_READONLY,
+            { 0 },
+            "/tmp",
+            "/s/tmp",
+            6 },
+          "not a directory to write to" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena a = { .limit = 1 << 20 };
+        struct err e = { 0 };
+        struct plan_view v;
+        struct plan p;
+        void *bytes;
+        size_t len;
+
+        NOTE(rows[i].want ? rows[i].want : "kept");
+        (rows[i].is_run ? make_plan : make_session_plan)(&p, &a);
+        p.step[STEP_PIN - 1] = rows[i].step;
+        CHECK_INT(plan_pack(&p, &a, &bytes, &len, &e), 0);
+        CHECK_INT(plan_check(bytes, len, &v, &e), rows[i].want ? -1 : 0);
+        CHECK_HAS(e.msg, rows[i].want ? rows[i].want : "");
         arena_drop(&a);
     }
 }

@@ -45,6 +45,8 @@ export interface OneShot {
   limits?: Limits;
   /** Least that its isolation must be. Only in 1.1.0+c1. */
   guarantees?: Guarantees;
+  /** What a session has besides a run. Only in 1.1.0+c1. */
+  session?: Session;
   /** Settings of a Windows process container. */
   processContainer?: ProcessContainer;
   /** Settings of an LXC container. */
@@ -87,8 +89,8 @@ export interface ProvisionProcess {
   limits?: Limits;
   /** Least that its isolation must be. */
   guarantees?: Guarantees;
-  /** How long it may stay started. */
-  session?: SessionLife;
+  /** What a session has besides a run. */
+  session?: Session;
 }
 
 /** Only in 1.1.0+c1. */
@@ -117,8 +119,8 @@ export interface ProvisionNative {
   limits?: Limits;
   /** Least that its isolation must be. */
   guarantees?: Guarantees;
-  /** How long it may stay started. */
-  session?: SessionLife;
+  /** What a session has besides a run. */
+  session?: Session;
 }
 
 export interface ProvisionIsolationSession {
@@ -441,6 +443,20 @@ export interface Guarantees {
   tier?: 'process' | 'kernel' | 'vm';
 }
 
+/** Only in 1.1.0+c1. */
+export interface Session {
+  /**
+   * What is kept when it stops: 'private' keeps home, /tmp, /var/tmp, /opt and
+   * /usr/local, 'system' also what is written over the base system (default:
+   * nothing).
+   */
+  layer?: 'private' | 'system';
+  /** Stop it after so many milliseconds without a process in it. */
+  idleTimeout?: number;
+  /** Stop it so many milliseconds after its start. */
+  maxAge?: number;
+}
+
 export interface ProcessContainer {
   /** Run as a less privileged container. */
   leastPrivilege?: boolean;
@@ -562,14 +578,6 @@ export interface WindowsSandbox {
 export interface Test {
   /** Without effect. */
   message?: string;
-}
-
-/** Only in 1.1.0+c1. */
-export interface SessionLife {
-  /** Stop it after so many milliseconds without a process in it. */
-  idleTimeout?: number;
-  /** Stop it so many milliseconds after its start. */
-  maxAge?: number;
 }
 
 export interface IsolationSessionNetwork {

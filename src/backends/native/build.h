@@ -21,6 +21,12 @@ int native_add(struct builder *b, enum step_kind kind, uint32_t flags,
 int native_add_file(struct builder *b, const char *path, const char *text,
                     struct err *e);
 
+/* What a session keeps (policy.layer): its private places, before what stands
+ * in them; and of the base a directory that can be written over. */
+int native_add_layer(struct builder *b, struct err *e);
+bool native_has_overlay(const struct builder *b, const struct place *p);
+int native_add_overlay(struct builder *b, const struct place *p, struct err *e);
+
 /* The gateway's rules, and what the launcher makes for it.  After /proc, whose
  * sysctls it sets. */
 int native_add_network(struct builder *b, struct err *e);

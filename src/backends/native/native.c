@@ -161,7 +161,8 @@ static int add_place(struct builder *b, const struct place *p, struct err *e)
 
     switch (p->kind) {
     case PLACE_GRANT:
-        return add_bind(b, p, e);
+        return native_has_overlay(b, p) ? native_add_overlay(b, p, e)
+                                        : add_bind(b, p, e);
     case PLACE_MASK:
         return native_add(b, STEP_MASK, create | (p->is_dir ? STEP_IS_DIR : 0),
                           0, 0, p->target, NULL, e);
@@ -394,11 +395,11 @@ static int native_plan(const struct policy *p, const struct host *h,
         plan.flags |= PLAN_TTY;
     if (p->die_with_parent)
         plan.flags |= PLAN_DIE_WITH_PARENT;
-    if (add_root(&b, e) < 0 || add_places(&b, e) < 0 ||
-        add_identity(&b, e) < 0 || add_dev(&b, e) < 0 || add_proc(&b, e) < 0 ||
-        add_landlock(&b, e) < 0 || add_rlimits(&b, e) < 0 ||
-        native_add_network(&b, e) < 0 || add_filter(&b, e) < 0 ||
-        add_process(&b, cwd, e) < 0)
+    if (add_root(&b, e) < 0 || native_add_layer(&b, e) < 0 ||
+        add_places(&b, e) < 0 || add_identity(&b, e) < 0 ||
+        add_dev(&b, e) < 0 || add_proc(&b, e) < 0 || add_landlock(&b, e) < 0 ||
+        add_rlimits(&b, e) < 0 || native_add_network(&b, e) < 0 ||
+        add_filter(&b, e) < 0 || add_process(&b, cwd, e) < 0)
         return -1;
     *out = plan;
     return 0;

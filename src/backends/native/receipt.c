@@ -69,6 +69,22 @@ static void put_filesystem(struct receipt *r, const struct policy *p,
                         : "not enforced: accepted as missing by the caller");
 }
 
+static void put_layer(struct receipt *r, const struct policy *p)
+{
+    if (!p->layer)
+        return;
+    native_receipt_put(
+        r, "session: what its layer keeps",
+        p->layer == LAYER_SYSTEM
+            ? "directories of the session's own; overlays over the base, "
+              "nothing of which is written to"
+            : "directories of the session's own",
+        "enforced");
+    native_receipt_put(r, "size of the session's layer",
+                       "the filesystem that it lies in",
+                       "not enforced: the layer was asked for");
+}
+
 static void put_process(struct receipt *r, const struct policy *p,
                         const struct host *h)
 {
@@ -100,6 +116,7 @@ static void put_process(struct receipt *r, const struct policy *p,
                            : "not enforced: accepted as missing by the caller");
     native_receipt_put(r, "size of the private root",
                        "tmpfs limits (bytes and inodes)", "enforced");
+    put_layer(r, p);
     if (p->timeout_ms)
         native_receipt_put(r, "timeout", "supervisor, kills the pid namespace",
                            "enforced");
