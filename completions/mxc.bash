@@ -149,7 +149,7 @@ _mxc() {
     pause) options="--json --help" ;;
     resume) options="--json --help" ;;
     gc) options="--help" ;;
-    pool) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --tty --pty --json --name --size --wait --cold --idle-timeout --max-age --grace --limit --no-network --help" ;;
+    pool) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --tty --pty --die-with-parent --json --control --name --size --wait --cold --idle-timeout --max-age --grace --limit --no-network --help" ;;
     doctor) options="--json --help" ;;
     image) options="--json --help" ;;
     migrate) options="--json --to --help" ;;

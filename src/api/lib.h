@@ -107,7 +107,7 @@ struct mxc_sandbox {
     bool has_terminal;
     const char *holder; /* of a command: who is at the other end */
     bool is_shown;      /* of a command: MXC_STDIO_TERMINAL */
-    bool was_told; /* of a command: `said` is how it ended */
+    bool was_told;      /* of a command: `said` is how it ended */
     bool has_ended;
     struct result said;
     struct mxc_status status;

@@ -285,8 +285,8 @@ int lib_command_start(struct mxc_sandbox *s, const struct session_command *c,
 }
 
 static int send_to_holder(const struct lib_way *way, int conn,
-                          const struct session_command *c,
-                          const int streams[3], struct err *e)
+                          const struct session_command *c, const int streams[3],
+                          struct err *e)
 {
     return session_command_send(conn, way->plan_fd, c, streams, e);
 }

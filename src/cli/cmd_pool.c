@@ -189,16 +189,16 @@ static int run_cold(struct claim *k, struct err *e)
                                   e) < 0 ||
         plan_seal(bytes, len, &plan_fd, e) < 0)
         return -1;
-    k->code = supervise_plan(
-        &(struct supervise_args){ .plan = &view,
-                                  .plan_fd = plan_fd,
-                                  .launcher = launcher,
-                                  .result_fd = x->json,
-                                  .events_fd = -1,
-                                  .control_fd = x->control,
-                                  .rows = c->rows,
-                                  .columns = c->columns,
-                                  .parent_fd = x->caller });
+    k->code =
+        supervise_plan(&(struct supervise_args){ .plan = &view,
+                                                 .plan_fd = plan_fd,
+                                                 .launcher = launcher,
+                                                 .result_fd = x->json,
+                                                 .events_fd = -1,
+                                                 .control_fd = x->control,
+                                                 .rows = c->rows,
+                                                 .columns = c->columns,
+                                                 .parent_fd = x->caller });
     return 0;
 }
 
@@ -246,9 +246,8 @@ static int none_ready(const struct cli *c, struct err *e)
 static int run(struct claim *k, pid_t caller, struct err *e)
 {
     struct cli *c = k->cli;
-    const int64_t wait_ms = c->has_wait || c->is_cold
-                                ? (int64_t)(c->wait_ms & INT64_MAX)
-                                : -1;
+    const int64_t wait_ms =
+        c->has_wait || c->is_cold ? (int64_t)(c->wait_ms & INT64_MAX) : -1;
     int r;
 
     if (take_command(k, e) < 0 || cli_open_json(c, &k->exec.json, e) < 0 ||

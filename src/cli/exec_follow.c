@@ -158,9 +158,7 @@ static int turn(struct follow *f)
 
 int exec_follow(struct exec *x, const struct exec_way *way, struct err *e)
 {
-    struct follow f = {
-        .x = x, .way = way, .control = { .fd = -1 }, .e = e
-    };
+    struct follow f = { .x = x, .way = way, .control = { .fd = -1 }, .e = e };
     struct terminal terminal;
     int r;
 
