@@ -82,7 +82,7 @@ TEST(ids)
         { ":0123456789abcdef0123456789abcdef", ERR_MALFORMED_ID },
         { "nativ:0123456789abcdef0123456789abcdef",
           ERR_UNSUPPORTED_CONTAINMENT },
-        { "wslc:0123456789abcdef0123456789abcdef",
+        { "iso:0123456789abcdef0123456789abcdef",
           ERR_UNSUPPORTED_CONTAINMENT },
     };
 
