@@ -82,8 +82,7 @@ TEST(ids)
         { ":0123456789abcdef0123456789abcdef", ERR_MALFORMED_ID },
         { "nativ:0123456789abcdef0123456789abcdef",
           ERR_UNSUPPORTED_CONTAINMENT },
-        { "iso:0123456789abcdef0123456789abcdef",
-          ERR_UNSUPPORTED_CONTAINMENT },
+        { "iso:0123456789abcdef0123456789abcdef", ERR_UNSUPPORTED_CONTAINMENT },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
