@@ -112,7 +112,44 @@ static int guard_images(struct arena *a, struct policy *p, struct err *e)
     return refuse_writing(p, n, store, e);
 }
 
+/* What one container wrote is not another sandbox's to read, and what could be
+ * written there would be a later container's programs. */
+static int guard_containers(struct arena *a, struct policy *p, struct err *e)
+{
+    const size_t n = p->nrules;
+    bool is_covered = false;
+    const char *real;
+
+    if (!p->containers)
+        return 0;
+    if (policy_add_path(p, a, ACCESS_DENY, p->containers, "mxc's containers",
+                        e) < 0 ||
+        paths_look_at(a, p, n, e) < 0)
+        return -1;
+    p->nrules = n;
+    if (!p->rule[n].at.exists)
+        return 0;
+    real = p->rule[n].at.real;
+    for (size_t i = 0; i < n; i++) {
+        const struct fs_rule *r = &p->rule[i];
+
+        if (r->access == ACCESS_DENY || !r->at.exists)
+            continue;
+        if (path_is_within(r->at.real, real)) {
+            err_set(e, ERR_POLICY_VALIDATION,
+                    "'%s' is where mxc keeps its containers", r->path);
+            err_hint(e, "grant something else: no sandbox may see it");
+            return err_where(e, "%s", r->origin);
+        }
+        is_covered = is_covered || path_is_within(real, r->at.real);
+    }
+    p->nrules += is_covered;
+    return 0;
+}
+
 int paths_guard(struct arena *a, struct policy *p, struct err *e)
 {
-    return guard_sessions(a, p, e) < 0 ? -1 : guard_images(a, p, e);
+    if (guard_sessions(a, p, e) < 0 || guard_containers(a, p, e) < 0)
+        return -1;
+    return guard_images(a, p, e);
 }
