@@ -299,17 +299,18 @@ static int give(struct buf *b, char **to, struct mxc_error *error)
 
 static int inspect(const struct session_dir *d, struct buf *b, struct err *e)
 {
-    scoped(drop_mem) struct session_process *p =
-        calloc(SESSION_PROCESSES, sizeof(*p));
+    struct session_process *p;
     struct session_seen seen;
 
-    if (!p)
-        return lib_out_of_memory(e);
     if (session_see(d, &seen, e) < 0)
         return -1;
+    p = calloc(SESSION_PROCESSES, sizeof(*p));
+    if (!p)
+        return lib_out_of_memory(e);
     session_seen_members(&seen, b);
     session_processes_member(
         p, seen.holder ? session_processes(seen.holder, p) : 0, b);
+    free(p);
     session_policy_member(d, b);
     buf_putc(b, '}');
     return 0;

@@ -250,14 +250,14 @@ static void make_session_plan(struct plan *p, struct arena *a)
 
 TEST(what_a_session_keeps)
 {
-    static const struct step overlay = { STEP_OVERLAY, STEP_CREATE, { 0 },
-                                         "/usr/bin",   "/s/b",      4 };
-    static const struct step kept = {
+    const struct step overlay = { STEP_OVERLAY, STEP_CREATE, { 0 },
+                                  "/usr/bin",   "/s/b",      4 };
+    const struct step kept = {
         STEP_BIND, STEP_LAYER | STEP_IS_DIR | STEP_CREATE,
         { 0 },     "/tmp",
         "/s/tmp",  6
     };
-    static const struct {
+    const struct {
         bool is_run;
         struct step step;
         const char *want; /* NULL: it is one */
