@@ -158,7 +158,7 @@ def bad_result(size):
 
 @test
 def options_are_checked():
-    for fields, why in (({'stdio': 4}, 'stdio'), ({'libexec': b'x'}, 'abs'),
+    for fields, why in (({'stdio': 6}, 'stdio'), ({'libexec': b'x'}, 'abs'),
                         ({'directory': b'x'}, 'abs'), ({'rows': 40000}, 'large'),
                         ({'columns': 40000}, 'large')):
         refused(MALFORMED, why, ask, 'validate', **fields)
