@@ -194,6 +194,17 @@ class Guarantees(TypedDict, total=False):
     tier: Literal['process', 'kernel', 'vm']
 
 
+class Session(TypedDict, total=False):
+    # What is kept when it stops: 'private' keeps home, /tmp, /var/tmp, /opt
+    # and /usr/local, 'system' also what is written over the base system
+    # (default: nothing).
+    layer: Literal['private', 'system']
+    # Stop it after so many milliseconds without a process in it.
+    idleTimeout: int
+    # Stop it so many milliseconds after its start.
+    maxAge: int
+
+
 class CaptureDenials(TypedDict, total=False):
     # Whether what is recorded is also refused.
     mode: Literal['block', 'allow']
@@ -354,6 +365,8 @@ class Request(_RequestOdd, _Request, total=False):
     limits: Limits
     # Least that its isolation must be.
     guarantees: Guarantees
+    # What a session has besides a run.
+    session: Session
     # Settings of a Windows process container.
     processContainer: ProcessContainer
     # Settings of an LXC container.
