@@ -16,6 +16,8 @@ import tap
 from tap import MXC, eventually, fail, has, mxc, processes, run, spawn
 
 ID = re.compile(r'native:[0-9a-f]{32}\n')
+# The id of none.
+FOREIGN = 'native:' + '0' * 32
 
 
 def runtime():
@@ -133,4 +135,4 @@ def refused(code, *args, status=1):
     return said['error']
 
 
-__all__ = '''ID root grants provision Session answer refused'''.split()
+__all__ = '''ID FOREIGN root grants provision Session answer refused'''.split()
