@@ -5,6 +5,47 @@
 
 #include "api/prepare.h"
 #include "session/dir.h"
+#include "sys/hostpath.h"
+
+/* A place under every canonical name that the host's mounts give it. */
+struct own_place {
+    const char **name;
+    size_t n;
+};
+
+static int find_names(struct arena *a, const struct mountinfo *m,
+                      const char *real, struct own_place *out, struct err *e)
+{
+    const char **alias;
+    size_t n;
+
+    if (mountinfo_aliases(a, m, real, &alias, &n, e) < 0)
+        return -1;
+    out->name = arena_array(a, n + 1, sizeof(*out->name));
+    if (!out->name)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory for mounts");
+    out->name[0] = real;
+    if (n)
+        memcpy(out->name + 1, alias, n * sizeof(*alias));
+    out->n = n + 1;
+    return 0;
+}
+
+static bool is_inside(const char *path, const struct own_place *at)
+{
+    for (size_t i = 0; i < at->n; i++)
+        if (path_is_within(path, at->name[i]))
+            return true;
+    return false;
+}
+
+static bool is_around(const char *path, const struct own_place *at)
+{
+    for (size_t i = 0; i < at->n; i++)
+        if (path_is_within(at->name[i], path))
+            return true;
+    return false;
+}
 
 /* The root of sessions under its canonical name, also where only the directory
  * above exists.  NULL: neither does. */
@@ -25,11 +66,12 @@ static const char *real_root(struct arena *a, char *path, bool *exists)
 /* Plans of sessions lie there, and what a workload could write there would be
  * the next one's policy. */
 static int guard_root(struct arena *a, struct policy *p, const char *runtime,
-                      struct err *e)
+                      const struct mountinfo *m, struct err *e)
 {
     char path[PATH_MAX];
     struct err none;
     const char *real;
+    struct own_place at;
     enum access covered = ACCESS_DENY;
     bool exists;
 
@@ -38,18 +80,20 @@ static int guard_root(struct arena *a, struct policy *p, const char *runtime,
     real = real_root(a, path, &exists);
     if (!real)
         return 0;
+    if (find_names(a, m, real, &at, e) < 0)
+        return -1;
     for (size_t i = 0; i < p->nrules; i++) {
         const struct fs_rule *r = &p->rule[i];
 
         if (r->access == ACCESS_DENY || !r->at.exists)
             continue;
-        if (exists && path_is_within(r->at.real, real)) {
+        if (exists && is_inside(r->at.real, &at)) {
             err_set(e, ERR_POLICY_VALIDATION,
                     "'%s' is where mxc keeps its sessions", r->path);
             err_hint(e, "grant something else: no sandbox may see it");
             return err_where(e, "%s", r->origin);
         }
-        if (path_is_within(real, r->at.real) && r->access > covered)
+        if (is_around(r->at.real, &at) && r->access > covered)
             covered = r->access;
     }
     /* What is not there cannot be read, but it could be made. */
@@ -60,21 +104,22 @@ static int guard_root(struct arena *a, struct policy *p, const char *runtime,
     return paths_look_at(a, p, p->nrules - 1, e);
 }
 
-static int guard_sessions(struct arena *a, struct policy *p, struct err *e)
+static int guard_sessions(struct arena *a, struct policy *p,
+                          const struct mountinfo *m, struct err *e)
 {
-    if (p->runtime && guard_root(a, p, p->runtime, e) < 0)
+    if (p->runtime && guard_root(a, p, p->runtime, m, e) < 0)
         return -1;
-    return guard_root(a, p, NULL, e);
+    return guard_root(a, p, NULL, m, e);
 }
 
-static int refuse_writing(const struct policy *p, size_t n, const char *store,
-                          struct err *e)
+static int refuse_writing(const struct policy *p, size_t n,
+                          const struct own_place *store, struct err *e)
 {
     for (size_t i = 0; i < n; i++) {
         const struct fs_rule *r = &p->rule[i];
 
         if (r->access != ACCESS_WRITE || !r->at.exists ||
-            !path_is_within(r->at.real, store))
+            !is_inside(r->at.real, store))
             continue;
         err_set(e, ERR_POLICY_VALIDATION, "'%s' is where mxc keeps its images",
                 r->path);
@@ -85,16 +130,27 @@ static int refuse_writing(const struct policy *p, size_t n, const char *store,
     return 0;
 }
 
+static bool may_write(const struct policy *p, size_t n, const struct own_place *at)
+{
+    for (size_t i = 0; i < at->n; i++) {
+        size_t len;
+        const struct fs_rule *near = paths_nearest(p, n, at->name[i], &len);
+
+        if (near && near->access == ACCESS_WRITE)
+            return true;
+    }
+    return false;
+}
+
 /* A workload that could write there would choose the programs of the next
  * container, whatever that one is granted.  By the name that the caller's
  * environment gives, so that no link on the way can be exchanged.  Reading
  * does no harm. */
-static int guard_images(struct arena *a, struct policy *p, struct err *e)
+static int guard_images(struct arena *a, struct policy *p,
+                        const struct mountinfo *m, struct err *e)
 {
     const size_t n = p->nrules;
-    const struct fs_rule *near;
-    const char *store;
-    size_t len;
+    struct own_place store;
 
     if (!p->images)
         return 0;
@@ -105,14 +161,15 @@ static int guard_images(struct arena *a, struct policy *p, struct err *e)
     p->nrules = n;
     if (!p->rule[n].at.exists)
         return 0;
-    store = p->rule[n].at.real;
-    near = paths_nearest(p, n, store, &len);
-    if (near && near->access == ACCESS_WRITE)
+    if (find_names(a, m, p->rule[n].at.real, &store, e) < 0)
+        return -1;
+    if (may_write(p, n, &store))
         p->nrules++;
-    return refuse_writing(p, n, store, e);
+    return refuse_writing(p, n, &store, e);
 }
 
-int paths_guard(struct arena *a, struct policy *p, struct err *e)
+int paths_guard(struct arena *a, struct policy *p, const struct mountinfo *m,
+                struct err *e)
 {
-    return guard_sessions(a, p, e) < 0 ? -1 : guard_images(a, p, e);
+    return guard_sessions(a, p, m, e) < 0 ? -1 : guard_images(a, p, m, e);
 }

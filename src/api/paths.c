@@ -339,13 +339,15 @@ static int check_kernel_trees(const struct policy *p, size_t i,
     return 0;
 }
 
+/* Nothing is granted, nothing is to be found. */
 static int look_at_mounts(struct arena *a, struct policy *p, struct err *e)
 {
     struct mountinfo *m;
 
     if (p->nrules == 0)
         return 0;
-    if (mountinfo_read(a, &m, e) < 0 || look_for_aliases(a, p, m, e) < 0)
+    if (mountinfo_read(a, &m, e) < 0 || paths_guard(a, p, m, e) < 0 ||
+        look_for_aliases(a, p, m, e) < 0)
         return -1;
     for (size_t i = 0; i < p->nrules; i++)
         if (check_kernel_trees(p, i, m, e) < 0)
@@ -397,7 +399,7 @@ int paths_look(struct arena *a, struct policy *p, struct err *e)
             check_delegation(&p->rule[i], e) < 0)
             return -1;
     }
-    if (paths_guard(a, p, e) < 0 || look_at_mounts(a, p, e) < 0)
+    if (look_at_mounts(a, p, e) < 0)
         return -1;
     return check_links(a, p, e);
 }

@@ -116,7 +116,9 @@ int paths_look(struct arena *a, struct policy *p, struct err *e);
 int paths_look_at(struct arena *a, struct policy *p, size_t i, struct err *e);
 const struct fs_rule *paths_nearest(const struct policy *p, size_t nrules,
                                     const char *name, size_t *len);
-int paths_guard(struct arena *a, struct policy *p, struct err *e);
+struct mountinfo;
+int paths_guard(struct arena *a, struct policy *p, const struct mountinfo *m,
+                struct err *e);
 
 /* The read-only base and its links, as rules. */
 int paths_add_base(struct arena *a, struct policy *p, struct err *e);
