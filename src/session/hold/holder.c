@@ -244,6 +244,13 @@ static void nearer(uint64_t *at, uint64_t when)
         *at = when;
 }
 
+/* From when its time counts.  One that init does not get to start, since others
+ * keep it from that, has been asked for. */
+static uint64_t begun_ms(const struct peer *p)
+{
+    return p->pid ? p->started_ms : p->asked_ms;
+}
+
 /* When something is due next; UINT64_MAX: never. */
 static uint64_t next_due(const struct holder *h)
 {
@@ -258,8 +265,8 @@ static uint64_t next_due(const struct holder *h)
     for (size_t i = 0; i < HOLDER_PEERS; i++) {
         const struct peer *p = &h->peer[i];
 
-        if (p->id && p->pid && p->limit_ms && !p->is_timed_out)
-            nearer(&at, p->started_ms + p->limit_ms);
+        if (p->id && p->limit_ms && !p->is_timed_out)
+            nearer(&at, begun_ms(p) + p->limit_ms);
         if (p->id && p->killed_ms)
             nearer(&at, p->killed_ms + HOLDER_KILL_MS);
     }
@@ -282,8 +289,8 @@ static void end_late_commands(struct holder *h, uint64_t now)
     for (size_t i = 0; i < HOLDER_PEERS; i++) {
         struct peer *p = &h->peer[i];
 
-        if (!p->id || !p->pid || !p->limit_ms || p->is_timed_out ||
-            now < p->started_ms + p->limit_ms)
+        if (!p->id || !p->limit_ms || p->is_timed_out ||
+            now < begun_ms(p) + p->limit_ms)
             continue;
         p->is_timed_out = true;
         holder_kill(h, p);

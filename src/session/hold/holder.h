@@ -32,7 +32,7 @@ struct peer {
     uint64_t signals;
     bool is_timed_out, is_killed, no_halts;
     pid_t pid;           /* inside; 0: not started yet */
-    uint64_t started_ms; /* of the monotonic clock */
+    uint64_t asked_ms, started_ms; /* of the monotonic clock */
     uint64_t limit_ms;   /* 0: none */
 };
 

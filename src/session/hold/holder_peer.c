@@ -160,6 +160,7 @@ static void ask_exec(struct holder *h, struct peer *p, const struct ask *a,
     p->nfds = n;
     p->size = a->number;
     p->id = ++h->last_id;
+    p->asked_ms = holder_now_ms();
     p->limit_ms = a->timeout_ms;
     p->no_halts = (a->flags & ASK_NO_HALTS) != 0;
     if (most && (!p->limit_ms || most < p->limit_ms))
