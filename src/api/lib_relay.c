@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "api/lib_session.h"
@@ -113,7 +115,9 @@ void lib_relay_end(struct mxc_sandbox *s)
     drop_fd(&s->orders);
     if (s->relay < 0)
         return;
-    if (poll(&p, 1, PATIENCE_MS) > 0)
-        start_bury(s->relay);
+    /* What it shows is over for who asked for it. */
+    if (poll(&p, 1, PATIENCE_MS) <= 0)
+        (void)syscall(SYS_pidfd_send_signal, s->relay, SIGKILL, NULL, 0);
+    start_bury(s->relay);
     drop_fd(&s->relay);
 }

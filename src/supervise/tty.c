@@ -188,19 +188,25 @@ bool tty_is_over(const struct tty *t)
     return t->out.from < 0 && t->out.start == t->out.end;
 }
 
-/* After the end: what the workload wrote before it is still in the PTY. */
+/* After the end: what the workload wrote before it is still in the PTY.  In a
+ * session others may go on writing there: not more is taken than it holds. */
 void tty_drain(struct tty *t)
 {
-    enum { PATIENCE_MS = 2000 };
+    /* A terminal's buffer is 640 KiB at most (drivers/tty/tty_buffer.c). */
+    enum { PATIENCE_MS = 2000, REST = 1024 * 1024 };
+    size_t rest = REST;
 
     for (;;) {
         struct pollfd p = { .fd = t->out.to, .events = POLLOUT };
 
         if (t->out.from >= 0 && t->out.end < ROOM) {
-            size_t before = t->out.end;
+            const size_t before = t->out.end;
+            size_t got;
 
             fill(&t->out);
-            if (t->out.end == before)
+            got = t->out.end - before;
+            rest -= got < rest ? got : rest;
+            if (got == 0 || rest == 0)
                 t->out.from = -1;
         }
         if (t->out.start == t->out.end) {
