@@ -149,6 +149,8 @@ static int make_domain(const struct session *s, struct order *o, struct err *e)
         return err_set(e, ERR_POLICY_VALIDATION,
                        "this session denies names that do not exist yet, and "
                        "so cannot narrow what a command reaches");
+    if (is_narrowed && launch_check_binds(s->plan, e) < 0)
+        return -1;
     if (is_narrowed)
         return launch_make_ruleset(&o->plan, abi, true, &o->ruleset, e);
     if (s->plan->head.flags & PLAN_NO_LANDLOCK)

@@ -106,6 +106,10 @@ int launch_open_terminal(int *slave, int *master, struct err *e);
 /* Map a plan that nobody can change any more: NULL, and *e. */
 const void *launch_map_plan(int fd, size_t *len, struct err *e);
 
+/* Does each bind of an object of the host's still stand where the plan says?
+ * Directories above them in the private root can be moved (rename(2)). */
+int launch_check_binds(const struct plan_view *plan, struct err *e);
+
 /* A Landlock ruleset of the steps and of the streams. */
 int launch_make_ruleset(const struct plan_view *plan, unsigned abi,
                         bool may_miss, int *out, struct err *e);

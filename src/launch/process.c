@@ -233,6 +233,28 @@ static int open_plain(const char *path)
     return (int)syscall(__NR_openat2, AT_FDCWD, path, &how, sizeof(how));
 }
 
+int launch_check_binds(const struct plan_view *plan, struct err *e)
+{
+    for (size_t i = 0; i < plan->head.nsteps; i++) {
+        const struct step s = plan_step(plan, i);
+        scoped(drop_fd) int fd = -1;
+        struct stat st;
+
+        if (s.kind != STEP_BIND || s.num[1] == 0)
+            continue;
+        fd = open_plain(s.path);
+        if (fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_dev == s.num[0] &&
+            (uint64_t)st.st_ino == s.num[1])
+            continue;
+        err_set(e, ERR_POLICY_VALIDATION,
+                "this session cannot narrow what a command reaches any more: "
+                "a command before this one has moved '%s'",
+                s.path);
+        return err_hint(e, "stop the session and start it again");
+    }
+    return 0;
+}
+
 static int add_rules(const struct plan_view *plan, unsigned abi, bool may_miss,
                      int ruleset, struct err *e)
 {

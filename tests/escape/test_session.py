@@ -7,9 +7,11 @@ tap: backend=native
 
 import ctypes
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
@@ -317,6 +319,71 @@ while True:
             p.communicate(timeout=10)
         check(init not in processes())
         has(s.do('logs').ok().out, 'did not end; the session was ended')
+
+
+@test(only='root')
+def what_moved_away_is_not_given_back():
+    """Rules of a narrowed command are found by path: one before it can have
+    moved the directories above what the session was granted."""
+    top = tempfile.mkdtemp(prefix='mxc-test-', dir='/srv')
+    try:
+        write(f'{top}/w/f', 'of w\n')
+        with Session(rw=f'{top}/w') as s:
+            narrow = {'deny': f'{top}/w'}
+            read = f'print(open({top!r} + "/w/f").read())'
+            refused_with(probe(s, read, **narrow), 'EACCES')
+            s.sh('mkdir /away && mv /srv /away/').ok()
+            eq(s.exec('cat', f'/away{top}/w/f').ok().out, 'of w\n',
+               'the control')
+            s.exec('cat', f'/away{top}/w/f', **narrow).failed(
+                125, f"a command before this one has moved '{top}/w'")
+            s.sh(f'mkdir -p {top}/w').ok()
+            s.exec('true', **narrow).failed(125, 'has moved')
+    finally:
+        shutil.rmtree(top)
+
+
+@test
+def time_counts_from_when_a_command_was_asked_for():
+    """Init that others keep from starting it cannot keep it from its end."""
+    loop = '''
+import os
+next = os.getpid() + 1
+print("up", flush=True)
+while True:
+    try:
+        os.kill(next, 19)
+        next += 1
+    except ProcessLookupError:
+        pass
+'''
+    with Session() as s:
+        mean = s.spawn(PYTHON, '-c', loop)
+        eq(mean.stdout.readline(), b'up\n')
+        victim = s.spawn('true', flags=['--timeout', '1s'])
+        err = victim.communicate(timeout=30)[1].decode()
+        eq(victim.returncode, 124, err)
+        mean.communicate(timeout=10)
+        has(s.do('logs').ok().out, 'did not end; the session was ended')
+
+
+@test
+def who_goes_on_writing_to_a_terminal_keeps_nobody():
+    """The terminal of a command that ended is shown as it was then."""
+    code = '''
+import fcntl, os, signal, termios
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+fcntl.ioctl(0, termios.TIOCNOTTY)
+if os.fork() == 0:
+    while True:
+        os.write(1, b"y" * 4096)
+'''
+    with Session() as s:
+        p = s.spawn(PYTHON, '-c', code, flags=['--tty'])
+        out = p.communicate(timeout=20)[0]
+        eq(p.returncode, 0)
+        check(0 < len(out) < 4 << 20, len(out))
+        has(s.do('ps').ok().out, 'python', 'the control: it writes still')
 
 
 @test
