@@ -122,6 +122,19 @@ def programs_with_a_set_user_id():
 
 
 @test
+def a_link_of_the_bases_is_as_read_only_as_its_end():
+    """/bin/yes is /usr/bin/yes where /bin is a link."""
+    replace = 'rm /usr/bin/yes && ln -s nl /usr/bin/yes'
+    if not os.path.islink('/bin'):
+        skip('/bin is no link on this host')
+    with kept(layer='system') as s:
+        s.sh(replace).ok()
+    with kept(layer='system', ro='/bin/yes') as s:
+        s.sh(replace).failed(1, 'busy')
+        s.sh('echo x >/usr/bin/yes').failed(2, 'Read-only file system')
+
+
+@test
 def what_is_granted_in_the_base():
     """An overlay stands around it, and gives nothing of it."""
     with kept(layer='system', ro=['/usr/share/doc', '/usr/share/man/man1']

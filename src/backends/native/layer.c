@@ -96,8 +96,9 @@ static int check_denied(const struct builder *b, const struct place *base,
     return 0;
 }
 
-/* What policy grants for reading there needed no mount of its own, as long as
- * all around it could only be read. */
+/* What policy grants for reading there, by its own name or through a link of
+ * the base's, needed no mount of its own as long as all around it could only be
+ * read. */
 static int keep_read_only(struct builder *b, const struct place *base,
                           struct err *e)
 {
@@ -105,13 +106,12 @@ static int keep_read_only(struct builder *b, const struct place *base,
         const struct fs_rule *r = &b->p->rule[i];
 
         if (r->base || r->access != ACCESS_READ || !r->at.exists ||
-            strcmp(r->path, r->at.real) != 0 ||
-            strcmp(r->path, base->target) == 0 ||
-            !path_is_within(r->path, base->target))
+            strcmp(r->at.real, base->target) == 0 ||
+            !path_is_within(r->at.real, base->target))
             continue;
         if (native_add(b, STEP_BIND,
                        STEP_READONLY | (r->at.is_dir ? STEP_IS_DIR : 0),
-                       r->at.dev, r->at.ino, r->path, r->at.real, e) < 0)
+                       r->at.dev, r->at.ino, r->at.real, r->at.real, e) < 0)
             return -1;
     }
     return 0;
