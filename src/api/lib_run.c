@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "api/lib.h"
@@ -132,14 +133,18 @@ static int turn(struct run *r, struct err *e)
     return 0;
 }
 
-/* What lies in a pipe when nobody is left to write. */
+/* What lay in a pipe at the end.  What comes later is not the command's: in a
+ * session, others may go on writing. */
 static int drain_rest(struct sink *k, struct err *e)
 {
-    int n = 1;
+    const uint64_t before = k->len + k->lost;
+    int left = 0, n = 1;
 
-    while (k->fd >= 0 && n > 0)
+    if (k->fd >= 0 && ioctl(k->fd, FIONREAD, &left) < 0)
+        return err_sys(e, "ioctl(2)", errno, "cannot read the output");
+    while (k->fd >= 0 && n > 0 && k->len + k->lost - before < (uint64_t)left)
         n = drain(k, e);
-    return n;
+    return n < 0 ? -1 : 0;
 }
 
 static int no_blocking(int fd, struct err *e)

@@ -160,6 +160,9 @@ def streams_of_a_command():
         with k.spawn('readlink', '/proc/self/fd/0') as box:
             eq([box.fd(n) for n in ('stdin', 'stdout', 'stderr')], [-1] * 3)
             eq(box.wait(), EXITED)
+        # What it leaves running holds nothing up.
+        e = k.sh('sleep 99 & yes & head -c 60000 /dev/zero; exit 4')
+        eq((e.code, e.out.count(b'\0')), (4, 60000))
         data = os.urandom(3 << 20)
         e = k.run('cat', input=data)
         eq((e.out == data, e.code), (True, 0))

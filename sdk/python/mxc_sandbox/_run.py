@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import select
 import subprocess
+import sys
+import termios
 from typing import (TYPE_CHECKING, Any, Callable, Dict, List, Mapping,
                     Optional, Sequence, Union, overload)
 
@@ -63,10 +66,11 @@ class Output:
     def __init__(self, most: int) -> None:
         self._pieces: List[bytes] = []
         self._room = most
-        self.lost = 0
+        self.lost = self.size = 0
 
     def take(self, data: bytes) -> None:
         kept = data[:self._room]
+        self.size += len(data)
         self._room -= len(kept)
         self.lost += len(data) - len(kept)
         if kept:
@@ -76,11 +80,21 @@ class Output:
         return b''.join(self._pieces)
 
 
+def _waiting(fd: int) -> int:
+    """How many bytes lie in a pipe."""
+    found = bytearray(4)
+    fcntl.ioctl(fd, termios.FIONREAD, found)
+    return int.from_bytes(found, sys.byteorder)
+
+
 class _Pump:
-    """All streams of one run, until each has ended."""
+    """All streams of one run, until each has ended; or, with `end` (a pidfd),
+    until mxc has: what a command leaves running may keep its streams."""
 
     def __init__(self, process: subprocess.Popen[bytes], data: bytes,
-                 events: int, lines: Optional[Lines], most: int) -> None:
+                 events: int, lines: Optional[Lines], most: int,
+                 end: int = -1) -> None:
+        self._end = end
         self.got: Dict[int, Output] = {}
         self._process, self._lines = process, lines
         self._events, self._rest = events, memoryview(data)
@@ -95,6 +109,8 @@ class _Pump:
         if process.stdin is not None:
             os.set_blocking(process.stdin.fileno(), False)
             self._watch(process.stdin.fileno(), select.POLLOUT)
+        if end >= 0:
+            self._poll.register(end, select.POLLIN)
 
     def _watch(self, fd: int, what: int) -> None:
         self._poll.register(fd, what)
@@ -104,10 +120,23 @@ class _Pump:
         self._poll.unregister(fd)
         self._open -= 1
 
+    def _take_rest(self) -> None:
+        """What was written before the end, and nothing that comes later."""
+        for fd, output in self.got.items():
+            left = _waiting(fd)
+            while left > 0:
+                data = os.read(fd, min(left, _PIECE))
+                output.take(data)
+                left = left - len(data) if data else 0
+
     def run(self) -> None:
         stdin = self._process.stdin
         while self._open:
-            for fd, _ in self._poll.poll():
+            ready = self._poll.poll()
+            if any(fd == self._end for fd, _ in ready):
+                self._take_rest()
+                return
+            for fd, _ in ready:
                 if stdin is not None and fd == stdin.fileno():
                     self._rest = _send(fd, self._rest)
                     if not self._rest:
@@ -160,7 +189,7 @@ def run_job(job: Job, executable: Optional[StrPath], data: Optional[bytes],
                 control=True)
     process = None
     pipe = subprocess.PIPE if capture else None
-    fd = -1
+    fd = end = -1
     try:
         with starting(call.executable):
             process = subprocess.Popen(
@@ -169,7 +198,9 @@ def run_job(job: Job, executable: Optional[StrPath], data: Optional[bytes],
                 stdout=pipe, stderr=pipe)
         call.started()
         fd = call.take_events()
-        pump = _Pump(process, data or b'', fd, lines, most)
+        if job.session is not None:
+            end = os.pidfd_open(process.pid)
+        pump = _Pump(process, data or b'', fd, lines, most, end)
         pump.run()
         process.wait()
         out, err = pump.output(process.stdout), pump.output(process.stderr)
@@ -184,8 +215,9 @@ def run_job(job: Job, executable: Optional[StrPath], data: Optional[bytes],
             close_streams(process)
             if process.returncode is None:
                 end_process(process, call)
-        if fd >= 0:
-            os.close(fd)
+        for one in (fd, end):
+            if one >= 0:
+                os.close(one)
         call.close()
 
 
@@ -302,14 +334,54 @@ async def _feed(process: asyncio.subprocess.Process, data: bytes) -> bytes:
     return b''
 
 
-async def _all(stream: Optional[asyncio.StreamReader], most: int) -> Output:
-    output = Output(most)
+async def _all(stream: Optional[asyncio.StreamReader], most: int,
+               output: Optional[Output] = None) -> Output:
+    output = Output(most) if output is None else output
     while stream is not None:
         data = await stream.read(_PIECE)
         if not data:
             break
         output.take(data)
     return output
+
+
+async def _exit_of(pid: int) -> None:
+    """asyncio's own wait() also waits for the ends of the streams."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+    try:
+        loop.add_reader(
+            fd, lambda: None if ended.done() else ended.set_result(None))
+        await ended
+    finally:
+        loop.remove_reader(fd)
+        os.close(fd)
+
+
+async def _until_end(process: asyncio.subprocess.Process,
+                     outputs: Sequence[Output],
+                     tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Until mxc has ended, and what the command wrote before has come: what
+    it leaves running may keep its streams, and go on writing."""
+    rounds, quiet = 64, 3
+    await _exit_of(process.pid)
+    idle = 0
+    for _ in range(rounds):
+        before = sum(o.size for o in outputs)
+        await asyncio.sleep(0)      # one look at every stream
+        idle = 0 if sum(o.size for o in outputs) != before else idle + 1
+        if idle == quiet:
+            break
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:      # asyncio has no other way to close it
+            stream._transport.close()  # type: ignore[attr-defined]
 
 
 async def end_async(process: asyncio.subprocess.Process, call: Call,
@@ -367,18 +439,23 @@ async def run_job_async(job: Job, executable: Optional[StrPath],
         process = await start_async(
             call, stdin=subprocess.PIPE if data else subprocess.DEVNULL,
             stdout=pipe, stderr=pipe)
+        outputs = (Output(most), Output(most))
         tasks = [asyncio.ensure_future(c) for c in (
-            _all(process.stdout, most), _all(process.stderr, most),
+            _all(process.stdout, most, outputs[0]),
+            _all(process.stderr, most, outputs[1]),
             _feed(process, data or b''))]
         if lines is not None:
             tasks.append(asyncio.ensure_future(
                 read_events(call, lines)))
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        for task in tasks:
-            if task.done():
-                task.result()
+        if job.session is not None:
+            await _until_end(process, outputs, tasks)
+        else:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in tasks:
+                if task.done():
+                    task.result()
         status = await process.wait()
-        out, err = tasks[0].result(), tasks[1].result()
+        out, err = outputs
         return build_result(
             call.result(), command=job.command, stdout=out.all(),
             stderr=err.all(), text=text,

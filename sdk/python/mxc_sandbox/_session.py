@@ -238,6 +238,10 @@ class Session(_Common):
         """All about it, as `mxc inspect` has it."""
         return self._do('inspect')
 
+    def processes(self) -> List[Dict[str, Any]]:
+        """What runs in it: pid inside, hostPid, state and name of each."""
+        return list(self._do('ps')['processes'])
+
     @property
     def state(self) -> str:
         """"provisioned", "started", "paused" or "stale"."""
@@ -355,6 +359,9 @@ class AsyncSession(_Common):
 
     async def inspect(self) -> Dict[str, Any]:
         return await self._ask('inspect')
+
+    async def processes(self) -> List[Dict[str, Any]]:
+        return list((await self._ask('ps'))['processes'])
 
     async def logs(self) -> str:
         return await asyncio.to_thread(self._logs)

@@ -198,6 +198,13 @@ class Commands(SessionCase):
         self.assertTrue(eventually(
             lambda: not self.s.inspect()['commands']))
 
+    def test_what_goes_on_holds_nothing_up(self):
+        r = self.s.run('sleep 60 & yes & head -c 100000 /dev/zero; exit 4',
+                       text=False)
+        self.assertEqual(r.exit_code, 4)
+        self.assertGreaterEqual(r.stdout.count(b'\0'), 100000)
+        self.assertIn('sleep', [p['name'] for p in self.s.processes()])
+
     def test_side_by_side(self):
         wrong = []
 
@@ -230,6 +237,8 @@ class Async(SessionCase):
                     p.stdin.close()
                     self.assertEqual(await p.stdout.read(), b'fed')
                     self.assertEqual((await p.wait()).exit_code, 2)
+                r = await s.run('sleep 60 & echo said; exit 4')
+                self.assertEqual((r.stdout, r.exit_code), ('said\n', 4))
                 with self.assertRaises(asyncio.TimeoutError):
                     await asyncio.wait_for(s.run('sleep 60'), 0.3)
                 await s.pause()
