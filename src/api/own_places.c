@@ -130,7 +130,8 @@ static int refuse_writing(const struct policy *p, size_t n,
     return 0;
 }
 
-static bool may_write(const struct policy *p, size_t n, const struct own_place *at)
+static bool may_write(const struct policy *p, size_t n,
+                      const struct own_place *at)
 {
     for (size_t i = 0; i < at->n; i++) {
         size_t len;

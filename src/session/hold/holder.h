@@ -31,9 +31,9 @@ struct peer {
     uint64_t killed_ms; /* when that was decided; 0: not yet */
     uint64_t signals;
     bool is_timed_out, is_killed, no_halts;
-    pid_t pid;           /* inside; 0: not started yet */
+    pid_t pid;                     /* inside; 0: not started yet */
     uint64_t asked_ms, started_ms; /* of the monotonic clock */
-    uint64_t limit_ms;   /* 0: none */
+    uint64_t limit_ms;             /* 0: none */
 };
 
 struct holder {
