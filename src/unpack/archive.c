@@ -54,7 +54,7 @@ static int put_link(struct tree *t, const char *path, const char *raw,
 {
     char target[TREE_PATH];
 
-    if (tree_name(raw, target, e) < 0)
+    if (tree_name(t, raw, target, e) < 0)
         return -1;
     return tree_link(t, path, target, e);
 }
@@ -105,7 +105,7 @@ static int put_next(struct tree *t, struct archive *a, struct archive_entry *ae,
     if (!raw)
         return err_set(e, ERR_POLICY_VALIDATION,
                        "an entry after '%.200s' has no usable name", path);
-    if (tree_name(raw, path, e) < 0)
+    if (tree_name(t, raw, path, e) < 0)
         return -1;
     return put(t, a, ae, &n, e);
 }

@@ -30,6 +30,9 @@ int main(int argc, char **argv)
     static struct unpack_report report;
     static struct tree tree = { .root = UNPACK_TARGET_FD,
                                 .report = &report,
+                                .what = "image",
+                                .hint = "archives of a root have names such as "
+                                        "./etc/passwd: tar -C ROOT -cf FILE .",
                                 .dir = -1 };
     struct stat st;
 

@@ -22,7 +22,7 @@ static size_t add_component(char *out, size_t at, const char *from, size_t len,
                             const char **why)
 {
     if (len == 2 && from[0] == '.' && from[1] == '.')
-        *why = "leads out of the image";
+        *why = "leads out of the "; /* of what it is */
     else if (len > 255 || at + len + 2 > TREE_PATH)
         *why = "is too long";
     if (*why)
@@ -34,7 +34,8 @@ static size_t add_component(char *out, size_t at, const char *from, size_t len,
     return at + len;
 }
 
-int tree_name(const char *raw, char out[TREE_PATH], struct err *e)
+int tree_name(const struct tree *t, const char *raw, char out[TREE_PATH],
+              struct err *e)
 {
     const char *why = raw[0] == '/' ? "begins with '/'" : NULL;
     size_t at = 0, depth = 0;
@@ -52,21 +53,22 @@ int tree_name(const char *raw, char out[TREE_PATH], struct err *e)
     }
     if (!why)
         return 0;
-    err_set(e, ERR_POLICY_VALIDATION, "the entry '%.200s' %s", raw, why);
-    return err_hint(e, "archives of a root have names such as ./etc/passwd: "
-                       "tar -C ROOT -cf FILE .");
+    err_set(e, ERR_POLICY_VALIDATION, "the entry '%.200s' %s%s", raw, why,
+            why[strlen(why) - 1] == ' ' ? t->what : "");
+    return t->hint ? err_hint(e, "%s", t->hint) : -1;
 }
 
-static int too_much(const char *what, uint64_t most, struct err *e)
+static int too_much(const struct tree *t, const char *of, uint64_t most,
+                    struct err *e)
 {
-    return err_set(e, ERR_POLICY_VALIDATION, "the image has more than %llu %s",
-                   (unsigned long long)most, what);
+    return err_set(e, ERR_POLICY_VALIDATION, "the %s has more than %llu %s",
+                   t->what, (unsigned long long)most, of);
 }
 
 static int count_entry(struct tree *t, struct err *e)
 {
     if (t->report->entries >= t->max_entries)
-        return too_much("entries", t->max_entries, e);
+        return too_much(t, "entries", t->max_entries, e);
     t->report->entries++;
     return 0;
 }
@@ -78,12 +80,12 @@ int tree_count(struct tree *t, const struct entry *n, struct err *e)
 
     /* A hole counts as what it would be when it is read. */
     if (size > t->max_bytes || r->bytes > t->max_bytes - size)
-        return too_much("bytes", t->max_bytes, e);
+        return too_much(t, "bytes", t->max_bytes, e);
     r->bytes += size;
     return count_entry(t, e);
 }
 
-static int step_failed(const char *path, struct err *e)
+static int step_failed(const struct tree *t, const char *path, struct err *e)
 {
     if (errno != ENOTDIR && errno != ELOOP)
         return err_sys(e, "openat(2)", errno,
@@ -92,8 +94,8 @@ static int step_failed(const char *path, struct err *e)
                        path);
     return err_set(e, ERR_POLICY_VALIDATION,
                    "the entry '%.200s' goes through what is no directory of "
-                   "the image",
-                   path);
+                   "the %s",
+                   path, t->what);
 }
 
 /* One that no entry has named, but counts as one: a name may lead through a
@@ -128,13 +130,13 @@ static int descend(struct tree *t, const char *path, size_t len, struct err *e)
             next = openat(at, name, DIR_FLAGS);
         }
         if (next < 0)
-            return step_failed(path, e);
+            return step_failed(t, path, e);
         (void)close(at);
         at = next;
         p += n + 1;
     }
     if (at < 0)
-        return step_failed(path, e);
+        return step_failed(t, path, e);
     return take_fd(&at);
 }
 
@@ -170,7 +172,7 @@ static int make_room(struct tree *t, const char *path, struct err *e)
 {
     if (!*path)
         return err_set(e, ERR_POLICY_VALIDATION,
-                       "the image's root is no directory");
+                       "the %s's root is no directory", t->what);
     if (hold_parent(t, path, e) < 0)
         return -1;
     if (unlinkat(t->dir, last_of(path), 0) == 0 || errno == ENOENT)
@@ -209,7 +211,7 @@ int tree_dir(struct tree *t, const struct entry *n, struct err *e)
     }
     fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
-        return step_failed(n->path, e);
+        return step_failed(t, n->path, e);
     if (fchmod(fd, kept_mode(t, n, 0700)) < 0)
         return err_sys(e, "fchmod(2)", errno, "cannot set the mode of '%.200s'",
                        n->path);
@@ -244,8 +246,8 @@ int tree_link(struct tree *t, const char *path, const char *target,
     if (errno == ENOENT || errno == EPERM)
         return err_set(e, ERR_POLICY_VALIDATION,
                        "the entry '%.200s' links to '%.200s', which is no "
-                       "file of the image",
-                       path, target);
+                       "file of the %s",
+                       path, target, t->what);
     err_sys(e, "linkat(2)", errno, "cannot make '%.200s'", path);
     /* Landlock before its second version (Linux 5.19). */
     if (e->sys == EXDEV)

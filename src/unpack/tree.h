@@ -16,7 +16,9 @@
 enum { TREE_PATH = 4096, TREE_DEPTH = 100 };
 
 struct tree {
-    int root; /* the target */
+    int root;         /* the target */
+    const char *what; /* it is, in words: "image" */
+    const char *hint; /* on its names, or NULL */
     uint64_t max_bytes;
     uint64_t max_entries;
     struct unpack_report *report; /* counts entries, bytes and notes */
@@ -36,7 +38,8 @@ void tree_note(struct tree *t, enum unpack_note_kind kind, const char *path);
 
 /* The name of an entry, relative and without "." or doubled '/'; "" for the
  * target itself. */
-int tree_name(const char *raw, char out[TREE_PATH], struct err *e);
+int tree_name(const struct tree *t, const char *raw, char out[TREE_PATH],
+              struct err *e);
 
 /* Count an entry and its bytes, before it is made. */
 int tree_count(struct tree *t, const struct entry *n, struct err *e);

@@ -77,7 +77,7 @@ static int leave_files(bool from_directory, struct err *e)
     if (!abi) {
         err_set(e, ERR_BACKEND_UNAVAILABLE,
                 "this kernel has no Landlock, which keeps an archive from "
-                "writing outside the image");
+                "writing outside its target");
         return err_hint(e, "a kernel from 5.13 on with lsm=landlock,...");
     }
     if (r >= 0)
