@@ -48,6 +48,24 @@ int num_i64(const char *s, int64_t min, int64_t max, int64_t *out)
     return 0;
 }
 
+int num_size(const char *s, uint64_t *out)
+{
+    static const char units[] = "KMGT";
+    size_t n = strspn(s, "0123456789");
+    const char *unit = s[n] ? strchr(units, s[n]) : NULL;
+    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    uint64_t v;
+    int r;
+
+    if (s[n] && (!unit || s[n + 1]))
+        return -EINVAL;
+    r = digits(s, n, INT64_MAX >> shift, &v);
+    if (r < 0)
+        return r;
+    *out = v << shift;
+    return 0;
+}
+
 int num_duration_ms(const char *s, uint64_t *out)
 {
     static const struct {

@@ -313,6 +313,41 @@ TEST(whole_numbers_or_none)
     CHECK_INT(i64, -5);
 }
 
+TEST(sizes_have_units)
+{
+    static const struct {
+        const char *s;
+        uint64_t want;
+        int r;
+    } rows[] = {
+        { "0", 0, 0 },
+        { "512", 512, 0 },
+        { "3K", 3072, 0 },
+        { "1M", 1 << 20, 0 },
+        { "4G", 4ull << 30, 0 },
+        { "2T", 2ull << 40, 0 },
+        { "9223372036854775807", INT64_MAX, 0 },
+        { "9223372036854775808", 0, -ERANGE },
+        { "8388608T", 0, -ERANGE },
+        { "8388607T", 8388607ull << 40, 0 },
+        { "", 0, -EINVAL },
+        { "G", 0, -EINVAL },
+        { "1k", 0, -EINVAL },
+        { "1KB", 0, -EINVAL },
+        { "1 K", 0, -EINVAL },
+        { "-1", 0, -EINVAL },
+        { "1.5G", 0, -EINVAL },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        uint64_t v = 77;
+
+        NOTE(rows[i].s);
+        CHECK_INT(num_size(rows[i].s, &v), rows[i].r);
+        CHECK_INT(v, rows[i].r ? 77 : rows[i].want);
+    }
+}
+
 TEST(durations_have_units)
 {
     static const struct {
