@@ -117,6 +117,7 @@ static void put_notes(const struct call *k, const struct unpack_report *told)
                          "attribute" },
         [NOTE_MOUNT] = { "other filesystems mounted there were left empty",
                          "mount" },
+        [NOTE_LINK] = { "links that lead out were left out", "link" },
     };
     bool is_first = true;
 

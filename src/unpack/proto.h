@@ -22,6 +22,7 @@ enum unpack_note_kind {
     NOTE_SETUID,     /* setuid and setgid bits: taken away */
     NOTE_XATTR,      /* ACLs, file capabilities and their like */
     NOTE_MOUNT,      /* another filesystem mounted below: left empty */
+    NOTE_LINK,       /* symbolic links out of a copy: left out */
     NOTE_KINDS
 };
 

@@ -61,8 +61,9 @@ int tree_name(const struct tree *t, const char *raw, char out[TREE_PATH],
 static int too_much(const struct tree *t, const char *of, uint64_t most,
                     struct err *e)
 {
-    return err_set(e, ERR_POLICY_VALIDATION, "the %s has more than %llu %s",
-                   t->what, (unsigned long long)most, of);
+    err_set(e, ERR_POLICY_VALIDATION, "the %s has more than %llu %s", t->what,
+            (unsigned long long)most, of);
+    return t->more ? err_hint(e, "%s", t->more) : -1;
 }
 
 static int count_entry(struct tree *t, struct err *e)
@@ -177,6 +178,8 @@ static int make_room(struct tree *t, const char *path, struct err *e)
         return -1;
     if (unlinkat(t->dir, last_of(path), 0) == 0 || errno == ENOENT)
         return 0;
+    if (errno != EISDIR)
+        return err_sys(e, "unlinkat(2)", errno, "cannot make '%.200s'", path);
     return err_set(e, ERR_POLICY_VALIDATION,
                    "the entry '%.200s' is a directory and something else too",
                    path);
@@ -196,6 +199,7 @@ int tree_dir(struct tree *t, const struct entry *n, struct err *e)
     scoped(drop_fd) int fd = -1;
     struct stat st;
     const char *name = *n->path ? last_of(n->path) : ".";
+    bool is_there = !*n->path;
     int at = t->root;
 
     if (*n->path) {
@@ -205,10 +209,13 @@ int tree_dir(struct tree *t, const struct entry *n, struct err *e)
         if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
             !S_ISDIR(st.st_mode) && make_room(t, n->path, e) < 0)
             return -1;
-        if (mkdirat(at, name, 0700) < 0 && errno != EEXIST)
+        is_there = mkdirat(at, name, 0700) < 0;
+        if (is_there && errno != EEXIST)
             return err_sys(e, "mkdirat(2)", errno, "cannot make '%.200s'",
                            n->path);
     }
+    if (is_there && t->keeps_dirs)
+        return 0;
     fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return step_failed(t, n->path, e);
@@ -218,9 +225,46 @@ int tree_dir(struct tree *t, const struct entry *n, struct err *e)
     return 0;
 }
 
+static size_t components(const char *path)
+{
+    size_t n = *path != '\0';
+
+    for (; *path; path++)
+        n += *path == '/';
+    return n;
+}
+
+/* May it lead out?  Each ".." at its beginning leaves a directory of the tree,
+ * which is a real one; what follows without any stays below, through whatever
+ * other links of the tree, since for these the same holds. */
+static bool leads_out(const struct tree *t, const char *path,
+                      const char *target)
+{
+    const size_t above = components(path);
+    size_t up = t->depth + 1;
+    bool is_down = false;
+
+    if (target[0] == '/' || up > above)
+        return true;
+    for (const char *p = target; *p;) {
+        size_t len = strcspn(p, "/");
+        bool is_up = len == 2 && p[0] == '.' && p[1] == '.';
+
+        if (is_up && (is_down || ++up > above))
+            return true;
+        is_down = is_down || (!is_up && len > 0 && !(len == 1 && p[0] == '.'));
+        p += len + (p[len] == '/');
+    }
+    return false;
+}
+
 int tree_symlink(struct tree *t, const char *path, const char *target,
                  struct err *e)
 {
+    if (t->keeps_inside && leads_out(t, path, target)) {
+        tree_note(t, NOTE_LINK, path);
+        return 0;
+    }
     if (make_room(t, path, e) < 0)
         return -1;
     if (symlinkat(target, t->dir, last_of(path)) < 0)

@@ -7,6 +7,7 @@
 #ifndef MXC_UNPACK_TREE_H
 #define MXC_UNPACK_TREE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -19,6 +20,12 @@ struct tree {
     int root;         /* the target */
     const char *what; /* it is, in words: "image" */
     const char *hint; /* on its names, or NULL */
+    const char *more; /* on its size, or NULL */
+    bool keeps_dirs;  /* a directory that is there keeps its mode */
+    /* Symbolic links that lead out are left out, by the names that they stand
+     * for; of the first `depth` components the tree has not been given all. */
+    bool keeps_inside;
+    unsigned depth;
     uint64_t max_bytes;
     uint64_t max_entries;
     struct unpack_report *report; /* counts entries, bytes and notes */
