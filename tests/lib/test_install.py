@@ -8,7 +8,7 @@ from tap import *  # noqa: E402,F403
 
 PROGRAMS = ('bin/mxc', 'bin/lxc-exec', 'libexec/mxc/mxc-supervise', 'libexec/mxc/mxc-relay',
             'libexec/mxc/mxc-launch', 'libexec/mxc/mxc-gateway',
-            'libexec/mxc/mxc-hold')
+            'libexec/mxc/mxc-hold', 'libexec/mxc/mxc-copy')
 
 
 def install(prefix):
