@@ -7,7 +7,7 @@ _mxc() {
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         mapfile -t COMPREPLY < <(compgen -W \
-            "run check explain provision start exec stop deprovision ps inspect logs pause resume gc doctor image migrate schema help --help --version" -- "$word")
+            "run check explain provision start exec cp stop deprovision ps inspect logs pause resume gc doctor image migrate schema help --help --version" -- "$word")
         return
     fi
     # What follows "--" is a command of its own.
@@ -103,6 +103,9 @@ _mxc() {
     --limit)
         mapfile -t COMPREPLY < <(compgen -W "cpu= files= processes= file-size= memory=" -- "$word")
         return ;;
+    --max-size)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return ;;
     --grace)
         mapfile -t COMPREPLY < <(compgen -W "10s 30s 1m 5m 1h" -- "$word")
         return ;;
@@ -126,6 +129,7 @@ _mxc() {
     provision) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --json --idle-timeout --max-age --layer --help" ;;
     start) options="--json --help" ;;
     exec) options="--ro --rw --deny --env --cwd --timeout --tty --pty --request --die-with-parent --json --control --limit --no-network --help" ;;
+    cp) options="--json --max-size --help" ;;
     stop) options="--json --grace --help" ;;
     deprovision) options="--json --grace --help" ;;
     ps) options="--json --help" ;;
@@ -138,7 +142,7 @@ _mxc() {
     image) options="--json --help" ;;
     migrate) options="--json --to --help" ;;
     schema) options="--version --help" ;;
-    help) options="run check explain provision start exec stop deprovision ps inspect logs pause resume gc doctor image migrate schema" ;;
+    help) options="run check explain provision start exec cp stop deprovision ps inspect logs pause resume gc doctor image migrate schema" ;;
     *) return ;;
     esac
     if [[ $word == -* || ${COMP_WORDS[1]} == help ]]; then

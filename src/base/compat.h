@@ -42,6 +42,9 @@
 #define __NR_landlock_restrict_self  446
 #endif
 
+/* memfd_create(2), Linux 6.3 */
+#define MXC_MFD_EXEC 0x0010u
+
 /* move_mount(2), open_tree(2), mount_setattr(2), fsopen(2) */
 #define MXC_OPEN_TREE_CLONE          1u
 #define MXC_AT_RECURSIVE             0x8000u

@@ -37,7 +37,8 @@ enum {
     OPT_ID = 1 << 9,       /* the ID of a session comes first */
     OPT_SOME_ID = 1 << 10, /* the same, and it may be left out */
     OPT_EXEC = 1 << 11,    /* a command in a session */
-    OPT_END = 1 << 12      /* how a session ends */
+    OPT_END = 1 << 12,     /* how a session ends */
+    OPT_COPY = 1 << 13     /* into a session, or out of it */
 };
 
 /* Options of all commands: the one table behind getopt, help and
@@ -88,6 +89,7 @@ enum option_id {
     ID_AGE,
     ID_GRACE,
     ID_LAYER,
+    ID_MAX_SIZE,
     ID_LIMIT,
     ID_NO_NETWORK,
     ID_HELP
@@ -111,6 +113,7 @@ struct cli {
     const char *id; /* of a session */
     uint64_t idle_ms, age_ms, grace_ms;
     bool has_grace;
+    uint64_t max_size; /* cp; 0: as usual */
     bool no_network;
     struct session_limit limit[16];
     size_t nlimits;
@@ -171,6 +174,7 @@ int cmd_tables(int argc, char **argv);
 int cmd_provision(int argc, char **argv);
 int cmd_start(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
+int cmd_cp(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 int cmd_deprovision(int argc, char **argv);
 int cmd_pause(int argc, char **argv);

@@ -44,6 +44,17 @@ const struct command commands[] = {
       "command\nleaves running goes on until the session ends.\n"
       "Exit code: as of `mxc run`.\n",
       OPT_ID | OPT_EXEC | OPT_JSON, cmd_exec },
+    { "cp", "SRC ID:DST | ID:SRC DST [OPTION...]",
+      "copy files into a started session, or out of it",
+      "Inside, the copy reads and writes as a command of the session. SRC and "
+      "DST are as\nof cp -r: into a directory that is there, else under the "
+      "new name; 'DIR/.' is what\nis in DIR. '-' on this side is a tar stream "
+      "on "
+      "standard input or output. Modes are\nkept, owners are not; symbolic "
+      "links that lead out of a tree stay in the session.\n"
+      "Exit code: 0, 1 if it is refused or fails, 2 for a wrong command "
+      "line.\n",
+      OPT_WORDS | OPT_COPY | OPT_JSON, cmd_cp },
     { "stop", "ID [OPTION...]", "end what runs in a session; keep its policy",
       NULL, OPT_ID | OPT_END | OPT_JSON, cmd_stop },
     { "deprovision", "ID [OPTION...]", "end a session and remove it", NULL,

@@ -87,6 +87,8 @@ const struct option_row option_rows[] = {
     { "layer",   0, "WHAT", "keep what was written when it stops: private "
       "(home, /tmp, /var/tmp, /opt, /usr/local) or system (these, and what is "
       "written over the base system)", OPT_KEEP, ID_LAYER },
+    { "max-size", 0, "SIZE", "of what comes out of a session, take at most "
+      "SIZE bytes: 512, 20M, 8G (default: 4G)", OPT_COPY, ID_MAX_SIZE },
     { "grace",   0, "TIME", "wait TIME for what runs to end, after SIGTERM "
       "(default: 2s; 0: do not)", OPT_END, ID_GRACE },
     { "limit",   0, "NAME=N", "lower a limit for this command: cpu (seconds), "
@@ -366,6 +368,10 @@ static int take(struct cli *c, const struct command *cmd, int id,
         return take_tier(c, cmd, arg);
     case ID_LAYER:
         return take_layer(c, cmd, arg);
+    case ID_MAX_SIZE:
+        return num_size(arg, &c->max_size) == 0 && c->max_size
+                   ? -1
+                   : usage(c, cmd, "not a size:", arg, "512, 20M or 8G");
     case ID_ALLOW_HOST:
     case ID_ALLOW_INTRANET:
     case ID_ALLOW_NET:

@@ -77,6 +77,11 @@ static int exec_search(const struct exec_args *a)
     const char *name = a->argv[0], *dir = a->path;
     int why = ENOENT;
 
+    if (a->program >= 0) {
+        (void)syscall(__NR_execveat, a->program, "", a->argv, a->envp,
+                      AT_EMPTY_PATH);
+        return errno;
+    }
     if (strchr(name, '/'))
         return exec_at(name, a);
     while (dir) {

@@ -21,7 +21,8 @@ struct exec_args {
     const struct sock_filter *filter;
     size_t filter_len; /* instructions */
     bool want_listener;
-    int tty; /* slave side, or -1 */
+    int tty;     /* slave side, or -1 */
+    int program; /* the executable, or -1: argv[0] names it */
     /* In a session, what it has less than the session. */
     int ruleset;                    /* of Landlock, or -1 */
     const struct plan_view *limits; /* its RLIMIT steps; NULL: none */

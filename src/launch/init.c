@@ -279,7 +279,9 @@ int launch_watch_children(int *fd, struct err *e)
 
 int launch_init(const struct plan_view *plan, int tty, int master, int userns)
 {
-    struct exec_args a = { .path = LAUNCH_PATH, .tty = tty, .ruleset = -1 };
+    struct exec_args a = {
+        .path = LAUNCH_PATH, .tty = tty, .program = -1, .ruleset = -1
+    };
     struct init in = { .listener = -1,
                        .inside = -1,
                        .is_runsc = plan_count(plan, STEP_RUNSC) > 0 };

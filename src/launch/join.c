@@ -103,6 +103,12 @@ static int open_terminal(struct order *o, struct err *e)
     return 0;
 }
 
+/* Its executable is not in the sandbox. */
+static bool has_program(const struct order *o)
+{
+    return o->plan.head.flags & PLAN_EXEC_PROGRAM;
+}
+
 static int open_streams(struct order *o, struct err *e)
 {
     if (o->plan.head.flags & PLAN_TTY) {
@@ -111,7 +117,7 @@ static int open_streams(struct order *o, struct err *e)
                            "a terminal was asked for, and streams given");
         return open_terminal(o, e);
     }
-    if (o->nfds != EXEC_FDS)
+    if (o->nfds != EXEC_STREAMS + 1u + has_program(o))
         return err_set(e, ERR_BACKEND_ERROR, "the streams did not arrive");
     if (put_streams(o->fd + 1, e) < 0)
         return -1;
@@ -178,6 +184,7 @@ static int start(struct session *s, struct order *o, int *status, struct err *e)
 {
     struct exec_args a = { .path = LAUNCH_PATH,
                            .tty = -1,
+                           .program = -1,
                            .limits = &o->plan,
                            .want_listener = s->broker != NULL };
     struct command *c = find(s, 0);
@@ -192,6 +199,7 @@ static int start(struct session *s, struct order *o, int *status, struct err *e)
         return -1;
     take_filter(s, &a);
     a.tty = o->tty;
+    a.program = has_program(o) ? o->fd[EXEC_FDS - 1] : -1;
     a.ruleset = o->ruleset;
     a.has_no_sockets = o->plan.head.flags & PLAN_EXEC_NO_SOCKETS;
     if (exec_workload(&a, &pid, &listener, status, e) < 0)

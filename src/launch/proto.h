@@ -41,8 +41,9 @@ enum launch_msg {
     MSG_EMPTY    /* no process is left, but init */
 };
 
-/* Descriptors that come with MSG_EXEC: a plan and three streams. */
-enum { EXEC_FDS = 4, MAX_EXECS = 256 };
+/* Descriptors that come with MSG_EXEC: a plan, three streams, and a program
+ * where the plan says so. */
+enum { EXEC_STREAMS = 3, EXEC_FDS = EXEC_STREAMS + 2, MAX_EXECS = 256 };
 
 struct launch_record {
     uint32_t msg;

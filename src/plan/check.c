@@ -264,6 +264,9 @@ static int check_exec(const struct plan_view *v, struct err *e)
     if (plan_count(v, STEP_CWD) != 1 || plan_count(v, STEP_ARG) < 1)
         return err_set(e, ERR_BACKEND_ERROR,
                        "plan refused: nothing to run, or nowhere");
+    if (v->head.flags & PLAN_EXEC_PROGRAM && v->head.flags & PLAN_TTY)
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: a terminal for a program of ours");
     if (rules && !(v->head.flags & PLAN_EXEC_NARROWED))
         return err_set(e, ERR_BACKEND_ERROR,
                        "plan refused: Landlock rules and flag disagree");

@@ -101,8 +101,9 @@ enum {
     PLAN_EXEC = 1 << 17,
     PLAN_EXEC_NARROWED = 1 << 18, /* its Landlock steps are all it may reach */
     PLAN_EXEC_NO_SOCKETS = 1 << 19,
-    PLAN_EXEC_FLAGS =
-        PLAN_EXEC | PLAN_TTY | PLAN_EXEC_NARROWED | PLAN_EXEC_NO_SOCKETS
+    PLAN_EXEC_PROGRAM = 1 << 20, /* its program comes as a descriptor */
+    PLAN_EXEC_FLAGS = PLAN_EXEC | PLAN_TTY | PLAN_EXEC_NARROWED |
+                      PLAN_EXEC_NO_SOCKETS | PLAN_EXEC_PROGRAM
 };
 
 struct plan {

@@ -66,6 +66,8 @@ struct session_command {
     bool no_halts; /* SAY_HALTED is not wanted */
     bool tty;
     uint16_t rows, columns; /* of it */
+    bool has_program;       /* which is this, and not what arg[0] names */
+    int program;
 };
 
 /* RLIMIT_* of a name, or -1. */

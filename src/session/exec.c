@@ -176,6 +176,8 @@ int session_command_plan(const struct plan_view *session,
 
     if (c->tty)
         p.flags |= PLAN_TTY;
+    if (c->has_program)
+        p.flags |= PLAN_EXEC_PROGRAM;
     if (c->no_network)
         p.flags |= PLAN_EXEC_NO_SOCKETS;
     if (fill(session, c, &a, &p, e) < 0 ||
@@ -195,8 +197,10 @@ int session_command_send(int conn, int plan_fd, const struct session_command *c,
                            .number = c->tty ? c->rows << 16 | c->columns : 0,
                            .flags = c->no_halts ? ASK_NO_HALTS : 0,
                            .timeout_ms = c->timeout_ms };
-    const int fds[TALK_FDS] = { plan_fd, streams[0], streams[1], streams[2] };
-    int r = talk_send(conn, &a, sizeof(a), fds, c->tty ? 1 : TALK_FDS, 0);
+    const int fds[TALK_FDS] = { plan_fd, streams[0], streams[1], streams[2],
+                                c->program };
+    const size_t n = c->tty ? 1 : 1u + TALK_STREAMS + c->has_program;
+    int r = talk_send(conn, &a, sizeof(a), fds, n, 0);
 
     return r < 0 ? err_sys(e, "send(2)", -r,
                            "cannot hand the command to the session")

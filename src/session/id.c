@@ -59,6 +59,22 @@ int session_id_parse(const char *id, char hex[SESSION_HEX + 1], struct err *e)
     return 0;
 }
 
+const char *session_id_split(const char *text, char id[SESSION_ID_MAX])
+{
+    static const char prefix[] = SESSION_PREFIX ":";
+    size_t n;
+
+    if (strncmp(text, prefix, strlen(prefix)) != 0)
+        return NULL;
+    n = strlen(prefix) + strcspn(text + strlen(prefix), ":");
+    /* A longer one is no id, and shall be none when it is cut. */
+    if (n >= SESSION_ID_MAX)
+        (void)snprintf(id, SESSION_ID_MAX, "%s...", prefix);
+    else
+        (void)snprintf(id, SESSION_ID_MAX, "%.*s", (int)n, text);
+    return text[n] ? text + n + 1 : "";
+}
+
 void session_id_print(const char *hex, char out[SESSION_ID_MAX])
 {
     (void)snprintf(out, SESSION_ID_MAX, "%s:%s", SESSION_PREFIX, hex);

@@ -25,6 +25,10 @@ void session_hex(const unsigned char bytes[16], char out[SESSION_HEX + 1]);
  * directory. */
 int session_id_parse(const char *id, char hex[SESSION_HEX + 1], struct err *e);
 
+/* "ID:PATH": the path, and what stands for the id; NULL: it begins with no
+ * backend's prefix. */
+const char *session_id_split(const char *text, char id[SESSION_ID_MAX]);
+
 /* And back. */
 void session_id_print(const char *hex, char out[SESSION_ID_MAX]);
 

@@ -13,7 +13,9 @@
 
 enum {
     TALK_VERSION = 1,
-    TALK_FDS = 4, /* with ASK_EXEC: a plan and three streams */
+    TALK_STREAMS = 3,
+    TALK_FDS = TALK_STREAMS + 2, /* with ASK_EXEC: a plan, the streams, and a
+                                  * program where the plan says so */
     TALK_COMMANDS = 256
 };
 

@@ -379,4 +379,58 @@ TEST(names_of_limits)
     CHECK_INT(session_limit_find("file"), -1);
 }
 
+TEST(ids_with_a_path)
+{
+    static const char hex[] = "0123456789abcdef0123456789abcdef";
+    static const struct {
+        const char *text, *path, *id;
+    } rows[] = {
+        { "native:0123456789abcdef0123456789abcdef:/a:b", "/a:b",
+          "native:0123456789abcdef0123456789abcdef" },
+        { "native:0123456789abcdef0123456789abcdef:", "",
+          "native:0123456789abcdef0123456789abcdef" },
+        { "native:0123456789abcdef0123456789abcdef", "",
+          "native:0123456789abcdef0123456789abcdef" },
+        { "native:12:x", "x", "native:12" },
+        { "native::x", "x", "native:" },
+        { "file", NULL, NULL },
+        { "./native:x", NULL, NULL },
+        { "other:0123456789abcdef0123456789abcdef:/a", NULL, NULL },
+    };
+    char id[SESSION_ID_MAX], digits[SESSION_HEX + 1], text[200];
+    struct err e;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *path = session_id_split(rows[i].text, id);
+
+        CHECK((path == NULL) == (rows[i].path == NULL));
+        if (!path)
+            continue;
+        CHECK_STR(path, rows[i].path);
+        CHECK_STR(id, rows[i].id);
+    }
+    /* One that begins as an id is none when it is cut. */
+    (void)snprintf(text, sizeof(text), "native:%s%s:/a", hex, hex);
+    CHECK_STR(session_id_split(text, id), "/a");
+    CHECK_INT(session_id_parse(id, digits, &e), -1);
+    CHECK_INT(e.code, ERR_MALFORMED_ID);
+}
+
+/* A program that is handed in has no terminal. */
+TEST(a_program_that_is_handed_in)
+{
+    const struct plan_view s = session_plan_of(PLAN_SESSION);
+    struct session_command c = { .arg = (const char *[]){ "x" },
+                                 .nargs = 1,
+                                 .has_program = true };
+    struct err e = { 0 };
+    int fd = -1;
+
+    CHECK_INT(session_command_plan(&s, &c, &fd, &e), 0);
+    (void)close(fd);
+    c.tty = true;
+    CHECK_INT(session_command_plan(&s, &c, &fd, &e), -1);
+    CHECK_HAS(e.msg, "a terminal for a program of ours");
+}
+
 T_MAIN()

@@ -148,7 +148,7 @@ static void ask_exec(struct holder *h, struct peer *p, const struct ask *a,
         refuse(p, &e);
         return;
     }
-    if (n != (a->number ? 1 : TALK_FDS)) {
+    if (a->number ? n != 1 : n != TALK_FDS - 1 && n != TALK_FDS) {
         /* Dropped by the kernel where there is no room for them (unix(7)). */
         err_set(&e, ERR_BACKEND_ERROR, "the command's streams did not arrive");
         refuse(p, &e);

@@ -1,0 +1,331 @@
+#!/usr/bin/env python3
+"""mxc cp: files into a session and out of it."""
+
+import io
+import json
+import os
+import random
+import signal
+import stat
+import sys
+import tarfile
+import time
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
+from tap import *  # noqa: E402,F403
+from sessions import *  # noqa: E402,F403
+
+
+def make_tree(top='src'):
+    rng = random.Random(5)
+    os.makedirs(f'{top}/a/b')
+    write(f'{top}/a/f', 'of f\n')
+    os.chmod(f'{top}/a/f', 0o751)
+    with open(f'{top}/a/b/random', 'wb') as f:
+        f.write(rng.randbytes(200_000))
+    write(f'{top}/empty', '')
+    write(f'{top}/with space\nand line', 'x')
+    write(f'{top}/' + 'n' * 200, 'long')
+    os.makedirs(f'{top}/' + '/'.join(['deep' * 20] * 8))
+    write(f'{top}/' + '/'.join(['deep' * 20] * 8) + '/f', 'deep')
+    os.symlink('a/f', f'{top}/link')
+    os.symlink('../f', f'{top}/a/b/up')
+    os.mkdir(f'{top}/shut', 0o700)
+    write(f'{top}/' + 'ü' * 60, 'bytes')
+    os.utime(f'{top}/a/f', (1e9, 1e9))
+
+
+def seen(top):
+    """What can be told of a tree: modes, sizes, contents, targets."""
+    out = {}
+    for where, dirs, files in os.walk(top):
+        for name in dirs + files:
+            path = os.path.join(where, name)
+            st = os.lstat(path)
+            what = (os.readlink(path) if stat.S_ISLNK(st.st_mode) else
+                    open(path, 'rb').read() if stat.S_ISREG(st.st_mode) else '')
+            mode = 0 if stat.S_ISLNK(st.st_mode) else st.st_mode
+            out[os.path.relpath(path, top)] = (mode, what)
+    return out
+
+
+def cp(*args, **kw):
+    return mxc('cp', *args, **kw)
+
+
+@test
+def there_and_back():
+    make_tree()
+    with Session() as s:
+        cp('src', f'{s.id}:/tmp').ok()
+        eq(s.sh('cat /tmp/src/a/f; cat /tmp/src/link').ok().out,
+           'of f\nof f\n')
+        cp(f'{s.id}:/tmp/src', 'back').ok()
+        eq(seen('back'), seen('src'))
+        eq(os.stat('back/a/f').st_mtime, 1e9)
+        eq(os.stat('back/a/f').st_uid, os.getuid())
+        # Nothing else has been left here.
+        eq(sorted(os.listdir('.')), ['back', 'home', 'run', 'src'])
+
+
+@test
+def names_as_of_cp():
+    make_tree()
+    write('f', 'one\n')
+    with Session() as s:
+        def inside(path):
+            return s.sh(f'cat {path}').ok().out
+        s.sh('mkdir /tmp/d').ok()
+        for to, at in (('/tmp/d', '/tmp/d/f'), ('/tmp/d/', '/tmp/d/f'),
+                       ('/tmp/new', '/tmp/new'), ('/tmp/d/other', '/tmp/d/other'),
+                       ('', None)):
+            r = cp('f', f'{s.id}:{to}')
+            if at:
+                r.ok()
+                eq(inside(at), 'one\n', to)
+            else:
+                r.failed(2, 'a path is empty')
+        # A relative path is of where commands start.
+        home = s.sh('pwd').ok().out.strip()
+        cp('f', f'{s.id}:here').ok()
+        eq(inside(f'{home}/here'), 'one\n')
+        cp('src/a/.', f'{s.id}:/tmp/content').ok()
+        eq(inside('/tmp/content/f'), 'of f\n')
+        cp('f', f'{s.id}:/tmp/none/').failed(1, "no directory '/tmp/none/'")
+        cp('f', f'{s.id}:/tmp/none/x').failed(1, "cannot open '/tmp/none/'")
+        # And out.
+        os.mkdir('d')
+        cp(f'{s.id}:/tmp/new', 'd').ok()
+        cp(f'{s.id}:/tmp/new', 'd/other').ok()
+        cp(f'{s.id}:/tmp/d', 'd').ok()
+        cp(f'{s.id}:/tmp/d/.', 'd').ok()
+        cp(f'{s.id}:/tmp/d/.', 'e').ok()
+        eq(sorted(os.listdir('d')), ['d', 'f', 'new', 'other'])
+        eq(sorted(os.listdir('d/d')), ['f', 'other'])
+        eq(sorted(os.listdir('e')), ['f', 'other'])
+        cp(f'{s.id}:/tmp/new', 'none/').failed(1, "no directory 'none/'")
+        cp(f'{s.id}:/tmp/new', 'none/x').failed(1, "copy to 'none/x'")
+        cp(f'{s.id}:/tmp/d', 'f').failed(1, "cannot copy to 'f'")
+        eq(read('f'), 'one\n')
+
+
+@test
+def what_is_there_is_replaced_or_added_to():
+    write('d/f', 'new\n')
+    write('to/d/f', 'old\n')
+    write('to/d/kept', 'kept\n')
+    os.chmod('to/d', 0o711)
+    with Session() as s:
+        s.sh('mkdir /tmp/d; echo older >/tmp/d/f; echo kept >/tmp/d/kept').ok()
+        cp('d', f'{s.id}:/tmp').ok()
+        eq(s.sh('cat /tmp/d/f /tmp/d/kept').ok().out, 'new\nkept\n')
+        s.sh('rm /tmp/d/kept; chmod 777 /tmp/d').ok()
+        cp(f'{s.id}:/tmp/d', 'to').ok()
+        eq((read('to/d/f'), read('to/d/kept')), ('new\n', 'kept\n'))
+        # The mode of a directory of ours is not the session's to change.
+        eq(os.stat('to/d').st_mode & 0o777, 0o711)
+        cp(f'{s.id}:/tmp/d/f', 'to/d/kept').ok()
+        eq(read('to/d/kept'), 'new\n')
+
+
+@test
+def streams():
+    make_tree()
+    with Session() as s:
+        cp('src', f'{s.id}:/tmp').ok()
+        out = cp(f'{s.id}:/tmp/src/a', '-').ok().out_bytes
+        with tarfile.open(fileobj=io.BytesIO(out)) as t:
+            eq(sorted(m.name for m in t), ['a', 'a/b', 'a/b/random', 'a/b/up',
+                                           'a/f'])
+            eq(t.extractfile('a/f').read(), b'of f\n')
+            eq((t.getmember('a/f').uid, t.getmember('a/f').mode), (0, 0o751))
+        for form in ('gnu', 'pax', 'ustar'):
+            archive = run(['tar', f'--format={form}', '-cf', '-', '-C', 'src',
+                           '--exclude=deep*' if form == 'ustar' else '--',
+                           *(['n' * 200][:form != 'ustar']), 'a', 'link',
+                           'shut']).ok().out_bytes
+            s.sh(f'mkdir /var/tmp/{form}').ok()
+            cp('-', f'{s.id}:/var/tmp/{form}', input=archive).ok()
+            eq(s.sh(f'cat /var/tmp/{form}/link').ok().out, 'of f\n', form)
+            if form != 'ustar':
+                s.sh(f'test -f /var/tmp/{form}/' + 'n' * 200).ok()
+        # From one session into another.
+        with Session() as other:
+            run(['sh', '-c', f'{MXC} cp {s.id}:/tmp/src - | '
+                 f'{MXC} cp - {other.id}:/tmp']).ok()
+            eq(other.sh('cat /tmp/src/a/f').ok().out, 'of f\n')
+        cp('-', f'{s.id}:/tmp/none', input=archive).failed(
+            1, "no directory '/tmp/none'")
+        cp('-', f'{s.id}:/tmp', input='nothing of the kind' * 100).failed(
+            1, 'no tar archive')
+        cp('-', f'{s.id}:/tmp', input=b'').failed(1, 'ends too soon')
+        cp('-', f'{s.id}:/tmp', input=archive[:1000]).failed(
+            1, 'ends too soon')
+        cp('-', f'{s.id}:/tmp', input=bytes(10240)).failed(1, 'is empty')
+        mxc('cp', f'{s.id}:/tmp/src', '-', tty=True).failed(2)
+
+
+@test
+def a_large_file():
+    size = 30_000_000
+    with open('big', 'wb') as f:
+        f.write(b'start')
+        f.seek(size - 3)
+        f.write(b'end')
+    with Session() as s:
+        cp('big', f'{s.id}:/tmp').ok()
+        eq(s.sh('stat -c %s /tmp/big; tail -c 3 /tmp/big').ok().out,
+           f'{size}\nend')
+        cp(f'{s.id}:/tmp/big', 'back').ok()
+        eq(run(['cmp', 'big', 'back']).status, 0)
+        # More than it may: nothing of it stays.
+        r = cp('--max-size', '20M', f'{s.id}:/tmp/big', 'less')
+        r.failed(1, 'more than 20971520 bytes', '--max-size')
+        eq(sorted(os.listdir('.')), ['back', 'big', 'home', 'run'])
+        # A hole counts as what it would be.
+        s.sh('truncate -s 3G /tmp/hole').ok()
+        cp('--max-size', '1G', f'{s.id}:/tmp/hole', 'less').failed(
+            1, 'more than')
+        cp('--max-size', '1X', f'{s.id}:/tmp/hole', 'less').failed(
+            2, 'not a size')
+
+
+@test
+def what_stays_behind_is_told():
+    with Session() as s:
+        s.sh('mkdir /tmp/d; cd /tmp/d; mkfifo pipe; ln -s /etc/passwd out; '
+             'ln -s ../../x up; ln -s f in; echo x >f; chmod 4755 f 2>&1 ; true'
+             ).ok()
+        r, w = os.pipe()
+        done = cp(f'{s.id}:/tmp/d', 'd', '--json', str(w), pass_fds=(w,)).ok()
+        os.close(w)
+        with os.fdopen(r) as f:
+            said = json.load(f)['result']
+        eq((said['entries'], said['bytes']), (5, 2))
+        eq([(n['kind'], n['count'], n['first'].split('/')[0])
+            for n in said['notes']], [('link', 2, 'd')])
+        has(done.err, 'note: devices, pipes and sockets were left out: 1, such '
+                      'as d/pipe')
+        has(done.err, 'note: symbolic links that lead out of it were left out: 2')
+        eq(sorted(os.listdir('d')), ['f', 'in'])
+        # The other way nothing is kept from those who can read it anyway.
+        os.mkfifo('d/pipe')
+        os.symlink('/etc/passwd', 'd/out')
+        r = cp('d', f'{s.id}:/var/tmp').ok()
+        has(r.err, 'note: devices, pipes and sockets were left out: 1, such as '
+                   'd/pipe')
+        eq(s.sh('readlink /var/tmp/d/out').ok().out, '/etc/passwd\n')
+
+
+@test
+def errors():
+    write('f', 'x')
+    with Session() as s:
+        cp(f'{s.id}:/nowhere', 'x').failed(
+            1, "in the session: cannot read '/nowhere': No such file")
+        cp('nowhere', f'{s.id}:/tmp').failed(1, "cannot read 'nowhere'")
+        cp('f', f'{s.id}:/proc').failed(1, 'in the session: cannot make')
+        cp(f'{s.id}:/dev/null', 'x').failed(1, 'neither a file nor a directory')
+        cp('/dev/null', f'{s.id}:/tmp').failed(1, 'neither a file')
+        cp('f', 'g').failed(2, 'neither is in a session')
+        cp(f'{s.id}:/a', f'{s.id}:/b').failed(2, 'both are in a session')
+        cp('f').failed(2, 'operand is missing')
+        cp('f', 'g', f'{s.id}:/x').failed(2, 'too many operands')
+        check(not os.path.exists('x'))
+        os.mkdir('ro', 0o555)
+        if not IS_ROOT:
+            cp(f'{s.id}:/etc/passwd', 'ro').failed(1, 'Permission denied')
+        s.do('pause').ok()
+        cp('f', f'{s.id}:/tmp').failed(1, 'paused')
+        s.do('resume').ok()
+        s.do('stop').ok()
+        for code, args in (('not_started', ['f', f'{s.id}:/tmp']),
+                           ('not_started', [f'{s.id}:/tmp', 'x']),
+                           ('stale_id', ['f', 'native:' + '0' * 32 + ':/x']),
+                           ('malformed_id', ['f', 'native:12:/x']),
+                           ('malformed_id', ['f', s.id + '0:/x'])):
+            r, w = os.pipe()
+            cp('--json', str(w), *args, pass_fds=(w,)).ok(1)
+            os.close(w)
+            with os.fdopen(r) as f:
+                eq(json.load(f)['error']['code'], code, args)
+        check(not os.path.exists('x'))
+
+
+@test
+def it_is_a_command_of_the_session():
+    with Session('--timeout', '500ms') as s:
+        # One whose input does not end.
+        p = spawn([MXC, 'cp', '-', f'{s.id}:/tmp'], stdin=-1)
+        eventually(lambda: 'memfd:mxc-copy' in s.names() or
+                   any('mxc-copy' in n or n.isdigit() for n in s.names()),
+                   what='it runs')
+        err = p.stderr.read().decode()
+        p.wait()
+        eq(p.returncode, 1)
+        has(err, "policy's timeout")
+        p.stdin.close()
+    with Session() as s:
+        p = spawn([MXC, 'cp', '-', f'{s.id}:/tmp'], stdin=-1)
+        eventually(lambda: s.names(), what='it runs')
+        s.sh('kill -9 -1')
+        err = p.stderr.read().decode()
+        p.wait()
+        eq(p.returncode, 1)
+        has(err, 'killed by signal 9')
+        p.stdin.close()
+
+
+@test
+def an_interrupted_copy_leaves_nothing():
+    with Session() as s:
+        s.sh('truncate -s 3G /tmp/hole').ok()
+        for name in ('TERM', 'INT', 'HUP'):
+            p = spawn([MXC, 'cp', f'{s.id}:/tmp', 'out'])
+            eventually(lambda: [n for n in os.listdir('.')
+                                if n.startswith('.mxc-cp-')], what='it began')
+            p.send_signal(getattr(signal, 'SIG' + name))
+            err = p.communicate(timeout=20)[1].decode()
+            eq(p.returncode, 128 + getattr(signal, 'SIG' + name), err)
+            has(err, 'interrupted')
+            eq(sorted(os.listdir('.')), ['home', 'run'])
+            eventually(lambda: not s.names(), what='nor inside')
+        s.exec('true').ok()
+
+
+@test
+def files_that_change_meanwhile():
+    with Session() as s:
+        p = s.spawn('sh', '-c', 'mkdir /tmp/d; echo up; while :; do '
+                    'echo more >>/tmp/d/log; mv /tmp/d/log /tmp/d/log2; '
+                    'ln -s /etc/passwd /tmp/d/x; rm /tmp/d/x; mkdir /tmp/d/x; '
+                    'rmdir /tmp/d/x; rm -f /tmp/d/log2; done')
+        p.stdout.readline()
+        for n in range(10):
+            r = cp(f'{s.id}:/tmp/d', f'd{n}')
+            # A name may go, and a file may get shorter, but no worse.
+            if r.status:
+                check('got shorter' in r.err or 'cannot read' in r.err, r)
+            for where, dirs, files in os.walk('.'):
+                for f in dirs + files:
+                    check(not os.path.islink(os.path.join(where, f)), f)
+        p.kill()
+        p.communicate()
+
+
+@test(only='root')
+def where_no_memory_can_be_executed():
+    write('f', 'x')
+    limit = '/proc/sys/vm/memfd_noexec'
+    if not os.path.exists(limit):
+        skip('a kernel with vm.memfd_noexec (Linux 6.3)')
+    need('unshare')
+    with Session() as s:
+        for value, status in ((2, 1), (1, 0)):
+            r = run(['unshare', '-pf', '--mount-proc', 'sh', '-c',
+                     f'echo {value} >{limit} && exec {MXC} cp f {s.id}:/tmp'])
+            r.ok(status)
+            if status:
+                has(r.err, 'sysctl vm.memfd_noexec')
+
+
+main()
