@@ -437,7 +437,7 @@ static void end_child(struct copying *c, bool is_over, int *status)
 
 static int run(struct copying *c, const struct session_dir *d)
 {
-    struct plan_view plan;
+    scoped(session_plan_drop) struct plan_view plan = { 0 };
     int status = 0, r;
 
     /* First of all whether it is started: nothing else is of use then. */

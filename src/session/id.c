@@ -61,17 +61,19 @@ int session_id_parse(const char *id, char hex[SESSION_HEX + 1], struct err *e)
 
 const char *session_id_split(const char *text, char id[SESSION_ID_MAX])
 {
-    static const char prefix[] = SESSION_PREFIX ":";
-    size_t n;
+    const size_t prefix = strcspn(text, ":");
+    size_t n = text[prefix] ? prefix + 1 : prefix;
 
-    if (strncmp(text, prefix, strlen(prefix)) != 0)
-        return NULL;
-    n = strlen(prefix) + strcspn(text + strlen(prefix), ":");
+    n += strcspn(text + n, ":");
     /* A longer one is no id, and shall be none when it is cut. */
     if (n >= SESSION_ID_MAX)
-        (void)snprintf(id, SESSION_ID_MAX, "%s...", prefix);
+        (void)snprintf(id, SESSION_ID_MAX, "%s:...", SESSION_PREFIX);
     else
         (void)snprintf(id, SESSION_ID_MAX, "%.*s", (int)n, text);
+    if (n == prefix ||
+        (!has_prefix(text, prefix, SESSION_PREFIX) &&
+         !(has_prefix(text, prefix, SESSION_ALIAS) && is_hex(id + prefix + 1))))
+        return NULL;
     return text[n] ? text + n + 1 : "";
 }
 
