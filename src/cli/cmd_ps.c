@@ -132,7 +132,10 @@ static int list_one(void *context, struct session_dir *d, struct err *e)
         buf_putc(&l->out, '}');
         return 0;
     }
-    (void)printf("%s  %-11s  %u\n", s.id, s.state, s.look.ncommands);
+    (void)printf("%s  %-11s  %u%s\n", s.id, s.state, s.look.ncommands,
+                 s.look.paused == LOOK_FROZEN    ? "  by a freezer"
+                 : s.look.paused == LOOK_STOPPED ? "  by signals"
+                                                 : "");
     return 0;
 }
 

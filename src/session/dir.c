@@ -491,10 +491,31 @@ int session_dir_open(const char *runtime, const char *id, bool lock,
     return 0;
 }
 
+/* A holder that was killed could not: what was in it went with it. */
+static void remove_freezer(const struct session_dir *d)
+{
+    scoped(arena_drop) struct arena a = { .limit = 64 * 1024 };
+    const char *path = NULL;
+    char text[PATH_MAX];
+    struct err none;
+    size_t len = 0;
+
+    if (session_read(d, &a, SESSION_FREEZER, sizeof(text) - 1, &path, &len,
+                     &none) < 0 ||
+        !path)
+        return;
+    memcpy(text, path, len);
+    text[len] = '\0';
+    /* An empty directory of the caller's is all that this removes. */
+    (void)rmdir(text);
+}
+
 int session_dir_remove(struct session_dir *d, struct err *e)
 {
     char gone[NAME_ROOM];
     int r;
+
+    remove_freezer(d);
 
     (void)snprintf(gone, sizeof(gone), GONE "%s", d->hex);
     if (renameat(d->root, d->hex, d->root, gone) < 0)

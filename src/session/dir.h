@@ -9,6 +9,7 @@
  *     control    the holder's socket
  *     log        what the holder had to say
  *     layer      what it keeps of its workload's files (layer.h)
+ *     freezer    the control group of what was paused (hold/freezer.h)
  *
  * A directory appears and goes by rename(2), whole.  Who changes a session
  * locks its directory (flock(2)). */
@@ -23,6 +24,8 @@
 #include "base/buf.h"
 #include "plan/plan.h"
 #include "session/id.h"
+
+#define SESSION_FREEZER "freezer"
 
 enum { SESSION_VERSION = 1, SESSION_BOOT_MAX = 40 };
 

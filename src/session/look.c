@@ -28,7 +28,7 @@ static int see_once(const struct session_dir *d, struct session_seen *out,
         return 0;
     if (session_inspect(conn, &out->look, &out->holder, e) < 0)
         return -1;
-    if (out->look.is_paused)
+    if (out->look.paused)
         out->state = "paused";
     return 0;
 }
@@ -60,6 +60,9 @@ void session_seen_members(const struct session_seen *s, struct buf *b)
     }
     if (!s->holder)
         return;
+    if (s->look.paused)
+        buf_printf(b, ",\"pausedBy\":\"%s\"",
+                   s->look.paused == LOOK_FROZEN ? "freezer" : "signals");
     buf_printf(b,
                ",\"pid\":%d,\"ageMs\":%" PRIu64 ",\"idleMs\":%" PRIu64
                ",\"commands\":[",

@@ -61,11 +61,17 @@ struct say {
     struct err err;
 };
 
+enum look_paused {
+    LOOK_RUNS = 0,
+    LOOK_STOPPED, /* by signals */
+    LOOK_FROZEN   /* by a control group */
+};
+
 struct look {
     uint32_t version;
     uint32_t what;
-    int32_t init;       /* pid of its first process, on the host */
-    uint32_t is_paused; /* it is not told apart from one that is busy */
+    int32_t init;    /* pid of its first process, on the host */
+    uint32_t paused; /* enum look_paused */
     uint64_t age_ms;
     uint64_t idle_ms; /* 0: it is at work */
     uint32_t ncommands;

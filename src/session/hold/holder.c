@@ -461,6 +461,7 @@ static void finish(struct holder *h)
     }
     gateway_finish(&h->gateway, !h->err.msg[0], &h->report);
     gateway_stop(&h->gateway);
+    freezer_remove(&h->freezer, h->dir);
     if (h->err.msg[0])
         holder_log_err(h, &h->err);
     log_denials(h);
@@ -496,6 +497,7 @@ static struct holder *make_holder(void)
     h->sandbox = (struct sandbox){ .pidfd = -1, .status = -1, .words = -1 };
     h->gateway = (struct gateway){ .pidfd = -1, .status = -1 };
     h->report.events_fd = -1;
+    h->freezer.group = -1;
     h->starter = h->lock = h->signals = h->listener = -1;
     for (size_t i = 0; i < HOLDER_PEERS; i++)
         h->peer[i].fd = -1;

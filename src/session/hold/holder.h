@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include "session/dir.h"
+#include "session/hold/freezer.h"
 #include "session/talk.h"
 #include "supervise/net_report.h"
 #include "supervise/supervise.h"
@@ -49,7 +50,8 @@ struct holder {
     int signals, listener;
     bool is_ready, is_gateway_ready, is_up;
     bool is_empty; /* no process but init */
-    bool is_paused;
+    enum look_paused paused;
+    struct freezer freezer;
     bool is_over;
     bool is_stopping;
     uint64_t stop_ms; /* when it will not wait any longer */

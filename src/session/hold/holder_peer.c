@@ -139,12 +139,12 @@ static void ask_exec(struct holder *h, struct peer *p, const struct ask *a,
     const uint64_t most = h->plan->head.timeout_ms;
     struct err e;
 
-    if (h->is_stopping || h->is_paused) {
-        if (h->is_paused)
+    if (h->is_stopping || h->paused) {
+        if (h->paused)
             err_set(&e, ERR_BACKEND_ERROR, "the session is paused");
         else
             err_set(&e, ERR_NOT_STARTED, "the session is being stopped");
-        err_hint(&e, h->is_paused ? "mxc resume ID" : "start it again then");
+        err_hint(&e, h->paused ? "mxc resume ID" : "start it again then");
         refuse(p, &e);
         return;
     }
@@ -169,14 +169,35 @@ static void ask_exec(struct holder *h, struct peer *p, const struct ask *a,
     holder_push(h);
 }
 
+/* Signals can be seen by those who get them, and by their parents; a freezer
+ * cannot, but not everybody has one. */
+static void pause_all(struct holder *h)
+{
+    if (h->paused)
+        return;
+    if (freezer_freeze(&h->freezer, h->dir, sandbox_pid(&h->sandbox))) {
+        h->paused = LOOK_FROZEN;
+        return;
+    }
+    h->paused = LOOK_STOPPED;
+    holder_everybody(h, SIGSTOP);
+}
+
+static void resume(struct holder *h)
+{
+    if (h->paused == LOOK_FROZEN)
+        freezer_thaw(&h->freezer);
+    if (h->paused == LOOK_STOPPED)
+        holder_everybody(h, SIGCONT);
+    h->paused = LOOK_RUNS;
+}
+
 void holder_stop(struct holder *h, uint64_t grace_ms)
 {
     h->is_stopping = true;
     h->stop_ms = holder_now_ms() + grace_ms;
     holder_everybody(h, SIGTERM);
-    if (h->is_paused)
-        holder_everybody(h, SIGCONT);
-    h->is_paused = false;
+    resume(h);
 }
 
 static void ask_pause(struct holder *h, struct peer *p, bool pause)
@@ -188,8 +209,10 @@ static void ask_pause(struct holder *h, struct peer *p, bool pause)
         refuse(p, &e);
         return;
     }
-    h->is_paused = pause;
-    holder_everybody(h, pause ? SIGSTOP : SIGCONT);
+    if (pause)
+        pause_all(h);
+    else
+        resume(h);
     holder_say(p, SAY_DONE, 0, NULL, -1);
     holder_drop(p);
 }
@@ -202,7 +225,7 @@ static void ask_look(struct holder *h, struct peer *p)
     *l = (struct look){ 0 };
     l->version = TALK_VERSION;
     l->what = SAY_LOOK;
-    l->is_paused = h->is_paused;
+    l->paused = h->paused;
     l->age_ms = now - h->started_ms;
     l->idle_ms = holder_is_busy(h) ? 0 : now - h->idle_since_ms + 1;
     for (size_t i = 0; i < HOLDER_PEERS; i++) {
