@@ -38,11 +38,12 @@ struct copy_place {
     int target;     /* for mxc-copy to fill ... */
     char own[256];  /* ... with a thing of this name; ".": with what is in it */
     char stage[48]; /* made in `dir` until it is whole, or "" */
+    int made;       /* that directory, or -1 */
 };
 
 #define COPY_PLACE_NONE                                                        \
     {                                                                          \
-        .dir = -1, .target = -1                                                \
+        .dir = -1, .target = -1, .made = -1                                    \
     }
 
 /* Find it, and make what is filled: `outside` as of cp(1), with the last name

@@ -36,6 +36,12 @@ static int open_dir(int at, const char *path)
     return openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* One that was made just now. */
+static int open_new(int at, const char *name)
+{
+    return openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 static int cannot(const char *path, struct err *e)
 {
     const int why = errno;
@@ -62,9 +68,10 @@ static int open_above(const char *outside, struct copy_place *p, struct err *e)
     return p->dir < 0 ? cannot(outside, e) : 0;
 }
 
+/* Who may write to `dir` too, as the session may where it was granted, can put
+ * a link in the place of every name of ours: after this they are of no use. */
 static int make_stage(struct copy_place *p, bool is_content, struct err *e)
 {
-    scoped(drop_fd) int stage = -1;
     uint64_t random;
 
     if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
@@ -76,15 +83,11 @@ static int make_stage(struct copy_place *p, bool is_content, struct err *e)
         p->stage[0] = '\0';
         return -1;
     }
-    stage = openat(p->dir, p->stage,
-                   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (stage >= 0 && !is_content) {
-        p->target = take_fd(&stage);
-        return 0;
-    }
-    if (stage < 0 || mkdirat(stage, CONTENT, 0755) < 0)
+    p->made = open_new(p->dir, p->stage);
+    if (p->made < 0 || (is_content && mkdirat(p->made, CONTENT, 0755) < 0))
         return cannot(p->name, e);
-    p->target = open_dir(stage, CONTENT);
+    p->target = is_content ? open_new(p->made, CONTENT)
+                           : fcntl(p->made, F_DUPFD_CLOEXEC, 3);
     return p->target < 0 ? cannot(p->name, e) : 0;
 }
 
@@ -132,13 +135,11 @@ int copy_place_open(const char *outside, const char *inside,
 
 int copy_place_keep(struct copy_place *p, struct err *e)
 {
-    char from[sizeof(p->stage) + sizeof(p->own) + 1];
+    const char *from = strcmp(p->own, ".") == 0 ? CONTENT : p->own;
 
     if (!p->stage[0])
         return 0;
-    (void)snprintf(from, sizeof(from), "%s/%s", p->stage,
-                   strcmp(p->own, ".") == 0 ? CONTENT : p->own);
-    if (renameat(p->dir, from, p->dir, p->name) == 0)
+    if (renameat(p->made, from, p->dir, p->name) == 0)
         return 0;
     if (errno == ENOENT)
         return err_set(e, ERR_BACKEND_ERROR, "nothing came that can be kept");
@@ -150,6 +151,7 @@ void copy_place_close(struct copy_place *p)
     if (p->stage[0])
         (void)layer_remove(p->dir, p->stage);
     drop_fd(&p->target);
+    drop_fd(&p->made);
     drop_fd(&p->dir);
     p->stage[0] = '\0';
 }

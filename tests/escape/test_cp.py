@@ -329,4 +329,39 @@ def a_place_that_is_swapped():
     eq(tree('canary'), ['d'])
 
 
+LANDS = {
+    'a file': ('/tmp/x', 'rw/', 'rw/x'),
+    'under a new name': ('/tmp/x', 'rw/new', 'rw/new'),
+    'what is in a directory': ('/tmp/d/.', 'rw/new', 'rw/new'),
+}
+
+
+@cases(LANDS)
+def where_it_lands_is_swapped(path, to, made):
+    """The workload may write where a copy is made until it is whole, and puts
+    a link to the host's files in its place."""
+    os.mkdir('rw')
+    for name in ('canary/x', 'canary/content/secret'):
+        write(name, 'mine')
+    rw, canary = os.path.abspath('rw'), os.path.abspath('canary')
+    swap = f'''cd {rw}; echo up; while :; do
+        for i in .mxc-cp-*; do
+            test -d "$i" && ! test -L "$i" && mv "$i" moved &&
+                ln -s {canary} "$i" && echo swapped && exit
+        done
+    done'''
+    with Session(rw='rw') as s:
+        s.sh('mkdir /tmp/d; truncate -s 300M /tmp/x /tmp/d/x').ok()
+        p = s.spawn('sh', '-c', swap)
+        p.stdout.readline()
+        r = mxc('cp', f'{s.id}:{path}', to)
+        eq(p.stdout.readline(), b'swapped\n')
+        p.communicate()
+        eq(tree('canary'), ['content', 'content/secret', 'x'])
+        eq((read('canary/x'), read('canary/content/secret')), ('mine', 'mine'))
+        # What the session moved is the session's.
+        r.ok()
+        check(os.path.lexists(made), tree('rw'))
+
+
 main()
