@@ -161,6 +161,12 @@ static int take_job(const struct cli *c, struct copy_job *j, const char **id,
                             .stream = -1,
                             .max_bytes =
                                 c->max_size ? c->max_size : USUAL_MOST };
+    if (c->max_size && (!j->is_out || strcmp(to.path, "-") == 0)) {
+        err_set(e, ERR_MALFORMED_REQUEST,
+                "cp: --max-size is for files that come out of a session");
+        return err_hint(e, j->is_out ? "head -c takes less of a stream"
+                                     : "what goes in is limited by the policy");
+    }
     return j->is_out ? take_stream(to.path, STDOUT_FILENO, j, e)
                      : take_stream(from.path, STDIN_FILENO, j, e);
 }

@@ -229,6 +229,8 @@ def errors():
         cp('f', 'g').failed(2, 'neither is in a session')
         cp(f'{s.id}:/a', f'{s.id}:/b').failed(2, 'both are in a session')
         cp('f').failed(2, 'operand is missing')
+        for args in (('f', f'{s.id}:/tmp'), (f'{s.id}:/tmp', '-')):
+            cp('--max-size', '1M', *args).failed(2, '--max-size is for files')
         cp('f', 'g', f'{s.id}:/x').failed(2, 'too many operands')
         check(not os.path.exists('x'))
         os.mkdir('ro', 0o555)
