@@ -492,7 +492,7 @@ int session_dir_open(const char *runtime, const char *id, bool lock,
 }
 
 /* A holder that was killed could not: what was in it went with it. */
-static void remove_freezer(const struct session_dir *d)
+void session_freezer_remove(const struct session_dir *d)
 {
     scoped(arena_drop) struct arena a = { .limit = 64 * 1024 };
     const char *path = NULL;
@@ -515,8 +515,7 @@ int session_dir_remove(struct session_dir *d, struct err *e)
     char gone[NAME_ROOM];
     int r;
 
-    remove_freezer(d);
-
+    session_freezer_remove(d);
     (void)snprintf(gone, sizeof(gone), GONE "%s", d->hex);
     if (renameat(d->root, d->hex, d->root, gone) < 0)
         return err_sys(e, "rename(2)", errno, "cannot remove the session");

@@ -85,6 +85,10 @@ bool session_dir_is_there(const struct session_dir *d);
 /* ERR_STALE_ID: there is none of that id. */
 int session_dir_stale(const char *id, struct err *e);
 
+/* Remove the control group that SESSION_FREEZER names: a holder that was killed
+ * could not. */
+void session_freezer_remove(const struct session_dir *d);
+
 /* Remove it, locked before. */
 int session_dir_remove(struct session_dir *d, struct err *e);
 

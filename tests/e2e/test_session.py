@@ -680,8 +680,8 @@ def a_pause_that_nobody_sees():
     try:
         with Session(start=False) as s:
             run([MXC, 'start', s.id], preexec_fn=enter).ok()
-            s.sh('sleep 1000 & kill -STOP $!; (trap "echo seen >/tmp/seen" '
-                 f'CONT; {count}) >/dev/null 2>&1 &').ok()
+            s.sh('exec >/dev/null 2>&1; sleep 1000 & kill -STOP $!; '
+                 f'(trap "echo seen >/tmp/seen" CONT; {count}) &').ok()
             eventually(lambda: s.exec('cat', '/tmp/n').status == 0)
             s.do('pause').ok()
             eq((s.look()['state'], s.look()['pausedBy']), ('paused', 'freezer'))
@@ -707,7 +707,7 @@ def a_pause_that_nobody_sees():
             s.do('pause').ok()
             s.do('stop', '--grace', '300ms').ok()
             p.communicate(timeout=10)
-            eq(p.returncode, 125)
+            eq(p.returncode, 143)
             eq([d for d in os.listdir(path) if d.startswith('mxc-')], [])
             # A holder that is killed meanwhile takes all along.
             run([MXC, 'start', s.id], preexec_fn=enter).ok()

@@ -61,12 +61,15 @@ static bool find_own(char *out, size_t size)
 /* Under a name that says nothing: those who are in it can read it. */
 static bool make_group(struct freezer *f, int dir)
 {
+    const struct session_dir d = { .root = -1, .fd = dir };
     char own[PATH_MAX - 32];
     uint64_t random;
     struct err none;
 
     if (f->group >= 0)
         return true;
+    /* Of a holder before us, of which nobody would know any more. */
+    session_freezer_remove(&d);
     if (!find_own(own, sizeof(own)) ||
         getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
         return false;
