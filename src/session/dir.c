@@ -122,22 +122,57 @@ static int no_place(const char *path, int why, struct err *e)
                        "yours, mode 0700, and name it in XDG_RUNTIME_DIR");
 }
 
+/* Who may write to the directory above can take ours away, and put another
+ * in its place; but where it is sticky. */
+static int check_above(int fd, const char *path, struct err *e)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return err_sys(e, "fstat(2)", errno, "cannot look at '%s'", path);
+    if ((st.st_uid == geteuid() || st.st_uid == 0) &&
+        (!(st.st_mode & 022) || st.st_mode & S_ISVTX))
+        return 0;
+    err_set(e, ERR_BACKEND_UNAVAILABLE,
+            "'%s' is no place for sessions: others own the directory above, or "
+            "may write to it",
+            path);
+    return err_hint(e, "the runtime directory must be yours, with mode 0700");
+}
+
+static int open_root(const char *path, bool create, int *out, struct err *e)
+{
+    const char *name = strrchr(path, '/') + 1;
+    char above[PATH_MAX];
+    scoped(drop_fd) int fd = -1;
+
+    (void)snprintf(above, sizeof(above), "%.*s", (int)(name - path), path);
+    fd = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT && !create)
+        return 0;
+    if (fd < 0)
+        return no_place(path, errno, e);
+    if (check_above(fd, path, e) < 0)
+        return -1;
+    if (create && mkdirat(fd, name, 0700) < 0 && errno != EEXIST)
+        return no_place(path, errno, e);
+    *out = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (*out < 0 && errno == ENOENT && !create)
+        return 0;
+    return *out < 0 ? err_sys(e, "open(2)", errno, "cannot open '%s'", path)
+                    : 0;
+}
+
 int session_root(const char *runtime, bool create, int *out, struct err *e)
 {
     char path[PATH_MAX];
     scoped(drop_fd) int fd = -1;
 
     *out = -1;
-    if (session_root_path(runtime, path, sizeof(path), e) < 0)
+    if (session_root_path(runtime, path, sizeof(path), e) < 0 ||
+        open_root(path, create, &fd, e) < 0)
         return -1;
-    if (create && mkdir(path, 0700) < 0 && errno != EEXIST)
-        return no_place(path, errno, e);
-    fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT && !create)
-        return 0;
-    if (fd < 0)
-        return err_sys(e, "open(2)", errno, "cannot open '%s'", path);
-    if (check_owner(fd, path, e) < 0)
+    if (fd >= 0 && check_owner(fd, path, e) < 0)
         return -1;
     *out = take_fd(&fd);
     return 0;

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import sys
@@ -392,6 +393,30 @@ def no_place_for_sessions():
     os.mkdir('elsewhere', 0o700)
     os.symlink('../elsewhere', 'open/mxc')
     refused('backend_error', 'provision')
+
+
+@test
+def others_who_could_put_another_in_its_place():
+    for mode, is_good in ((0o775, False), (0o757, False), (0o1777, True)):
+        os.mkdir('open')
+        os.chmod('open', mode)
+        os.environ['XDG_RUNTIME_DIR'] = os.path.abspath('open')
+        if is_good:
+            with Session() as s:
+                s.exec('true').ok()
+            shutil.rmtree('open')
+        else:
+            said = refused('backend_unavailable', 'provision')
+            has(said['message'], 'may write to it')
+            has(said['remediation'], 'mode 0700')
+            refused('backend_unavailable', 'start', FOREIGN)
+            eq(os.listdir('open'), [])
+            os.rmdir('open')
+    if IS_ROOT:
+        # Root's own place is what another's is ignored for (sudo).
+        return
+    os.environ['XDG_RUNTIME_DIR'] = '/usr'
+    refused('backend_unavailable', 'provision')
 
 
 @test
