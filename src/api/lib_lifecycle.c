@@ -14,7 +14,8 @@ struct call {
     struct mxc_options o;
     struct arena arena;
     struct request *request;
-    struct buf answer; /* the members of "result" */
+    struct buf answer;         /* the members of "result" */
+    char made[SESSION_ID_MAX]; /* what it has provisioned, or "" */
 };
 
 static int begin(struct call *c, const char *text, size_t len,
@@ -103,6 +104,7 @@ static int do_provision(struct call *c, struct err *e)
 
     if (lib_session_make(c->text, c->len, &c->o, &s, e) < 0)
         return -1;
+    memcpy(c->made, s->id, sizeof(c->made));
     add(c, "sandboxId");
     if (c->request->containment == CONTAIN_WSLC) {
         buf_printf(&c->answer, "\"%s:%s\"", SESSION_ALIAS, s->dir.hex);
@@ -160,6 +162,8 @@ int mxc_lifecycle(const char *request, size_t len,
         r = act(&c, &e);
     if (r == 0)
         r = answer(&c, response, &e);
+    if (r < 0 && c.made[0])
+        provision_undo(c.made, lib_runtime(&c.o));
     if (r < 0)
         (void)failed(&c, &e, error);
     finish(&c);

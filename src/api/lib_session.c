@@ -126,18 +126,6 @@ static int keep(struct arena *a, const char *request, size_t len,
     return *warnings ? 0 : lib_out_of_memory(e);
 }
 
-/* Without memory for its handle it would be nobody's. */
-static void discard(const char *id, const char *runtime)
-{
-    struct session_dir d = SESSION_DIR_NONE;
-    struct err ignored;
-
-    if (session_dir_open(runtime, id, true, &d, &ignored) < 0)
-        return;
-    (void)session_dir_remove(&d, &ignored);
-    session_dir_close(&d);
-}
-
 int lib_session_make(const char *request, size_t len,
                      const struct mxc_options *o, struct mxc_session **out,
                      struct err *e)
@@ -156,7 +144,7 @@ int lib_session_make(const char *request, size_t len,
     }
     free(warnings);
     if (id[0])
-        discard(id, lib_runtime(o));
+        provision_undo(id, lib_runtime(o));
     return -1;
 }
 

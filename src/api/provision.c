@@ -117,3 +117,14 @@ int provision(struct arena *a, const char *text, size_t len,
     session_dir_close(&d);
     return 0;
 }
+
+void provision_undo(const char *id, const char *runtime)
+{
+    struct session_dir d = SESSION_DIR_NONE;
+    struct err ignored;
+
+    if (session_dir_open(runtime, id, true, &d, &ignored) < 0)
+        return;
+    (void)session_dir_remove(&d, &ignored);
+    session_dir_close(&d);
+}

@@ -1,5 +1,6 @@
 /* cmd_session.c - the phases of a session: provision, start, stop,
  * deprovision, and pause and resume. */
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,34 +49,44 @@ int cli_fail_phase(const struct cli *c, const struct err *e, int code)
 /* --- provision -------------------------------------------------------------
  */
 
+static int tell_provisioned(const struct cli *c, const struct policy *p,
+                            const char *id, struct err *e)
+{
+    struct buf b = { .max = 16 * 1024 };
+    int r;
+
+    buf_puts(&b, "\"sandboxId\":");
+    buf_json(&b, id);
+    buf_puts(&b, p->nwarnings ? ",\"warnings\":[" : "");
+    for (size_t i = 0; i < p->nwarnings; i++) {
+        buf_puts(&b, i ? "," : "");
+        buf_json(&b, p->warning[i]);
+        if (!c->json)
+            (void)fprintf(stderr, "mxc: warning: %s\n", p->warning[i]);
+    }
+    buf_puts(&b, p->nwarnings ? "]" : "");
+    r = b.failed ? err_set(e, ERR_BACKEND_ERROR, "out of memory")
+                 : cli_answer(c, b.data, e);
+    buf_drop(&b);
+    if (r == 0 && (puts(id) < 0 || fflush(stdout) != 0))
+        return err_sys(e, "write(2)", errno, "cannot tell the session's id");
+    return r;
+}
+
 static int do_provision(struct cli *c, struct err *e)
 {
     struct session_facts facts = { .idle_ms = c->idle_ms, .age_ms = c->age_ms };
-    struct buf b = { .max = 16 * 1024 };
     char id[SESSION_ID_MAX];
     struct prepared p;
-    int r;
 
     if (cli_read_request(c, e) < 0 ||
         provision(&c->arena, c->text, c->text_len, &c->flags, &facts, &p, id,
                   e) < 0)
         return -1;
-    buf_puts(&b, "\"sandboxId\":");
-    buf_json(&b, id);
-    buf_puts(&b, p.policy.nwarnings ? ",\"warnings\":[" : "");
-    for (size_t i = 0; i < p.policy.nwarnings; i++) {
-        buf_puts(&b, i ? "," : "");
-        buf_json(&b, p.policy.warning[i]);
-        if (!c->json)
-            (void)fprintf(stderr, "mxc: warning: %s\n", p.policy.warning[i]);
-    }
-    buf_puts(&b, p.policy.nwarnings ? "]" : "");
-    r = b.failed ? err_set(e, ERR_BACKEND_ERROR, "out of memory")
-                 : cli_answer(c, b.data, e);
-    buf_drop(&b);
-    if (r == 0)
-        (void)puts(id);
-    return r;
+    if (tell_provisioned(c, &p.policy, id, e) == 0)
+        return 0;
+    provision_undo(id, c->flags.runtime);
+    return -1;
 }
 
 /* --- the others ------------------------------------------------------------

@@ -420,6 +420,17 @@ def others_who_could_put_another_in_its_place():
 
 
 @test
+def a_session_that_nobody_is_told_of():
+    """What cannot be answered leaves none."""
+    for status, says, *args in (
+            (125, "cannot tell the session's id"),
+            (1, 'cannot write the result', '--json', '1')):
+        run(['sh', '-c', 'exec "$@" >/dev/full', '-', MXC, 'provision', *args]
+            ).failed(status, says)
+        eq(os.listdir(root()), [])
+
+
+@test
 def another_version():
     with Session(start=False) as s:
         for name in ('session', 'plan'):
