@@ -209,13 +209,30 @@ static int open_source(const struct step *s, struct err *e)
     return fd;
 }
 
-/* A session's own directory, which no sandbox sees. */
-static int clone_layer(const struct step *s)
+/* A session's own directory, which no sandbox sees: the caller's, as whoever
+ * made it was, or -errno. */
+static int open_layer(const struct step *s)
 {
-    scoped(drop_fd) int source =
+    scoped(drop_fd) int fd =
         open_beneath(AT_FDCWD, s->text, O_PATH | O_DIRECTORY, 0);
+    struct stat st;
 
-    return source < 0 ? source : mount_clone(source, 0);
+    if (fd < 0)
+        return fd;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    return st.st_uid == geteuid() ? take_fd(&fd) : -EPERM;
+}
+
+static int layer_fail(const char *op, int r, const struct step *s,
+                      struct err *e)
+{
+    if (r != -EPERM)
+        return view_fail(e, op, r, s);
+    err_set(e, ERR_BACKEND_ERROR,
+            "'%s', which the session keeps, is not its owner's any more",
+            s->text);
+    return err_hint(e, "somebody else has been there: deprovision it");
 }
 
 /* A detached copy of the source.  Recursive: a part of the host's tree that
@@ -226,10 +243,15 @@ static int clone_source(const struct step *s, struct err *e)
     scoped(drop_fd) int source = -1;
     int mnt;
 
-    /* No identity: one of the base's own paths, fixed when this was built. */
     if (s->flags & STEP_LAYER) {
-        mnt = clone_layer(s);
-    } else if (s->num[1] == 0) {
+        source = open_layer(s);
+        if (source < 0)
+            return layer_fail("openat2(2)", source, s, e);
+        mnt = mount_clone(source, 0);
+        return mnt < 0 ? view_fail(e, "open_tree(2)", mnt, s) : mnt;
+    }
+    /* No identity: one of the base's own paths, fixed when this was built. */
+    if (s->num[1] == 0) {
         mnt = mount_clone_path(s->text);
     } else {
         source = open_source(s, e);
@@ -265,13 +287,12 @@ static int do_bind(struct view *v, const struct step *s, struct err *e)
  * what the caller may not read of the lower part, nobody reads through it. */
 static int do_overlay(struct view *v, const struct step *s, struct err *e)
 {
-    scoped(drop_fd) int place =
-        open_beneath(AT_FDCWD, s->text, O_PATH | O_DIRECTORY, 0);
+    scoped(drop_fd) int place = open_layer(s);
     scoped(drop_fd) int mnt = -1;
     int r;
 
     if (place < 0)
-        return view_fail(e, "openat2(2)", place, s);
+        return layer_fail("openat2(2)", place, s, e);
     mnt = overlay_new(place, s->path);
     if (mnt < 0) {
         view_fail(e, "fsconfig(2)", mnt, s);

@@ -95,7 +95,6 @@ static int try_overlay(int at, const struct step *s, struct err *e)
 int layer_make(int dir, const struct plan_view *plan, struct err *e)
 {
     scoped(drop_fd) int at = -1;
-    bool is_tried = false;
 
     if (!layer_is_kept(plan))
         return 0;
@@ -113,10 +112,10 @@ int layer_make(int dir, const struct plan_view *plan, struct err *e)
             return cannot("mkdir(2)", e);
         if (s.kind != STEP_OVERLAY)
             continue;
-        if (make_overlay(at, name_of(&s), e) < 0 ||
-            (!is_tried && try_overlay(at, &s, e) < 0))
+        /* Of each: what lies below may be one that has no overlay over it, or
+         * no other one. */
+        if (make_overlay(at, name_of(&s), e) < 0 || try_overlay(at, &s, e) < 0)
             return -1;
-        is_tried = true;
     }
     return 0;
 }

@@ -17,6 +17,11 @@ def again(s):
     s.do('start').ok()
 
 
+def unmount(path):
+    """Who held the session is told of its end a moment before its own."""
+    eventually(lambda: run(['umount', path]).status == 0, what='umount')
+
+
 def system(*flags, **kw):
     """A session with that layer, where this host can keep one."""
     done, said = answer('provision', '--layer', 'system', *grants(**kw), *flags)
@@ -124,7 +129,7 @@ def an_overlay_that_cannot_be():
             again(s)
             s.sh('test -e /tmp/f').ok()
     finally:
-        run(['umount', here]).ok()
+        unmount(here)
 
 
 @test(only='root')
@@ -140,7 +145,7 @@ def in_memory():
                 s.sh('test -e /tmp/a/b/f').ok()
         eq(os.listdir(root()), [])
     finally:
-        run(['umount', here]).ok()
+        unmount(here)
 
 
 @test
@@ -268,7 +273,44 @@ def a_full_place():
             has(said['error']['remediation'], 'full')
         eq(os.listdir(f'{path}/mxc'), [])
     finally:
-        run(['umount', path]).ok()
+        unmount(path)
+
+
+@test(only='root')
+def a_layer_that_others_have_put_there():
+    for layer, name in (('private', 'tmp'), ('system', 'base+usr+lib')):
+        done, said = answer('provision', '--layer', layer)
+        if done.status:
+            eq(said['error']['code'], 'backend_unavailable', said)
+            continue
+        s = Session.__new__(Session)
+        s.id = said['result']['sandboxId']
+        with s:
+            os.chown(f'{s.dir}/layer/{name}', 12345, 12345)
+            s.do('start').failed(1, f'layer/{name}', "is not its owner's")
+            os.chown(f'{s.dir}/layer/{name}', 0, 0)
+            s.do('start').ok()
+            s.exec('true').ok()
+
+
+@test(only='root')
+def each_directory_of_the_base_is_tried():
+    """One that no further overlay can lie over, and is not the first."""
+    need('unshare')
+    system().do('deprovision').ok()     # the control
+    script = '''mount -t tmpfs none /mnt
+for i in 1 2; do
+    mkdir -p /mnt/$i/up /mnt/$i/work
+    mount -t overlay -o lowerdir=/usr,upperdir=/mnt/$i/up,workdir=/mnt/$i/work \\
+        none /usr || exit 99
+done
+exec "$@"'''
+    r = run(['unshare', '-m', 'sh', '-c', script, '-', MXC, 'provision',
+             '--layer', 'system'])
+    if r.status == 99:
+        skip(r.err)
+    r.failed(1, "over '/usr/", 'private')
+    eq(os.listdir(root()), [])
 
 
 main()
