@@ -8,6 +8,7 @@ export {
   type CommandLimits,
   type SessionCommand,
   type SessionInfo,
+  type SessionLayer,
   type SessionPolicy,
   type SessionProcess,
   type SessionPtyOptions,

@@ -14,7 +14,7 @@ import {
   sessionRequest,
 } from './request.js';
 import { checkRun, runText, spawnText, spawnTextWithPty } from './run.js';
-import { phase, type SessionPolicy } from './session.js';
+import { phase, provision, type SessionPolicy } from './session.js';
 import type {
   CommonOptions,
   ExecutionResult,
@@ -243,7 +243,7 @@ export async function provisionContainer<C extends LifecycleContainmentKind>(
   options?: ProvisionOptions,
 ): Promise<ProvisionResult<C>> {
   const document = provisionDocument(request, options);
-  const made = await phase(['provision'], options, document);
+  const made = await provision([], options, document);
 
   return {
     containerId: made.sandboxId as ContainerId<C>,

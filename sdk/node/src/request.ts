@@ -319,7 +319,7 @@ export function sessionRequest(
   policy: Pick<
     ContainerRequest,
     'filesystem' | 'network' | 'ui' | 'limits' | 'guarantees'
-  >,
+  > & { layer?: Wire.Session['layer'] },
   telemetry?: Wire.Telemetry,
 ): Wire.ProvisionProcess {
   for (const name of ['filesystem', 'network', 'ui', 'limits', 'guarantees'])
@@ -340,6 +340,7 @@ export function sessionRequest(
     ui: policy.ui === undefined ? undefined : uiSection(policy.ui),
     limits: policy.limits,
     guarantees: policy.guarantees,
+    session: policy.layer === undefined ? undefined : { layer: policy.layer },
     telemetry,
   };
 }

@@ -3,7 +3,7 @@
  * A session is the user's and outlives this process: mxc keeps it, and it is
  * found by its id.  Only the commands that were started here end with us. */
 import { ask } from './ask.js';
-import { errorFromAnswer, malformed, MxcError } from './errors.js';
+import { AbortError, errorFromAnswer, malformed, MxcError } from './errors.js';
 import type { MxcProcess } from './process.js';
 import type { MxcPtyProcess } from './pty.js';
 import {
@@ -45,7 +45,15 @@ export interface SessionPolicy
   idleTimeoutMs?: number;
   /** Stop it so long after its start. */
   maxAgeMs?: number;
+  /** What is kept when it stops, until it is deprovisioned; without it nothing. */
+  layer?: SessionLayer;
 }
+
+/**
+ * `'private'`: home, /tmp, /var/tmp, /opt and /usr/local; `'system'`: these, and
+ * what is written over the base system.
+ */
+export type SessionLayer = 'private' | 'system';
 
 /** Most that one command may use. */
 export interface CommandLimits {
@@ -95,6 +103,9 @@ export interface SessionInfo {
   createdMs: number;
   idleTimeoutMs?: number;
   maxAgeMs?: number;
+  layer?: SessionLayer;
+  /** While it is paused: whether those inside could see it. */
+  pausedBy?: 'freezer' | 'signals';
   /** Of who holds it, while it is started. */
   pid?: number;
   ageMs?: number;
@@ -122,6 +133,7 @@ const POLICY_KEYS = new Set([
   'timeoutMs',
   'idleTimeoutMs',
   'maxAgeMs',
+  'layer',
 ]);
 const COMMAND_KEYS = new Set([
   'command',
@@ -141,31 +153,59 @@ const LIMITS = new Map([
   ['memoryBytes', 'memory'],
 ]);
 
-/** @internal One question to mxc, whose answer is one line of JSON. */
+/* One question to mxc, whose answer is one line of JSON. */
+async function answer(
+  args: readonly string[],
+  input: string,
+  options: CommonOptions | undefined,
+): Promise<unknown> {
+  const text = await ask(args, input, options);
+  let said: unknown;
+
+  try {
+    said = JSON.parse(text.split('\n', 1)[0] as string);
+  } catch {
+    throw new MxcError('backend_error', `mxc ${args[0]}: its answer is broken`);
+  }
+  if (isObject(said) && said.error !== undefined)
+    throw errorFromAnswer(said.error);
+  return said;
+}
+
+/** @internal */
 export async function phase(
   args: readonly string[],
   options: CommonOptions | undefined,
   document?: unknown,
 ): Promise<Record<string, unknown>> {
-  const [verb, ...rest] = args as [string, ...string[]];
-  const text = await ask(
-    [
-      verb,
-      ...rest,
-      '--json',
-      '1',
-      ...(document === undefined ? [] : ['-']),
-    ],
+  const said = (await answer(
+    [...args, '--json', '1', ...(document === undefined ? [] : ['-'])],
     document === undefined ? '' : JSON.stringify(document),
     options,
-  );
-  const answer = JSON.parse(text.split('\n', 1)[0] as string) as Record<
-    string,
-    unknown
-  >;
+  )) as Record<string, unknown>;
 
-  if (answer.error !== undefined) throw errorFromAnswer(answer.error);
-  return isObject(answer.result) ? answer.result : answer;
+  return isObject(said.result) ? said.result : said;
+}
+
+/** @internal Killed, mxc could have made one whose id nobody knows: it ends, and
+ * what it made is removed. */
+export async function provision(
+  args: readonly string[],
+  options: CommonOptions | undefined,
+  document: unknown,
+): Promise<Record<string, unknown>> {
+  const signal = options?.signal;
+  const unsignalled = { ...options, signal: undefined };
+
+  if (signal?.aborted) throw new AbortError(signal.reason);
+
+  const made = await phase(['provision', ...args], unsignalled, document);
+
+  if (signal?.aborted) {
+    await phase(['deprovision', made.sandboxId as string], unsignalled);
+    throw new AbortError(signal.reason);
+  }
+  return made;
 }
 
 function time(value: unknown, where: string, least: number): string {
@@ -243,8 +283,8 @@ export class Session implements AsyncDisposable {
       args.push('--cwd', p.workingDirectory);
     }
 
-    const made = await phase(
-      ['provision', ...args],
+    const made = await provision(
+      args,
       options,
       sessionRequest(p, options?.telemetry),
     );
@@ -266,9 +306,7 @@ export class Session implements AsyncDisposable {
   /** All of this user's, whoever made them. */
   static async list(options?: CommonOptions): Promise<SessionInfo[]> {
     checkOptions(options);
-    return JSON.parse(
-      await ask(['ps', '--json', '1'], '', options),
-    ) as SessionInfo[];
+    return (await answer(['ps', '--json', '1'], '', options)) as SessionInfo[];
   }
 
   /** Make the sandbox; `already_started` where there is one. */

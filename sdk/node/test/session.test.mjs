@@ -1,6 +1,6 @@
 /* Sessions: one sandbox for many commands. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import * as mxc from 'mxc-sandbox';
@@ -234,6 +234,63 @@ test('an AbortSignal kills the command, and not the session', async () => {
     'the command is gone',
   );
   assert.equal((await shared.run({ command: 'exit 5' })).exitCode, 5);
+});
+
+test('an aborted provision leaves nothing', async () => {
+  const count = async () => (await Session.list()).length;
+  const before = await count();
+  let aborted = 0;
+
+  for (let ms = 0; ms < 20; ms += 0.5) {
+    const stop = new AbortController();
+
+    setTimeout(() => stop.abort(), ms);
+    try {
+      await (
+        await Session.provision({}, { signal: stop.signal })
+      ).deprovision();
+    } catch (error) {
+      assert.equal(error.name, 'AbortError');
+      aborted++;
+    }
+  }
+  assert.ok(aborted > 0);
+  assert.equal(await count(), before);
+  await assert.rejects(
+    Session.provision({}, { signal: AbortSignal.abort() }),
+    { name: 'AbortError' },
+  );
+});
+
+test('what it keeps', async () => {
+  const s = await Session.provision({ layer: 'private' });
+
+  await s.start();
+  await s.run({ command: 'echo kept >/tmp/file' });
+  await s.stop({ graceMs: 0 });
+  assert.equal((await s.inspect()).layer, 'private');
+  await s.start();
+  assert.equal((await s.run({ command: 'cat /tmp/file' })).stdout, 'kept\n');
+  await s.pause();
+  assert.match((await s.inspect()).pausedBy, /^(freezer|signals)$/);
+  await s.deprovision({ graceMs: 0 });
+  await assert.rejects(
+    Session.provision({ layer: 'all' }),
+    code('malformed_request', { details: { where: 'session.layer' } }),
+  );
+});
+
+test('a list that cannot be made is an error', async () => {
+  const kept = process.env.XDG_RUNTIME_DIR;
+  const open = folder();
+
+  chmodSync(open, 0o777);
+  process.env.XDG_RUNTIME_DIR = open;
+  try {
+    await assert.rejects(Session.list(), code('backend_unavailable'));
+  } finally {
+    process.env.XDG_RUNTIME_DIR = kept;
+  }
 });
 
 test('many at once, and nothing is left open', async () => {

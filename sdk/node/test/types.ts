@@ -85,6 +85,7 @@ export async function use(): Promise<void> {
   const policy2: mxc.SessionPolicy = {
     filesystem: { readonlyPaths: ['/a'] },
     idleTimeoutMs: 1,
+    layer: 'system',
   };
 
   {
