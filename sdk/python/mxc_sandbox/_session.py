@@ -8,6 +8,7 @@ it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 import os
@@ -18,7 +19,7 @@ from typing import (TYPE_CHECKING, Any, Dict, List, Mapping, Optional,
 
 from ._call import ask
 from ._contract import CONTRACT, Guarantees, Limits
-from ._errors import error_from
+from ._errors import MxcError, error_from
 from ._policy import (FilesystemArg, Job, NetworkArg, RequestArg, StrPath,
                       absolute, make_job, milliseconds, placeholder, section,
                       variables, words_of)
@@ -331,9 +332,17 @@ class AsyncSession(_Common):
                         max_age: Optional[float] = None,
                         executable: Optional[StrPath] = None,
                         **policy: Unpack[SessionOptions]) -> AsyncSession:
-        """Make one, as Session.provision() does."""
-        ident, warnings = await asyncio.to_thread(
-            _provision, dict(policy), idle_timeout, max_age, executable)
+        """Make one, as Session.provision() does; cancelled, it makes none."""
+        making = asyncio.ensure_future(asyncio.to_thread(
+            _provision, dict(policy), idle_timeout, max_age, executable))
+        try:
+            ident, warnings = await asyncio.shield(making)
+        except asyncio.CancelledError:
+            # The thread goes on, and what it makes would be nobody's.
+            with contextlib.suppress(MxcError):
+                await asyncio.to_thread(_phase, 'deprovision', executable,
+                                        (await making)[0])
+            raise
         made = cls(ident, executable=executable)
         made._warnings = warnings
         return made

@@ -253,6 +253,21 @@ class Async(SessionCase):
         self.asyncio(main())
         self.assertEqual(self.left(), [])
 
+    def test_a_cancelled_provision_leaves_nothing(self):
+        async def main():
+            cancelled = 0
+            for ms in range(0, 20, 2):
+                task = asyncio.ensure_future(mxc.AsyncSession.provision())
+                await asyncio.sleep(ms / 1000)
+                task.cancel()
+                try:
+                    await (await task).deprovision(0)
+                except asyncio.CancelledError:
+                    cancelled += 1
+            self.assertGreater(cancelled, 0)
+        self.asyncio(main())
+        self.assertEqual(self.left(), [])
+
 
 if __name__ == '__main__':
     unittest.main()
