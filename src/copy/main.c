@@ -1,16 +1,21 @@
 /* main.c - mxc-copy: one side of `mxc cp`; of no use by hand.
  *
- *     mxc-copy pack PATH NAME     PATH to a tar stream on standard output,
- * whose first name is NAME mxc-copy unpack DST [NAME]  from standard input into
- * the directory DST; with NAME as of cp(1), NAME being the source's, or "" for
- * what was in it mxc-copy receive NAME BYTES ENTRIES the same with the
- * descriptors of unpack/proto.h, from a stream that is not trusted; NAME "."
- * for what is in it
+ *     mxc-copy pack PATH NAME
+ *         PATH to a tar stream on standard output, whose first name is NAME
+ *     mxc-copy take PATH NAME
+ *         the same, but what is a symbolic link is packed as one: it may be the
+ *         workload's, and we read more than the workload may
+ *     mxc-copy unpack DST [NAME]
+ *         from standard input into the directory DST; with NAME as of cp(1),
+ *         NAME being the source's, or "" for what was in it
+ *     mxc-copy receive NAME BYTES ENTRIES
+ *         the same with the descriptors of unpack/proto.h, from a stream that
+ *         is not trusted; NAME "." for what is in it
  *
- * The first two run in a sandbox too, as a command like every other: what they
- * may read and write there is what the policy lets any command.  They tell
- * what failed on standard error, and end with 3 when the stream ended too soon,
- * with 4 when nobody read it, with 1 for everything else. */
+ * pack and unpack run in a sandbox, as a command like every other: what they
+ * may read and write there is what the policy lets any command.  They and take
+ * tell what failed on standard error, and end with 3 when the stream ended too
+ * soon, with 4 when nobody read it, with 1 for everything else. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -134,13 +139,14 @@ int main(int argc, char **argv)
 {
     const struct sigaction ignore = { .sa_handler = SIG_IGN };
     const char *what = argc > 1 ? argv[1] : "";
+    const bool is_pack = strcmp(what, "pack") == 0;
     struct err e = { 0 };
 
     /* A reader that is gone is told by errno. */
     (void)sigaction(SIGPIPE, &ignore, NULL);
     (void)umask(0);
-    if (strcmp(what, "pack") == 0 && argc == 4)
-        return copy_pack(argv[2], argv[3], &e) < 0 ? fail(&e) : 0;
+    if ((is_pack || strcmp(what, "take") == 0) && argc == 4)
+        return copy_pack(argv[2], argv[3], is_pack, &e) < 0 ? fail(&e) : 0;
     if (strcmp(what, "unpack") == 0 && (argc == 3 || argc == 4))
         return unpack(argv[2], argc == 4 ? argv[3] : NULL, &e) < 0 ? fail(&e)
                                                                    : 0;

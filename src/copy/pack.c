@@ -209,10 +209,10 @@ static int tell_left_out(const struct pack *p)
                         : 0;
 }
 
-static int open_top(const char *path, struct err *e)
+static int open_top(const char *path, int how, struct err *e)
 {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | how);
 
     if (fd < 0)
         return err_sys(e, "open(2)", errno, "cannot read '%.200s'", path);
@@ -223,16 +223,26 @@ static int open_top(const char *path, struct err *e)
                    "'%.200s' is neither a file nor a directory", path);
 }
 
-int copy_pack(const char *path, const char *name, struct err *e)
+static int pack_top(struct pack *p, const char *path, const char *name,
+                    bool follow, struct err *e)
+{
+    struct stat st;
+    int fd;
+
+    if (!follow && lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+        return pack_symlink(p, AT_FDCWD, path, &st, name, e);
+    fd = open_top(path, follow ? 0 : O_NOFOLLOW, e);
+    return fd < 0 ? -1 : pack_open(p, fd, name, 0, e);
+}
+
+int copy_pack(const char *path, const char *name, bool follow, struct err *e)
 {
     struct pack *p = calloc(1, sizeof(*p));
-    int fd, r = -1;
+    int r;
 
     if (!p)
         return err_set(e, ERR_BACKEND_ERROR, "out of memory");
-    fd = open_top(path, e);
-    if (fd >= 0)
-        r = pack_open(p, fd, name, 0, e);
+    r = pack_top(p, path, name, follow, e);
     if (r == 0)
         r = put_zeros(p, (size_t)2 * TAR_BLOCK, e);
     if (r == 0)

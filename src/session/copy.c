@@ -139,7 +139,7 @@ static int open_nothing(struct err *e)
 static int start_packer(struct copying *c)
 {
     char own[256];
-    const char *const argv[] = { "mxc-copy", "pack", c->job->outside, own,
+    const char *const argv[] = { "mxc-copy", "take", c->job->outside, own,
                                  NULL };
     scoped(drop_fd) int nothing = open_nothing(c->e);
     int words[2], r;
