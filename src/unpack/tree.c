@@ -194,6 +194,16 @@ static mode_t kept_mode(struct tree *t, const struct entry *n, mode_t least)
     return (n->mode & 01777) | least;
 }
 
+/* What is there may be somebody's, and is not the archive's to remove for what
+ * is no newer one of it (cp(1)). */
+static int make_room_for_dir(struct tree *t, const char *path, struct err *e)
+{
+    if (!t->keeps_dirs)
+        return make_room(t, path, e);
+    return err_set(e, ERR_POLICY_VALIDATION,
+                   "'%.200s' is there, and is no directory", path);
+}
+
 int tree_dir(struct tree *t, const struct entry *n, struct err *e)
 {
     scoped(drop_fd) int fd = -1;
@@ -207,7 +217,7 @@ int tree_dir(struct tree *t, const struct entry *n, struct err *e)
             return -1;
         at = t->dir;
         if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-            !S_ISDIR(st.st_mode) && make_room(t, n->path, e) < 0)
+            !S_ISDIR(st.st_mode) && make_room_for_dir(t, n->path, e) < 0)
             return -1;
         is_there = mkdirat(at, name, 0700) < 0;
         if (is_there && errno != EEXIST)

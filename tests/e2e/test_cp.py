@@ -34,6 +34,11 @@ def make_tree(top='src'):
     os.utime(f'{top}/a/f', (1e9, 1e9))
 
 
+def read_bytes(path):
+    with open(path, 'rb') as f:
+        return f.read()
+
+
 def seen(top):
     """What can be told of a tree: modes, sizes, contents, targets."""
     out = {}
@@ -125,6 +130,109 @@ def what_is_there_is_replaced_or_added_to():
         eq(os.stat('to/d').st_mode & 0o777, 0o711)
         cp(f'{s.id}:/tmp/d/f', 'to/d/kept').ok()
         eq(read('to/d/kept'), 'new\n')
+
+
+@test
+def what_is_of_another_kind_stays():
+    """As of cp(1): no directory in the place of a file, and no file in its."""
+    write('d/sub/f', 'x')
+    write('f', 'x')
+    write('to/d/sub', 'mine')
+    os.makedirs('other/f/x')
+    with Session() as s:
+        s.sh('mkdir /tmp/e /tmp/e/f; echo mine | tee /tmp/d /tmp/e/d').ok()
+        for path in ('/tmp/d', '/tmp/e', '/tmp/e/d'):
+            cp('d', f'{s.id}:{path}').failed(
+                1, "in the session: 'd' is there, and is no directory")
+        cp('f', f'{s.id}:/tmp/e').failed(1, 'is a directory and something')
+        eq(s.sh('cat /tmp/d /tmp/e/d; ls /tmp/e').ok().out,
+           'mine\nmine\nd\nf\n')
+        s.sh('rm /tmp/d; mkdir -p /tmp/d/sub; echo x | tee /tmp/d/sub/f >/tmp/f'
+             ).ok()
+        cp(f'{s.id}:/tmp/d', 'to').failed(
+            1, "'d/sub' is there, and is no directory")
+        cp(f'{s.id}:/tmp/f', 'other').failed(1, 'is a directory and something')
+        eq((read('to/d/sub'), os.listdir('other/f')), ('mine', ['x']))
+
+
+@test
+def a_link_that_is_named():
+    """It is copied, unless it is asked for what is behind it."""
+    write('d/f', 'of f\n')
+    write('secret', 'hunter2')
+    os.symlink('d', 'l')
+    os.symlink('secret', 'report')
+    with Session() as s:
+        cp('report', f'{s.id}:/tmp').ok()
+        cp('l', f'{s.id}:/tmp').ok()
+        cp('l/.', f'{s.id}:/tmp/content').ok()
+        eq(s.sh('readlink /tmp/report /tmp/l; cat /tmp/content/f').ok().out,
+           'secret\nd\nof f\n')
+        # Inside it leads to nothing that the session has not.
+        s.sh('ln -s content /tmp/c; ln -s content/f /tmp/f').ok()
+        cp(f'{s.id}:/tmp/c', 'got').ok()
+        cp(f'{s.id}:/tmp/f', 'got2').ok()
+        eq((read('got/f'), read('got2')), ('of f\n', 'of f\n'))
+
+
+@test(only='root')
+def a_full_disk():
+    os.mkdir('small')
+    run(['mount', '-t', 'tmpfs', '-o', 'size=256k', 'none', 'small']).ok()
+    try:
+        with open('big', 'wb') as f:
+            f.write(bytes(range(256)) * 4096)
+        with Session(rw='small') as s:
+            here = os.path.abspath('small')
+            cp('big', f'{s.id}:/tmp').ok()
+            cp(f'{s.id}:/tmp/big', 'small').failed(1, 'No space left')
+            eq(os.listdir('small'), [])
+            cp('big', f'{s.id}:{here}').failed(
+                1, 'in the session: cannot write', 'No space left')
+    finally:
+        run(['umount', 'small']).ok()
+
+
+@test
+def many_at_once():
+    make_tree()
+    with Session() as s:
+        work = [spawn([MXC, 'cp', 'src', f'{s.id}:/tmp/{n}']) for n in range(6)]
+        for p in work:
+            err = p.communicate(timeout=60)[1]
+            eq(p.returncode, 0, err)
+        # Of one name: each is whole, whoever is the last.
+        work = [spawn([MXC, 'cp', f'{s.id}:/tmp/{n % 6}/a/b/random', 'one'])
+                for n in range(8)]
+        work += [spawn([MXC, 'cp', f'{s.id}:/tmp/{n}', f'out{n}'])
+                 for n in range(6)]
+        for p in work:
+            err = p.communicate(timeout=60)[1]
+            eq(p.returncode, 0, err)
+        eq(read_bytes('one'), read_bytes('src/a/b/random'))
+        for n in range(6):
+            eq(seen(f'out{n}'), seen('src'))
+        eq([n for n in os.listdir('.') if n.startswith('.mxc')], [])
+
+
+@test
+def a_pause_meanwhile():
+    with Session() as s:
+        p = spawn([MXC, 'cp', '-', f'{s.id}:/tmp'], stdin=-1)
+        eventually(lambda: s.names(), what='it runs')
+        s.do('pause').ok()
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode='w') as t:
+            t.addfile(tarfile.TarInfo('f'), io.BytesIO())
+        p.stdin.write(archive.getvalue())
+        p.stdin.close()
+        time.sleep(0.3)
+        eq(p.poll(), None)
+        s.do('resume').ok()
+        eq(p.wait(20), 0)
+        s.sh('test -e /tmp/f').ok()
+        p.stdout.close()
+        p.stderr.close()
 
 
 @test
