@@ -311,6 +311,33 @@ for pid in os.listdir("/proc"):
 
 
 @test
+def the_program_that_receives():
+    """It has the stream, its words and one directory; nothing of its caller."""
+    write('secret', 'hunter2')
+    with Session() as s, open('secret') as secret:
+        s.sh('truncate -s 3G /tmp/hole').ok()
+        p = spawn([MXC, 'cp', f'{s.id}:/tmp/hole', 'out'],
+                  pass_fds=(secret.fileno(),))
+
+        def receiver():
+            found = [pid for pid, (parent, name) in processes().items()
+                     if parent == p.pid and name == 'mxc-copy']
+            return found and re.search(r'Seccomp:\s*2', read(
+                f'/proc/{found[0]}/status')) and found[0]
+        pid = eventually(receiver, what='it receives')
+        # Besides what it is given, the directory and the file that it fills.
+        for n, to in descriptors(pid).items():
+            check(re.match(r'pipe:|/dev/null$', to) if n in '012' else
+                  '/.mxc-cp-' in to, (n, to))
+        status = read(f'/proc/{pid}/status')
+        eq(re.search(r'CapEff:\s*(\w+)', status)[1], '0' * 16)
+        eq(re.search(r'NoNewPrivs:\s*(\d)', status)[1], '1')
+        p.terminate()
+        p.communicate(timeout=20)
+        eq(os.path.exists('out'), False)
+
+
+@test
 def a_place_that_is_swapped():
     """The workload changes what is copied in, between directory and link."""
     os.mkdir('rw')
