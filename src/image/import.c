@@ -9,10 +9,12 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/compat.h"
 #include "image/parts.h"
 #include "sys/beside.h"
 
@@ -64,6 +66,9 @@ static void child(const struct unpacker *u)
     for (int i = 0; i <= UNPACK_LOCK_FD; i++)
         if (dup2(u->fd[i], i) < 0)
             _exit(126);
+    /* What our caller left open is not for who reads the archive. */
+    if (syscall(__NR_close_range, UNPACK_LOCK_FD + 1u, ~0u, 0) < 0)
+        _exit(126);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0)
         (void)execve(u->path, argv, envp);
     _exit(127);

@@ -405,7 +405,7 @@ def two_imports_at_once_are_one_after_the_other():
     eq((len(os.listdir(store() / 'trees')), left_in_tmp()), (2, []))
 
 
-def half_an_import(name='a'):
+def half_an_import(name='a', **popen):
     """One that waits for the rest of its archive: (process, pipe)."""
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode='w') as t:
@@ -413,7 +413,8 @@ def half_an_import(name='a'):
             info = tarfile.TarInfo(f'file{n}')
             info.size = 4096
             t.addfile(info, io.BytesIO(b'x' * 4096))
-    p = spawn([MXC, 'image', 'import', name, '-'], stdin=subprocess.PIPE)
+    p = spawn([MXC, 'image', 'import', name, '-'], stdin=subprocess.PIPE,
+              **popen)
     p.stdin.write(data.getvalue()[:70000])
     p.stdin.flush()
     if LACK:
@@ -422,6 +423,18 @@ def half_an_import(name='a'):
     eventually(lambda: any(files for _, _, files in os.walk(store() / 'tmp')),
                what='the first files')
     return p
+
+
+@test
+def what_unpacks_has_nothing_of_the_caller():
+    with open(write('secret', 'hunter2')) as secret:
+        p = half_an_import(pass_fds=(secret.fileno(),))
+        pid, = [n for n, (parent, name) in processes().items()
+                if parent == p.pid and name == 'mxc-unpack']
+        has(descriptors(p.pid).values(), os.path.abspath('secret'), 'control')
+        lacks(descriptors(pid).values(), os.path.abspath('secret'))
+        p.terminate()
+        p.communicate()
 
 
 @cases({'import': lambda: told('import', 'b', images.root()),
