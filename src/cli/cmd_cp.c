@@ -186,6 +186,7 @@ static int copy(const struct cli *c, struct copy_job *j, const char *id,
     j->program = program;
     j->signals = take_signals(e);
     done = j->signals < 0 ? -1 : session_copy(&d, j, r, e);
+    j->program = NULL;
     drop_fd(&j->signals);
     session_dir_close(&d);
     return done < 0 ? -1 : answer(c, j, r, e);

@@ -123,22 +123,21 @@ static void header(unsigned char *p, char type, const char *name,
 TEST(what_others_write)
 {
     static const struct {
-        const char *name;
-        char type;
-        const char *size;
-        enum tar_kind kind;
+        const char *name, *size;
         int64_t want;
+        enum tar_kind kind;
+        char type;
     } rows[] = {
-        { "f", '0', "00000000017", TAR_FILE, 15 },
-        { "f", '\0', "         17 ", TAR_FILE, 15 },
-        { "f", '7', "17", TAR_FILE, 15 },
-        { "d/", '0', "00000000000", TAR_DIR, 0 },
+        { "f", "00000000017", 15, TAR_FILE, '0' },
+        { "f", "         17 ", 15, TAR_FILE, '\0' },
+        { "f", "17", 15, TAR_FILE, '7' },
+        { "d/", "00000000000", 0, TAR_DIR, '0' },
         /* A directory's size means nothing. */
-        { "d", '5', "00000000017", TAR_DIR, 0 },
-        { "n", '3', "00000000000", TAR_DEVICE, 0 },
-        { "n", '6', "00000000000", TAR_DEVICE, 0 },
-        { "v", 'V', "00000000000", TAR_IGNORED, 0 },
-        { "f", '0', "\x80\0\0\0\0\0\0\0\0\0\0\x11", TAR_FILE, 0 },
+        { "d", "00000000017", 0, TAR_DIR, '5' },
+        { "n", "00000000000", 0, TAR_DEVICE, '3' },
+        { "n", "00000000000", 0, TAR_DEVICE, '6' },
+        { "v", "00000000000", 0, TAR_IGNORED, 'V' },
+        { "f", "\x80\0\0\0\0\0\0\0\0\0\0\x11", 0, TAR_FILE, '0' },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
