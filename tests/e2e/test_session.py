@@ -689,7 +689,7 @@ CGROUP = '/sys/fs/cgroup/unified' if os.path.exists(
     '/sys/fs/cgroup/unified/cgroup.procs') else '/sys/fs/cgroup'
 
 
-def in_a_group(uid=None):
+def in_a_group():
     """A control group that the caller may use, and how to start in it."""
     if not os.path.exists(f'{CGROUP}/cgroup.procs'):
         skip('no control groups of version 2')
@@ -698,8 +698,6 @@ def in_a_group(uid=None):
         os.mkdir(path)
     except OSError as e:
         skip(f'a control group can be made ({e})')
-    for name in ('', '/cgroup.procs') if uid else ():
-        os.chown(path + name, uid, -1)
 
     def enter():
         with open(f'{path}/cgroup.procs', 'w') as f:
@@ -772,6 +770,52 @@ def a_paused_command_meets_its_timeout():
             eq(s.look()['pausedBy'], 'freezer')
             p.communicate(timeout=10)
             eq(p.returncode, 124)
+    finally:
+        eventually(lambda: not read(f'{path}/cgroup.procs'), what='empty')
+        os.rmdir(path)
+
+
+@test(only='root')
+def the_group_of_a_killed_holder():
+    """Is not forgotten when the session's next holder makes another."""
+    path, enter = in_a_group()
+
+    def groups():
+        return [d for d in os.listdir(path) if d.startswith('mxc-')]
+    try:
+        with Session('--layer', 'private', start=False) as s:
+            for _ in range(2):
+                run([MXC, 'start', s.id], preexec_fn=enter).ok()
+                s.sh('sleep 1000 >/dev/null 2>&1 &').ok()
+                s.do('pause').ok()
+                eq((s.look()['pausedBy'], len(groups())), ('freezer', 1))
+                init = s.init()
+                kill_and_wait(s.holder())
+                eventually(lambda: init not in processes(), what='it gone')
+        eq(groups(), [])
+    finally:
+        os.rmdir(path)
+
+
+@test(only='root')
+def a_paused_session_meets_its_age():
+    """And its commands the end of those who asked for them."""
+    path, enter = in_a_group()
+    try:
+        with Session('--max-age', '2s', start=False) as s:
+            run([MXC, 'start', s.id], preexec_fn=enter).ok()
+            p = s.spawn('sleep', '1000')
+            eventually(lambda: 'sleep' in s.names())
+            s.do('pause').ok()
+            eq(s.look()['pausedBy'], 'freezer')
+            p.kill()
+            p.communicate()
+            eventually(lambda: not s.names(), what='the command gone')
+            eq(s.state(), 'paused')
+            eventually(lambda: s.state() == 'provisioned', what='it stopped')
+            has(s.do('logs').ok().out, 'maximum age')
+            eventually(lambda: not [d for d in os.listdir(path)
+                                    if d.startswith('mxc-')], what='no group')
     finally:
         eventually(lambda: not read(f'{path}/cgroup.procs'), what='empty')
         os.rmdir(path)
