@@ -30,6 +30,9 @@ export interface LaunchOptions extends CommonOptions {
   pty?: MxcPtySize;
   /** Two-way: orders to the run, and the word that it was accepted. */
   attended: boolean;
+  /** A session's command: its id, and what mxc exec is told besides. */
+  session?: string;
+  more?: readonly string[];
 }
 
 interface Answer extends Partial<Report> {
@@ -87,13 +90,17 @@ export class Engine {
     if (o.signal?.aborted) throw new AbortError(o.signal.reason);
     this.#file = findExecutable(o.executable);
 
-    const args = ['run', '--die-with-parent', '--policy', '/dev/fd/3'];
+    const args =
+      o.session === undefined
+        ? ['run', '--policy', '/dev/fd/3']
+        : ['exec', o.session, '--request', '/dev/fd/3', ...(o.more ?? [])];
     const stdio: StdioOptions = [o.stdin, 'pipe', o.stderr, 'pipe'];
     const add = (option: string) => {
       args.push(option, String(stdio.length));
       stdio.push('pipe');
     };
 
+    args.push('--die-with-parent');
     if (o.attended) {
       add('--json');
       add('--control');

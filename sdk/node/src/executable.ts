@@ -100,7 +100,7 @@ export function forgetExecutable(): void {
 export function environment(): Record<string, string> {
   const kept: Record<string, string> = {};
 
-  for (const name of ['PATH', 'HOME', 'TERM']) {
+  for (const name of ['PATH', 'HOME', 'TERM', 'XDG_RUNTIME_DIR']) {
     const value = process.env[name];
 
     if (value !== undefined) kept[name] = value;

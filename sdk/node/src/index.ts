@@ -3,6 +3,19 @@ export { run, spawn, spawnWithPty } from './run.js';
 export { explain, validate, type ValidateResult } from './look.js';
 export { MxcProcess } from './process.js';
 export { MxcPtyProcess } from './pty.js';
+export {
+  Session,
+  type CommandLimits,
+  type SessionCommand,
+  type SessionInfo,
+  type SessionPolicy,
+  type SessionProcess,
+  type SessionPtyOptions,
+  type SessionRunOptions,
+  type SessionSpawnOptions,
+  type SessionState,
+  type StopSessionOptions,
+} from './session.js';
 export { SDK_CONTRACT_VERSION, shellLine } from './request.js';
 export {
   AbortError,

@@ -1,19 +1,20 @@
-/* lifecycle.ts - sandboxes that are kept between commands.
+/* lifecycle.ts - MXC's calls for sandboxes that are kept between commands.
  *
- * The calls and their types are those of MXC.  mxc reads and judges such
- * requests, and has no backend yet that keeps sandboxes: what is well formed
- * is refused with `unsupported_phase`. */
+ * Their types are MXC's, with a containment of ours: `native`, the sessions of
+ * this host (session.ts).  What is for Windows alone mxc reads, and refuses. */
 import { check } from './ask.js';
 import { MxcError, malformed } from './errors.js';
 import type { MxcProcess } from './process.js';
 import type { MxcPtyProcess } from './pty.js';
 import {
   checkOptions,
-  checkSize,
   isObject,
   processSection,
   SDK_CONTRACT_VERSION,
+  sessionRequest,
 } from './request.js';
+import { checkRun, runText, spawnText, spawnTextWithPty } from './run.js';
+import { phase, type SessionPolicy } from './session.js';
 import type {
   CommonOptions,
   ExecutionResult,
@@ -22,11 +23,10 @@ import type {
   NetworkPolicy,
   NetworkRuntimeConfig,
   RunOptions,
-  SpawnOptions,
   TelemetryConfig,
 } from './types.js';
 
-export type LifecycleContainmentKind = 'isolation_session' | 'wslc';
+export type LifecycleContainmentKind = 'isolation_session' | 'wslc' | 'native';
 
 /** Opaque; made by provisionContainer. */
 export type ContainerId<
@@ -59,6 +59,11 @@ interface ProvisionConfigs {
     imageTarPath?: string;
     telemetry?: TelemetryConfig;
   };
+  /** Ours. */
+  native: Pick<
+    SessionPolicy,
+    'filesystem' | 'network' | 'ui' | 'limits' | 'guarantees'
+  > & { telemetry?: TelemetryConfig };
 }
 export type ProvisionRequest<
   C extends LifecycleContainmentKind = LifecycleContainmentKind,
@@ -84,6 +89,7 @@ export interface ExecutionRequest<
 export interface ContainerMetadata {
   isolation_session: { provision?: IsolationSessionProvisionMetadata };
   wslc: Record<never, never>;
+  native: Record<never, never>;
 }
 export type ProvisionMetadata<
   C extends LifecycleContainmentKind = LifecycleContainmentKind,
@@ -106,15 +112,16 @@ export type ProvisionOptions = CommonOptions;
 export type StartOptions = CommonOptions;
 export type StopOptions = CommonOptions;
 export type DeprovisionOptions = CommonOptions;
-export type SpawnInContainerOptions = SpawnOptions;
-export type RunInContainerOptions = RunOptions;
-export interface SpawnInContainerWithPtyOptions extends SpawnOptions {
+export type SpawnInContainerOptions = CommonOptions;
+export type RunInContainerOptions = Omit<RunOptions, 'encoding' | 'events'>;
+export interface SpawnInContainerWithPtyOptions extends CommonOptions {
   size?: MxcPtySize;
 }
 
 const PREFIXES: Record<string, LifecycleContainmentKind | null> = {
   iso: 'isolation_session',
   wslc: 'wslc',
+  native: 'native',
   wsb: null,
 };
 
@@ -135,44 +142,33 @@ function checkId(id: unknown): void {
     );
 }
 
-function unsupported(phase: string, cause?: MxcError): MxcError {
-  return new MxcError({
-    code: 'unsupported_phase',
-    message:
-      `'${phase}': this version of mxc keeps no sandboxes` +
-      (cause ? ` (${cause.message})` : ''),
-    remediation: 'run() or spawn() a sandbox for each command',
-  });
-}
-
-/* mxc judges the form of the document first. */
-async function ask(
-  document: { phase: string } & Record<string, unknown>,
+async function validated(
+  document: object,
   options: CommonOptions | undefined,
-): Promise<never> {
-  try {
-    await check({ version: SDK_CONTRACT_VERSION, ...document }, options);
-  } catch (error) {
-    if (
-      error instanceof MxcError &&
-      error.code === 'malformed_request' &&
-      /\blifecycle request\b/.test(error.message)
-    )
-      throw unsupported(document.phase, error);
-    throw error;
-  }
-  throw unsupported(document.phase);
+): Promise<ValidationResult> {
+  const { warnings } = await check(document, options);
+
+  return { warnings: warnings ?? [] };
 }
 
-async function provision(
+function provisionDocument(
   request: unknown,
   options: CommonOptions | undefined,
-): Promise<never> {
+): object {
   checkOptions(options);
   if (!isObject(request)) throw malformed('the request must be an object');
 
   const { containment, telemetry, filesystem, network, ...rest } = request;
 
+  if (containment === 'native')
+    return {
+      ...rest,
+      ...sessionRequest(
+        request as SessionPolicy,
+        (options?.telemetry ?? telemetry) as TelemetryConfig | undefined,
+      ),
+      containment,
+    };
   if (containment !== 'isolation_session' && containment !== 'wslc')
     throw new MxcError(
       'unsupported_containment',
@@ -182,59 +178,77 @@ async function provision(
   const { runtimeConfig, ...directions } = isObject(network) ? network : {};
   const section = containment === 'wslc' ? 'wslc' : 'isolationSession';
 
-  return ask(
-    {
-      phase: 'provision',
-      containment,
-      telemetry: options?.telemetry ?? telemetry,
-      filesystem,
-      network: network === undefined ? undefined : directions,
-      runtimeConfig,
-      [section]: Object.keys(rest).length ? { provision: rest } : undefined,
-    },
-    options,
-  );
+  return {
+    version: SDK_CONTRACT_VERSION,
+    phase: 'provision',
+    containment,
+    telemetry: options?.telemetry ?? telemetry,
+    filesystem,
+    network: network === undefined ? undefined : directions,
+    runtimeConfig,
+    [section]: Object.keys(rest).length ? { provision: rest } : undefined,
+  };
 }
 
-async function step(
+function stepDocument(
   phase: 'start' | 'stop' | 'deprovision',
   id: unknown,
   options: CommonOptions | undefined,
-): Promise<never> {
+): object {
   checkOptions(options);
   checkId(id);
-  return ask({ phase, sandboxId: id, telemetry: options?.telemetry }, options);
+  return {
+    version: SDK_CONTRACT_VERSION,
+    phase,
+    sandboxId: id,
+    telemetry: options?.telemetry,
+  };
 }
 
-async function exec(
+async function step(
+  name: 'start' | 'stop' | 'deprovision',
+  id: string,
+  options: CommonOptions | undefined,
+): Promise<LifecycleResult> {
+  checkOptions(options);
+  checkId(id);
+
+  const { warnings } = await phase([name, id], options);
+
+  return { warnings: (warnings ?? []) as string[] };
+}
+
+function execDocument(
   id: unknown,
   request: unknown,
   options: CommonOptions | undefined,
-  more: readonly string[],
-): Promise<never> {
-  checkOptions(options, more);
+): object {
   checkId(id);
   if (!isObject(request)) throw malformed('the request must be an object');
 
   const { network, telemetry, ...process } = request;
 
-  return ask(
-    {
-      phase: 'exec',
-      sandboxId: id,
-      process: processSection(process),
-      telemetry: options?.telemetry ?? telemetry,
-      ...(isObject(network) && network),
-    },
-    options,
-  );
+  return {
+    version: SDK_CONTRACT_VERSION,
+    phase: 'exec',
+    sandboxId: id,
+    process: processSection(process),
+    telemetry: options?.telemetry ?? telemetry,
+    ...(isObject(network) && network),
+  };
 }
 
 export async function provisionContainer<C extends LifecycleContainmentKind>(
   request: ProvisionRequest<C> & { containment: C },
   options?: ProvisionOptions,
 ): Promise<ProvisionResult<C>> {
-  return provision(request, options);
+  const document = provisionDocument(request, options);
+  const made = await phase(['provision'], options, document);
+
+  return {
+    containerId: made.sandboxId as ContainerId<C>,
+    warnings: (made.warnings ?? []) as string[],
+  };
 }
 
 export async function startContainer<C extends LifecycleContainmentKind>(
@@ -263,12 +277,12 @@ export async function runInContainer<C extends LifecycleContainmentKind>(
   request: ExecutionRequest<C>,
   options?: RunInContainerOptions,
 ): Promise<ExecutionResult> {
-  return exec(containerId, request, options, [
-    'input',
-    'encoding',
-    'maxOutputBytes',
-    'events',
-  ]);
+  const most = checkRun(options, ['input', 'maxOutputBytes']);
+  const document = execDocument(containerId, request, options);
+
+  return (await runText(JSON.stringify(document), options, most, {
+    session: containerId,
+  })) as ExecutionResult;
 }
 
 export async function spawnInContainer<C extends LifecycleContainmentKind>(
@@ -276,7 +290,12 @@ export async function spawnInContainer<C extends LifecycleContainmentKind>(
   request: ExecutionRequest<C>,
   options?: SpawnInContainerOptions,
 ): Promise<MxcProcess> {
-  return exec(containerId, request, options, ['events']);
+  checkOptions(options);
+  return spawnText(
+    JSON.stringify(execDocument(containerId, request, options)),
+    options,
+    { session: containerId },
+  );
 }
 
 export async function spawnInContainerWithPty<
@@ -286,36 +305,40 @@ export async function spawnInContainerWithPty<
   request: ExecutionRequest<C>,
   options?: SpawnInContainerWithPtyOptions,
 ): Promise<MxcPtyProcess> {
-  if (options?.size) checkSize(options.size);
-  return exec(containerId, request, options, ['events', 'size']);
+  checkOptions(options, ['size']);
+  return spawnTextWithPty(
+    JSON.stringify(execDocument(containerId, request, options)),
+    options,
+    { session: containerId },
+  );
 }
 
 export async function validateProvision<C extends LifecycleContainmentKind>(
   request: ProvisionRequest<C> & { containment: C },
   options?: ProvisionOptions,
 ): Promise<ValidationResult> {
-  return provision(request, options);
+  return validated(provisionDocument(request, options), options);
 }
 
 export async function validateStart<C extends LifecycleContainmentKind>(
   containerId: ContainerId<C>,
   options?: StartOptions,
 ): Promise<ValidationResult> {
-  return step('start', containerId, options);
+  return validated(stepDocument('start', containerId, options), options);
 }
 
 export async function validateStop<C extends LifecycleContainmentKind>(
   containerId: ContainerId<C>,
   options?: StopOptions,
 ): Promise<ValidationResult> {
-  return step('stop', containerId, options);
+  return validated(stepDocument('stop', containerId, options), options);
 }
 
 export async function validateDeprovision<C extends LifecycleContainmentKind>(
   containerId: ContainerId<C>,
   options?: DeprovisionOptions,
 ): Promise<ValidationResult> {
-  return step('deprovision', containerId, options);
+  return validated(stepDocument('deprovision', containerId, options), options);
 }
 
 export async function validateProcess<C extends LifecycleContainmentKind>(
@@ -323,5 +346,6 @@ export async function validateProcess<C extends LifecycleContainmentKind>(
   request: ExecutionRequest<C>,
   options?: SpawnInContainerOptions,
 ): Promise<ValidationResult> {
-  return exec(containerId, request, options, ['events']);
+  checkOptions(options);
+  return validated(execDocument(containerId, request, options), options);
 }

@@ -314,6 +314,55 @@ export function wireRequest(
   };
 }
 
+/** @internal What a session may touch, as mxc reads it. */
+export function sessionRequest(
+  policy: Pick<
+    ContainerRequest,
+    'filesystem' | 'network' | 'ui' | 'limits' | 'guarantees'
+  >,
+  telemetry?: Wire.Telemetry,
+): Wire.ProvisionProcess {
+  for (const name of ['filesystem', 'network', 'ui', 'limits', 'guarantees'])
+    checkPlain((policy as Record<string, unknown>)[name], name);
+
+  const fs = filesystemSection(policy.filesystem);
+  const { network, runtimeConfig } = splitNetwork(policy.network);
+
+  if (policy.filesystem?.clearPolicyOnExit !== undefined)
+    throw malformed('is not of a session', 'filesystem.clearPolicyOnExit');
+  return {
+    version: SUPERSET_VERSION,
+    phase: 'provision',
+    containment: 'process',
+    filesystem: fs,
+    network,
+    runtimeConfig,
+    ui: policy.ui === undefined ? undefined : uiSection(policy.ui),
+    limits: policy.limits,
+    guarantees: policy.guarantees,
+    telemetry,
+  };
+}
+
+/** @internal A command of a session, as mxc reads it. */
+export function execRequest(
+  id: string,
+  command: ProcessPart & { filesystem?: unknown },
+  isOffline: boolean,
+  telemetry?: Wire.Telemetry,
+): Wire.Exec {
+  checkPlain(command.filesystem, 'filesystem');
+  return {
+    version: SUPERSET_VERSION,
+    phase: 'exec',
+    sandboxId: id,
+    process: processSection(command),
+    filesystem: command.filesystem as Wire.Filesystem | undefined,
+    network: isOffline ? { egress: { default: 'deny' } } : undefined,
+    telemetry,
+  };
+}
+
 /** @internal */
 export function checkOptions(
   options: CommonOptions | undefined,

@@ -70,8 +70,18 @@ async function collectEvents(socket: Socket): Promise<MxcEvent[]> {
 
 const RUN_OPTIONS = ['input', 'encoding', 'maxOutputBytes', 'events'];
 
-function checkRun(o: RunOptions | undefined): number {
-  checkOptions(o, RUN_OPTIONS);
+/** @internal A command of a session, instead of a run. */
+export interface Place {
+  session?: string;
+  more?: readonly string[];
+}
+
+/** @internal */
+export function checkRun(
+  o: RunOptions | undefined,
+  known: readonly string[] = RUN_OPTIONS,
+): number {
+  checkOptions(o, known);
 
   const most = o?.maxOutputBytes ?? MAX_OUTPUT;
 
@@ -88,31 +98,42 @@ function checkRun(o: RunOptions | undefined): number {
   return most;
 }
 
-/** Run to the end; everything it wrote is in the result. */
-export function run(
-  request: ContainerRequest,
-  options: RunOptions & { encoding: 'buffer' },
-): Promise<BufferResult>;
-export function run(
-  request: ContainerRequest,
-  options?: RunOptions,
-): Promise<ExecutionResult>;
-export async function run(
-  request: ContainerRequest,
-  options?: RunOptions,
+/* What a command of a session leaves running may keep its streams, and go on
+ * writing: what it wrote itself is there by now, and is taken. */
+async function takeRest(sockets: (Socket | null)[]): Promise<void> {
+  const turns = 64;
+  const quiet = 3;
+  let idle = 0;
+  let came = false;
+  const hear = () => {
+    came = true;
+  };
+
+  for (const socket of sockets) socket?.on('data', hear);
+  for (let n = 0; n < turns && idle < quiet; n++) {
+    came = false;
+    await new Promise((resolve) => setImmediate(resolve));
+    idle = came ? 0 : idle + 1;
+  }
+  for (const socket of sockets) socket?.destroy();
+}
+
+/** @internal */
+export async function runText(
+  text: string,
+  options: RunOptions | undefined,
+  most: number,
+  place: Place = {},
 ): Promise<ExecutionResult | BufferResult> {
-  const most = checkRun(options);
-  const engine = new Engine(
-    JSON.stringify(wireRequest(request, options?.telemetry)),
-    {
-      executable: options?.executable,
-      signal: options?.signal,
-      stdin: options?.input === undefined ? 'ignore' : 'pipe',
-      stderr: 'pipe',
-      events: options?.events,
-      attended: false,
-    },
-  );
+  const engine = new Engine(text, {
+    ...place,
+    executable: options?.executable,
+    signal: options?.signal,
+    stdin: options?.input === undefined ? 'ignore' : 'pipe',
+    stderr: 'pipe',
+    events: options?.events,
+    attended: false,
+  });
   const out = engine.child.stdout as Socket | null;
   const err = engine.child.stderr as Socket | null;
   const stdout = new Collected(out, most);
@@ -126,7 +147,9 @@ export async function run(
     stdin.end(options?.input);
   }
 
-  const { wait, report } = await engine.ended;
+  const { wait, report } = await engine.ended.finally(() =>
+    place.session === undefined ? undefined : takeRest([out, err]),
+  );
 
   await Promise.all(drained);
 
@@ -148,10 +171,53 @@ export async function run(
       };
 }
 
+/** Run to the end; everything it wrote is in the result. */
+export function run(
+  request: ContainerRequest,
+  options: RunOptions & { encoding: 'buffer' },
+): Promise<BufferResult>;
+export function run(
+  request: ContainerRequest,
+  options?: RunOptions,
+): Promise<ExecutionResult>;
+export async function run(
+  request: ContainerRequest,
+  options?: RunOptions,
+): Promise<ExecutionResult | BufferResult> {
+  const most = checkRun(options);
+
+  return runText(
+    JSON.stringify(wireRequest(request, options?.telemetry)),
+    options,
+    most,
+  );
+}
+
 /* A refusal shows here; what fails later shows in wait(). */
 async function refusedOrRuns(engine: Engine): Promise<void> {
   await engine.accepted;
   if (engine.isOver) await engine.ended;
+}
+
+/** @internal */
+export async function spawnText(
+  text: string,
+  options: SpawnOptions | undefined,
+  place: Place = {},
+): Promise<MxcProcess> {
+  const engine = new Engine(text, {
+    ...place,
+    executable: options?.executable,
+    signal: options?.signal,
+    events: options?.events,
+    stdin: 'pipe',
+    stderr: 'pipe',
+    attended: true,
+  });
+  const process = new MxcProcess(engine);
+
+  await refusedOrRuns(engine);
+  return process;
 }
 
 /** Start it, and have its streams. */
@@ -160,19 +226,30 @@ export async function spawn(
   options?: SpawnOptions,
 ): Promise<MxcProcess> {
   checkOptions(options, ['events']);
-
-  const engine = new Engine(
+  return spawnText(
     JSON.stringify(wireRequest(request, options?.telemetry)),
-    {
-      executable: options?.executable,
-      signal: options?.signal,
-      events: options?.events,
-      stdin: 'pipe',
-      stderr: 'pipe',
-      attended: true,
-    },
+    options,
   );
-  const process = new MxcProcess(engine);
+}
+
+/** @internal */
+export async function spawnTextWithPty(
+  text: string,
+  options: SpawnWithPtyOptions | undefined,
+  place: Place = {},
+): Promise<MxcPtyProcess> {
+  const size = checkSize(options?.size ?? { rows: 24, columns: 80 });
+  const engine = new Engine(text, {
+    ...place,
+    executable: options?.executable,
+    signal: options?.signal,
+    events: options?.events,
+    stdin: 'pipe',
+    stderr: 'ignore',
+    pty: size,
+    attended: true,
+  });
+  const process = new MxcPtyProcess(engine);
 
   await refusedOrRuns(engine);
   return process;
@@ -184,23 +261,8 @@ export async function spawnWithPty(
   options?: SpawnWithPtyOptions,
 ): Promise<MxcPtyProcess> {
   checkOptions(options, ['events', 'size']);
-
-  const size = checkSize(options?.size ?? { rows: 24, columns: 80 });
-  const engine = new Engine(
+  return spawnTextWithPty(
     JSON.stringify(wireRequest(request, options?.telemetry)),
-    {
-      executable: options?.executable,
-      signal: options?.signal,
-      events: options?.events,
-      stdin: 'pipe',
-      stderr: 'ignore',
-      pty: size,
-      attended: true,
-    },
+    options,
   );
-  const process = new MxcPtyProcess(engine);
-
-  await refusedOrRuns(engine);
-  return process;
 }
-

@@ -13,6 +13,11 @@ export function folder() {
   return made;
 }
 
+/** A place for sessions that is this file's alone. */
+export function runtime() {
+  process.env.XDG_RUNTIME_DIR = folder(); /* mkdtemp: mode 0700 */
+}
+
 /** A check for assert.rejects: an MxcError with this code, and more. */
 export function code(wanted, more = {}) {
   return (error) => {

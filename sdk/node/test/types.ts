@@ -81,6 +81,30 @@ export async function use(): Promise<void> {
 
   await mxc.startContainer(made.containerId);
   await mxc.runInContainer(made.containerId, { command: 'x' });
+
+  const policy2: mxc.SessionPolicy = {
+    filesystem: { readonlyPaths: ['/a'] },
+    idleTimeoutMs: 1,
+  };
+
+  {
+    await using session = await mxc.Session.provision(policy2);
+    const command: mxc.SessionCommand = {
+      command: ['ls'],
+      network: 'none',
+      limits: { files: 3 },
+    };
+    const out: Buffer = (
+      await (await session.start()).run(command, { encoding: 'buffer' })
+    ).stdout;
+    const p: mxc.MxcProcess = await session.spawn(command);
+    const t: mxc.MxcPtyProcess = await session.spawnWithPty(command);
+    const all: mxc.SessionInfo[] = await mxc.Session.list();
+    const state: mxc.SessionState = (await session.inspect()).state;
+
+    console.log(out, p.id, t.input, all.length, state);
+    await session.stop({ graceMs: 1, signal: AbortSignal.timeout(9) });
+  }
   try {
     await mxc.validate({ command: ['ls', tools[0] ?? '/'] });
   } catch (error) {
