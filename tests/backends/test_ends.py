@@ -69,7 +69,7 @@ def the_clock_ends_grandchildren():
                    flags=['--timeout', '700ms', '--json', '/dev/null'])
         r.failed(124, 'killed after its timeout')
         eq(r.out, 'up\n')
-        check(time.monotonic() - start < 5, 'much later')
+        check(time.monotonic() - start < 20, 'much later')
     unchanged(work)
 
 

@@ -129,7 +129,7 @@ def timeout():
     start = time.monotonic()
     inside(['sleep', '60'], flags=['--timeout', '300ms']).failed(
         124, 'killed after its timeout of 300 ms')
-    check(time.monotonic() - start < 5, 'much later')
+    check(time.monotonic() - start < 20, 'much later')
 
 
 def tty():

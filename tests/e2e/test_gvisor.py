@@ -173,7 +173,7 @@ def a_timeout_reaches_everything():
     r = sh('sleep 50 & (setsid sleep 51 &) ; echo up; sleep 52',
            '--timeout', '2s')
     eq((r.status, r.out), (124, 'up\n'))
-    check(time.monotonic() - start < 8)
+    check(time.monotonic() - start < 30)
 
 
 @test
@@ -186,7 +186,7 @@ def a_kill_of_mxc_leaves_nothing():
     p.kill()
     p.communicate()
     eventually(lambda: not descendants(), what='no process left')
-    eq(host_state(), before)
+    leaves_nothing(before)
 
 
 @test

@@ -559,7 +559,7 @@ def a_timeout_ends_all_of_it():
     start = time.monotonic()
     r, said = result('sleep 100 & sleep 100', process={'timeout': 700})
     eq((r.status, said['timedOut']), (124, True))
-    check(time.monotonic() - start < 10)
+    check(time.monotonic() - start < 30)
 
 
 @test
@@ -568,7 +568,7 @@ def nothing_is_left_on_the_host():
     before = host_state()
     listing = sorted(os.listdir('/run')), sorted(os.listdir('/tmp'))
     go('echo x >/tmp/x; echo x >/run/x').ok()
-    eq(host_state(), before)
+    leaves_nothing(before)
     eq((sorted(os.listdir('/run')), [n for n in sorted(os.listdir('/tmp'))
                                      if n == 'x']), (listing[0], []))
     groups = [d for d, _, _ in os.walk('/sys/fs/cgroup')
@@ -589,7 +589,7 @@ def killed_at_any_moment_nothing_is_left():
         p.send_signal(signal.SIGKILL)
         p.wait()
     eventually(lambda: not descendants(), what='the end of all processes')
-    eq(host_state(), before)
+    leaves_nothing(before)
     mxc('image', 'rm', 'test/1').ok()
 
 

@@ -257,12 +257,12 @@ def dry_run_finds_what_a_run_would():
 
 @test
 def timeout():
-    r = go('echo so far; sleep 20', process={'timeout': 300}).ok(255)
+    r = go('echo so far; sleep 60', process={'timeout': 300}).ok(255)
     eq(r.out, 'so far\n')
     eq(len(r.err.splitlines()), 1, 'lines')
     eq(error_of(r)['code'], 'backend_error')
     has(error_of(r)['message'], '300 ms')
-    check(r.seconds < 10, 'it waited')
+    check(r.seconds < 20, 'it waited')
 
 
 @test
@@ -302,7 +302,7 @@ def signal_ends_it(name):
     eq((p.returncode, out, err),
        (128 + getattr(signal, f'SIG{name}'), b'', b''))
     eq(descendants(), {}, 'processes')
-    eq(host_state(), before, 'the host')
+    leaves_nothing(before)
     has(read('log'), 'ended by signal')
 
 

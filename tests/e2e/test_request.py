@@ -225,7 +225,7 @@ def depth_and_size_are_bounded():
     for text in (deep, '[' * 1000000, '{"a":' * 100000):
         r = submit(text)
         r.failed(125)
-        check(r.seconds < 5, f'{r.seconds} s')
+        check(r.seconds < 20, f'{r.seconds} s')
     r = submit('{"version":"1.0.0","_comment":"' + 'x' * (40 << 20))
     r.failed(125, 'larger than')
 

@@ -149,7 +149,7 @@ def a_timeout_keeps_what_was_said():
                flags=['--timeout', '300ms', '--json', 'r.json'])
     r.failed(124, 'bad', 'killed after its timeout of 300 ms')
     eq(r.out, 'partial\n')
-    check(0.3 <= r.seconds < 3, f'{r.seconds} s')
+    check(0.3 <= r.seconds < 20, f'{r.seconds} s')
     result = json.loads(read('r.json'))
     eq((result['outcome'], result['exitCode'], result['timedOut']),
        ('timed_out', 124, True))

@@ -168,7 +168,7 @@ def a_timeout_ends_the_command_and_not_the_session():
     with Session() as s:
         r = s.sh('sleep 60 & sleep 60', flags=['--timeout', '200ms'])
         r.failed(124, 'timeout')
-        check(r.seconds < 5, f'took {r.seconds} s')
+        check(r.seconds < 20, f'took {r.seconds} s')
         # The group of the command, all of it.
         eventually(lambda: not s.names(), what='nothing left')
         s.exec('true').ok()
@@ -624,14 +624,14 @@ def stop_asks_waits_and_kills():
         s.sh('(trap "sleep 0.3; exit" TERM; >/tmp/up; '
              'while :; do sleep 0.05; done) >/dev/null 2>&1 & '
              'until test -e /tmp/up; do sleep 0.01; done').ok()
-        r = s.do('stop', '--grace', '5s').ok()
-        check(0.2 < r.seconds < 4, f'took {r.seconds} s')
+        r = s.do('stop', '--grace', '60s').ok()
+        check(0.2 < r.seconds < 20, f'took {r.seconds} s')
         s.do('start').ok()
         s.sh('(trap "" TERM; >/tmp/up; while :; do sleep 0.05; done) '
              '>/dev/null 2>&1 & '
              'until test -e /tmp/up; do sleep 0.01; done').ok()
         r = s.do('stop', '--grace', '300ms').ok()
-        check(r.seconds < 3, f'took {r.seconds} s')
+        check(0.3 <= r.seconds < 20, f'took {r.seconds} s')
 
 
 @test

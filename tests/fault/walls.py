@@ -48,9 +48,7 @@ def took():
 
 def check_clean(before):
     tap.eventually(lambda: not tap.descendants(), 5, 'all processes gone')
-    # What others on this machine make meanwhile goes again.
-    tap.eventually(lambda: tap.host_state() == before, 5,
-                   f'{before} is {tap.host_state()}')
+    tap.leaves_nothing(before)
     eq(sorted(os.listdir('w')), ['way'])
     eq(os.listdir('w/way'), ['no'])
 

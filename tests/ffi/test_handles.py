@@ -204,7 +204,7 @@ def closer_ends_a_read():
         t.start()
         start = time.monotonic()
         eq(o.read(), b'')
-        check(0.2 < time.monotonic() - start < 5)
+        check(0.2 < time.monotonic() - start < 20)
         t.join()
         eq((o.read(), c.close(), other.close()), (b'', 0, 0))
         eq(box.try_wait(), (0, 0, 1, 0), 'it runs on')
@@ -288,7 +288,7 @@ def kill_while_another_thread_waits():
         t.start()
         start = time.monotonic()
         eq(box.wait(), (0, -1, 0))
-        check(time.monotonic() - start < 10)
+        check(time.monotonic() - start < 20)
         t.join()
 
 
@@ -323,7 +323,7 @@ def free_kills():
     pid = box.id
     start = time.monotonic()
     box.free()
-    check(time.monotonic() - start < 5)
+    check(time.monotonic() - start < 20)
     check(not os.path.exists(f'/proc/{pid}'), 'the supervisor lives')
 
 

@@ -87,7 +87,7 @@ def timeout():
     start = time.monotonic()
     r = ran(one_shot('echo a; sleep 30', timeout=300), exit_code=-1,
             timed_out=1, out=b'a\n')
-    check(0.2 < time.monotonic() - start < 10, r)
+    check(0.2 < time.monotonic() - start < 20, r)
 
 
 @test

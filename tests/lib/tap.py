@@ -53,6 +53,9 @@ SKIP_STATUS = 77
 # What a test, and a command in it, may take that says nothing else; and how
 # much more that is on a backend whose system calls take long.
 SECONDS, COMMAND_SECONDS, SLOWER = 60, 30, 6
+# All limits here are for what hangs.  On a machine whose processors are wanted
+# elsewhere everything takes as many times as long, and does not hang.
+BUSY = 4
 # How long after a test its processes may still be on their way out.
 GRACE = 2.0
 
@@ -138,14 +141,16 @@ def lacks(text, piece, what='text'):
 
 
 def eventually(condition, seconds=5.0, what='condition'):
-    """Wait for something that another process does; answers its value."""
-    end = time.monotonic() + seconds
+    """Wait for something that another process does; answers its value.  Not
+    a measure of how long that takes.  `what` may be what says it then."""
+    end = time.monotonic() + seconds * BUSY
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > end:
-            fail(f'{what}: still not so after {seconds} s')
+            what = what() if callable(what) else what
+            fail(f'{what}: still not so after {seconds * BUSY} s')
         time.sleep(0.005)
 
 
@@ -258,7 +263,7 @@ def _backend():
 
 
 def _usual(seconds):
-    return seconds * (SLOWER if _backend().pace < 1 else 1)
+    return seconds * (SLOWER if _backend().pace < 1 else 1) * BUSY
 
 
 def rounds(n):
@@ -285,7 +290,8 @@ def _environ(env):
 def run(argv, *, input=b'', timeout=None, env=None, cwd=None, pass_fds=(),
         **popen):
     """Run on the host.  Past the timeout it is killed and the test fails."""
-    argv, timeout = on_backend(argv), timeout or _usual(COMMAND_SECONDS)
+    argv = on_backend(argv)
+    timeout = timeout * BUSY if timeout else _usual(COMMAND_SECONDS)
     start = time.monotonic()
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, env=_environ(env), cwd=cwd,
@@ -322,12 +328,27 @@ def own_mounts(script, *, fresh=()):
             f'{lines}{script}\nexec "$@"', 'sh']
 
 
+class Process(subprocess.Popen):
+    """One whose end is waited for longer where the machine is busy.  What
+    expects that it does not end says less than a second."""
+
+    def wait(self, timeout=None):
+        return super().wait(_patient(timeout))
+
+    def communicate(self, input=None, timeout=None):
+        return super().communicate(input, _patient(timeout))
+
+
+def _patient(timeout):
+    return timeout * BUSY if timeout and timeout >= 1 else timeout
+
+
 def spawn(argv, **popen):
     """Start in the background; the caller waits for it or kills it."""
     kw = dict(stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
               stderr=subprocess.PIPE)
     kw.update(popen)
-    return subprocess.Popen(on_backend(argv), **kw)
+    return Process(on_backend(argv), **kw)
 
 
 def pty(argv, *, input=b'', timeout=None, env=None, until=None):
@@ -337,7 +358,7 @@ def pty(argv, *, input=b'', timeout=None, env=None, until=None):
     as soon as the output contains that text.
     """
     argv, data = on_backend(argv), _bytes(input)
-    timeout = timeout or _usual(COMMAND_SECONDS)
+    timeout = timeout * BUSY if timeout else _usual(COMMAND_SECONDS)
     start, out = time.monotonic(), b''
     pid, fd = _pty.fork()
     if pid == 0:
@@ -594,17 +615,26 @@ def _is_anothers(path):
 
 
 def host_state():
-    """What a sandbox must not leave on the host; compare before and after.
+    """What a sandbox must not leave on the host: see leaves_nothing().
 
     Mounts of this namespace, System V objects, and cgroups with our name.
     """
     mounts = sorted(path for line in read('/proc/self/mountinfo').splitlines()
                     if not _is_anothers(path := line.split()[4]))
-    ipc = [read(f'/proc/sysvipc/{k}').splitlines()[1:]
-           for k in ('shm', 'sem', 'msg')]
+    ipc = [f'{k} {line.split()[1]}' for k in ('shm', 'sem', 'msg')
+           for line in read(f'/proc/sysvipc/{k}').splitlines()[1:]]
     groups = sorted(d for d, _, _ in os.walk('/sys/fs/cgroup')
                     if 'mxc' in os.path.basename(d))
     return {'mounts': mounts, 'ipc': ipc, 'cgroups': groups}
+
+
+def leaves_nothing(before, look=host_state):
+    """The host has nothing that it had not when look() was `before`.  What
+    others make on it meanwhile goes again."""
+    def more():
+        return {k: new for k, now in look().items()
+                if (new := [x for x in now if x not in before[k]])}
+    eventually(lambda: not more(), 5, lambda: f'left on the host: {more()}')
 
 
 def temporary():
@@ -643,7 +673,7 @@ def _reap():
 
 
 def _no_leftovers():
-    end = time.monotonic() + GRACE
+    end = time.monotonic() + GRACE * BUSY
     while left := descendants():
         if time.monotonic() > end:
             _kill_descendants()
@@ -661,7 +691,7 @@ def _one(fn, home, seconds):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # The harness waits a little longer; this one shows where a test hangs.
     signal.signal(signal.SIGALRM, _late)
-    signal.alarm(seconds)
+    signal.alarm(seconds * BUSY)
     os.chdir(home)
     os.mkdir('home')
     os.environ['HOME'] = os.path.join(home, 'home')
@@ -723,7 +753,7 @@ def _run_test(number, name, fn, seconds):
             os.dup2(log.fileno(), 2)
             os.dup2(os.open('/dev/null', os.O_RDONLY), 0)
             _one(fn, home, seconds)
-        code = _wait(pid, seconds + 10)
+        code = _wait(pid, seconds * BUSY + 10)
         _kill_descendants()
         _reap()
         log.seek(0)
@@ -810,5 +840,5 @@ def main():
 # Not errno, os, json and the like: a test file imports what it uses.
 __all__ = '''test cases skip need fail check eq has lacks eventually Run run
 spawn own_mounts pty mxc mxc_args inside outside attack Probe pyprobe cprobe write read
-Listener processes descriptors descendants host_state temporary saw
+Listener processes descriptors descendants host_state leaves_nothing temporary saw
 use_backend own_base on_backend rounds slow start_ms main TOP MXC IS_ROOT PYTHON'''.split()

@@ -30,7 +30,7 @@ def unchanged(work):
     fds = len(os.listdir('/proc/self/fd'))
     work()
     eventually(lambda: not descendants(), 2, 'every process gone')
-    eq(host_state(), before, 'host')
+    leaves_nothing(before)
     eq(temporary(), files, 'temporary files')
     # A namespace lives by a process, a mount or a descriptor only
     # (namespaces(7)), so with those gone none of ours is left.

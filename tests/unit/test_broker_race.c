@@ -7,10 +7,25 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
-enum { ROUNDS = 20000 };
+/* Where each round waits for its turn on the processor, that many take a
+ * minute: SECONDS end a race, too. */
+enum { ROUNDS = 20000, SECONDS = 5 };
 
 static atomic_bool race_over;
+static time_t race_began;
+
+static bool goes_on(int i, int rounds)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    if (i == 0)
+        race_began = now.tv_sec;
+    return i < rounds && now.tv_sec - race_began < SECONDS;
+}
+
 /* Four letters and the NUL that follows; volatile, so that each is stored. */
 static union {
     char text[8];
@@ -35,7 +50,7 @@ static void race_memory(void)
 
     race_name.word = deny.word;
     CHECK_INT(pthread_create(&t, NULL, flip_memory, NULL), 0);
-    for (int i = 0; i < ROUNDS || !made || !refused; i++) {
+    for (int i = 0; goes_on(i, ROUNDS) || !made || !refused; i++) {
         int r = ERRNO(syscall(SYS_mkdir, race_name.text, 0700));
 
         if (r == -EACCES)
@@ -75,7 +90,7 @@ static void race_link(void)
     CHECK_INT(symlink("sub", "to"), 0);
     CHECK_INT(symlink(".", "from"), 0);
     CHECK_INT(pthread_create(&t, NULL, flip_link, NULL), 0);
-    for (int i = 0; i < ROUNDS || !made || !refused; i++) {
+    for (int i = 0; goes_on(i, ROUNDS) || !made || !refused; i++) {
         int r = i % 2 ? m_open("to/deny") : m_bind("to/deny");
 
         if (r == 0)
@@ -121,7 +136,7 @@ static void race_chain(void)
     CHECK_INT(mkdir("evil/hooks", 0700), 0);
     CHECK_INT(m_open("evil/hooks/pre-commit"), 0);
     CHECK_INT(pthread_create(&t, NULL, move_in, NULL), 0);
-    for (int i = 0; i < ROUNDS / 2; i++) {
+    for (int i = 0; goes_on(i, ROUNDS / 2); i++) {
         (void)mkdir(".git", 0700);
         (void)mkdir(".git/hooks", 0700);
         (void)m_open(".git/hooks/pre-commit");
@@ -165,7 +180,7 @@ static void race_dirs(void)
     pthread_t t;
 
     CHECK_INT(pthread_create(&t, NULL, keep_changing_dirs, NULL), 0);
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; goes_on(i, ROUNDS); i++) {
         int r = ERRNO(openat(i % 2 ? 100 : AT_FDCWD, "deny",
                              O_CREAT | O_EXCL | O_CLOEXEC, 0600));
         char path[PATH_MAX];
