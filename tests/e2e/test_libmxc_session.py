@@ -279,8 +279,9 @@ def a_kill_reaches_all_and_is_told_as_one():
         os.close(r)
         # A handle that goes takes its command along.
         with k.spawn('sleep', '1000'):
-            eq([p['name'] for p in
-                json.loads(k.text('inspect'))['processes']], ['sleep'])
+            # Until it is executed it has init's name.
+            eventually(lambda: [p['name'] for p in json.loads(
+                k.text('inspect'))['processes']] == ['sleep'])
         eventually(lambda: json.loads(k.text('inspect'))['processes'] == [])
 
 
