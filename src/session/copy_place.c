@@ -52,6 +52,15 @@ static int cannot(const char *path, struct err *e)
     return -1;
 }
 
+/* A device, a pipe or a socket, which a file would be put in the place of. */
+static int no_file(const char *path, struct err *e)
+{
+    err_set(e, ERR_MALFORMED_REQUEST,
+            "cannot copy to '%.200s': it is neither a file nor a directory",
+            path);
+    return err_hint(e, "'-' gives a tar stream: mxc cp ID:SRC - | tar -xOf -");
+}
+
 /* The directory above, and a name in it that may be new. */
 static int open_above(const char *outside, struct copy_place *p, struct err *e)
 {
@@ -96,11 +105,14 @@ static int open_it(const char *outside, const char *inside,
 {
     struct stat st;
     char last[256];
-    bool is_dir, is_content;
+    bool is_there, is_dir, is_content;
 
     copy_last(inside, last);
     is_content = !last[0];
-    is_dir = stat(outside, &st) == 0 && S_ISDIR(st.st_mode);
+    is_there = stat(outside, &st) == 0;
+    is_dir = is_there && S_ISDIR(st.st_mode);
+    if (is_there && !is_dir && !S_ISREG(st.st_mode))
+        return no_file(outside, e);
     if (!is_dir && open_above(outside, p, e) < 0)
         return -1;
     if (is_dir) {
@@ -110,10 +122,13 @@ static int open_it(const char *outside, const char *inside,
         (void)snprintf(p->name, sizeof(p->name), "%s", last);
     }
     (void)snprintf(p->own, sizeof(p->own), "%s", is_content ? "." : last);
+    is_there = is_dir && !is_content &&
+               fstatat(p->dir, last, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    if (is_there && !S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode) &&
+        !S_ISLNK(st.st_mode))
+        return no_file(last, e);
     /* Into a directory that is there: what comes is added to it. */
-    if (is_dir &&
-        (is_content || (fstatat(p->dir, last, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-                        S_ISDIR(st.st_mode)))) {
+    if (is_dir && (is_content || (is_there && S_ISDIR(st.st_mode)))) {
         p->target = fcntl(p->dir, F_DUPFD_CLOEXEC, 3);
         return p->target < 0 ? cannot(outside, e) : 0;
     }

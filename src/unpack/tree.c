@@ -168,6 +168,15 @@ static int hold_parent(struct tree *t, const char *path, struct err *e)
     return 0;
 }
 
+/* A device, a pipe or a socket. */
+static bool is_special(int dir, const char *name)
+{
+    struct stat st;
+
+    return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
 /* A later entry of the same name takes the place of the earlier one. */
 static int make_room(struct tree *t, const char *path, struct err *e)
 {
@@ -176,6 +185,9 @@ static int make_room(struct tree *t, const char *path, struct err *e)
                        "the %s's root is no directory", t->what);
     if (hold_parent(t, path, e) < 0)
         return -1;
+    if (t->keeps_dirs && is_special(t->dir, last_of(path)))
+        return err_set(e, ERR_POLICY_VALIDATION,
+                       "'%.200s' is there, and is no file", path);
     if (unlinkat(t->dir, last_of(path), 0) == 0 || errno == ENOENT)
         return 0;
     if (errno != EISDIR)

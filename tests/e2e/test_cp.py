@@ -156,6 +156,52 @@ def what_is_of_another_kind_stays():
 
 
 @test
+def devices_and_pipes_stay():
+    """As a place to copy to: no file is put there instead."""
+    os.makedirs('to/d')
+    for name in ('pipe', 'to/pipe', 'to/d/pipe'):
+        os.mkfifo(name)
+    os.symlink('pipe', 'link')
+    write('src/pipe', 'x')
+    with Session() as s:
+        s.sh('mkdir /tmp/d; echo x | tee /tmp/pipe >/tmp/d/pipe; mkfifo /tmp/p'
+             ).ok()
+        for path in ('pipe', 'link', '/dev/null', '/dev/stdout', 'to'):
+            cp(f'{s.id}:/tmp/pipe', path).failed(
+                1, 'neither a file nor a directory', "'-' gives a tar stream")
+        cp(f'{s.id}:/tmp/d', 'to').failed(
+            1, "'d/pipe' is there, and is no file")
+        for name in ('pipe', 'to/pipe', 'to/d/pipe', '/dev/null'):
+            check(not stat.S_ISREG(os.stat(name).st_mode), name)
+        cp('src/pipe', f'{s.id}:/tmp/p').failed(
+            1, "in the session: 'p' is there, and is no file")
+        eq(sorted(os.listdir('.')), ['home', 'link', 'pipe', 'run', 'src', 'to'])
+
+
+@test
+def names_that_are_no_text():
+    """What is said of them holds nothing that a terminal would obey."""
+    name = b'\xff\x1b]0;x\x07\n'
+    with Session() as s:
+        s.sh("""mkdir /tmp/d; n=$(printf '\\377\\033]0;x\\007\\nz')
+                mkfifo "/tmp/d/$n"; ln -s /etc "/tmp/d/l$n"; >/tmp/d/f$n""").ok()
+        r, w = os.pipe()
+        done = cp(f'{s.id}:/tmp/d', 'd', '--json', str(w), pass_fds=(w,)).ok()
+        os.close(w)
+        with os.fdopen(r) as f:
+            eq(json.load(f)['result']['notes'][0]['count'], 1)
+        has(done.err, 'such as d/')
+        check(not set(done.err_bytes) & set(b'\x1b\x07'), done.err)
+        eq([n[:5] for n in os.listdir(b'd')], [b'f' + name[:4]])
+        s.sh("""rm -r /tmp/d; mkdir -p "/tmp/$(printf '\\033]0;x')/x"
+                chmod 0 /tmp/*/x""").ok()
+        done = cp(f'{s.id}:/tmp/.', 'e')
+        if not IS_ROOT:
+            done.failed(1, 'Permission denied')
+        check(not set(done.err_bytes) & set(b'\x1b\x07'), done.err)
+
+
+@test
 def a_link_that_is_named():
     """It is copied, unless it is asked for what is behind it."""
     write('d/f', 'of f\n')
