@@ -8,6 +8,7 @@
 /* One session, as far as it can be told. */
 struct session_seen {
     char id[SESSION_ID_MAX];
+    const char *backend;
     const char *state; /* provisioned, started, paused, stale */
     struct session_facts facts;
     struct look look; /* of a started one */

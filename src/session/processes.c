@@ -75,20 +75,17 @@ static size_t read_processes(struct session_process *p)
     return n;
 }
 
-/* What the holder's init has below it.  Who loses its parent inside gets init
- * for one. */
-static void mark_family(struct session_process *p, size_t n, pid_t holder)
+/* Those below one of them. */
+static void mark_below(struct session_process *p, size_t n, pid_t top)
 {
-    pid_t init = 0;
     bool found = true;
 
     for (size_t i = 0; i < n; i++)
-        if (p[i].parent == holder && p[i].inside == 1)
-            init = p[i].pid;
-    while (init && found) {
+        p[i].is_ours = false;
+    while (found) {
         found = false;
         for (size_t i = 0; i < n; i++) {
-            bool below = p[i].parent == init;
+            bool below = p[i].parent == top;
 
             for (size_t j = 0; !below && j < n; j++)
                 below = p[j].is_ours && p[j].pid == p[i].parent;
@@ -97,6 +94,20 @@ static void mark_family(struct session_process *p, size_t n, pid_t holder)
             p[i].is_ours = found = true;
         }
     }
+}
+
+/* What the holder's init has below it; a runtime may stand between the two.
+ * Who loses its parent inside gets init for one. */
+static void mark_family(struct session_process *p, size_t n, pid_t holder)
+{
+    pid_t init = 0;
+
+    mark_below(p, n, holder);
+    for (size_t i = 0; i < n; i++)
+        if (p[i].is_ours && p[i].inside == 1 &&
+            strcmp(p[i].name, "mxc-init") == 0)
+            init = p[i].pid;
+    mark_below(p, n, init ? init : -1);
 }
 
 size_t session_processes(pid_t holder, struct session_process *p)
