@@ -107,7 +107,7 @@ static int do_provision(struct call *c, struct err *e)
     memcpy(c->made, s->id, sizeof(c->made));
     add(c, "sandboxId");
     if (c->request->containment == CONTAIN_WSLC) {
-        buf_printf(&c->answer, "\"%s:%s\"", SESSION_ALIAS, s->dir.hex);
+        buf_printf(&c->answer, "\"%s:%s\"", SESSION_ALIAS, s->dir.name);
     } else {
         buf_json(&c->answer, s->id);
     }

@@ -65,7 +65,7 @@ int lib_session_find(const char *id, const struct mxc_options *o,
         mxc_session_close(s);
         return -1;
     }
-    session_id_print(s->dir.hex, s->id);
+    session_id_print(s->dir.name, s->id);
     *out = s;
     return 0;
 }

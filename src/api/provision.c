@@ -18,14 +18,25 @@ static int check_command(const struct policy *p, struct err *e)
     return err_where(e, "%s", p->arg_origin);
 }
 
-static int check_backend(const struct prepared *p, struct err *e)
+/* Names it, too. */
+static int check_backend(const struct prepared *p, const char *hex,
+                         char name[SESSION_NAME_MAX], struct err *e)
 {
-    if (p->backend == &backend_native)
-        return 0;
-    err_set(e, ERR_UNSUPPORTED_PHASE, "backend '%s' keeps no sessions",
-            p->backend->name);
-    err_hint(e, "use 'native', or run single commands: mxc run");
-    return err_where(e, "containment");
+    if (session_name(p->backend->name, hex, name) < 0) {
+        err_set(e, ERR_UNSUPPORTED_PHASE, "backend '%s' keeps no sessions",
+                p->backend->name);
+        err_hint(e, "use 'native', 'bubblewrap' or 'lxc', or run single "
+                    "commands: mxc run");
+        return err_where(e, "containment");
+    }
+    if (p->policy.layer && p->backend != &backend_native) {
+        err_set(e, ERR_POLICY_VALIDATION,
+                "backend '%s' keeps nothing of a session that has stopped",
+                p->backend->name);
+        err_hint(e, "use 'native', or leave the layer out");
+        return err_where(e, "%s", p->policy.layer_origin);
+    }
+    return 0;
 }
 
 /* What stands for a command while there is none. */
@@ -57,15 +68,20 @@ static const char *place_of(struct arena *a, const char *runtime,
 }
 
 static int plan_session(struct arena *a, const char *text, size_t len,
-                        const struct run_flags *f, const char *hex,
+                        const struct run_flags *f, char name[SESSION_NAME_MAX],
                         struct prepared *out, struct err *e)
 {
     struct run_flags flags = *f;
+    char hex[SESSION_HEX + 1];
 
+    if (session_new_hex(hex, e) < 0)
+        return -1;
+    /* Where a native one will be; the others have nothing there. */
     flags.session_place = place_of(a, f->runtime, hex, e);
     if (!flags.session_place ||
         prepare(a, text, len, &flags, true, out, e) < 0 ||
-        check_command(&out->policy, e) < 0 || check_backend(out, e) < 0)
+        check_command(&out->policy, e) < 0 ||
+        check_backend(out, hex, name, e) < 0)
         return -1;
     make_session(&out->plan);
     return 0;
@@ -81,11 +97,9 @@ int provision_check(struct arena *a, const char *text, size_t len,
                     const struct run_flags *f, struct prepared *out,
                     struct err *e)
 {
-    char hex[SESSION_HEX + 1];
+    char name[SESSION_NAME_MAX];
 
-    return session_new_hex(hex, e) < 0
-               ? -1
-               : plan_session(a, text, len, f, hex, out, e);
+    return plan_session(a, text, len, f, name, out, e);
 }
 
 int provision(struct arena *a, const char *text, size_t len,
@@ -100,8 +114,7 @@ int provision(struct arena *a, const char *text, size_t len,
 
     /* The root first: the policy keeps it from the sandbox. */
     if (session_root(f->runtime, true, &root, e) < 0 ||
-        session_new_hex(facts->hex, e) < 0 ||
-        plan_session(a, text, len, f, facts->hex, out, e) < 0 ||
+        plan_session(a, text, len, f, facts->name, out, e) < 0 ||
         plan_pack(&out->plan, a, &bytes, &size, e) < 0 ||
         plan_check(bytes, size, &v, e) < 0)
         return -1;
@@ -113,7 +126,7 @@ int provision(struct arena *a, const char *text, size_t len,
                        layer_name(out->policy.layer));
     if (session_dir_new(f->runtime, facts, bytes, size, text, len, &d, e) < 0)
         return -1;
-    session_id_print(d.hex, id);
+    session_id_print(d.name, id);
     session_dir_close(&d);
     return 0;
 }

@@ -89,7 +89,7 @@ static int take_request(struct cli *c, struct session_command *out,
 {
     struct request *r = NULL;
     struct session_command asked;
-    char asked_for[SESSION_HEX + 1], named[SESSION_HEX + 1];
+    char asked_for[SESSION_NAME_MAX], named[SESSION_NAME_MAX];
 
     if (lifecycle_parse(&c->arena, c->text, c->text_len, PHASE_EXEC, &r, e) < 0)
         return -1;

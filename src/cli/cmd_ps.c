@@ -173,7 +173,7 @@ static int clean_one(void *context, struct session_dir *d, struct err *e)
     /* What we cannot look at, for lack of a descriptor or so, may well run. */
     if (r == 0 ? state != SESSION_STALE : other.code != ERR_STALE_ID)
         return 0;
-    session_id_print(d->hex, id);
+    session_id_print(d->name, id);
     if (session_dir_remove(d, e) < 0)
         return -1;
     (void)printf("%s\n", id);

@@ -151,24 +151,32 @@ static const struct object object_one_shot = { .name = "oneShot",
                                                .fields = one_shot_fields,
                                                .moved = one_shot_moved };
 
-static const struct field provision_fields[] = {
-    ROWS_COMMON, ROW_PHASE, ROW_BACKEND,
-    { "filesystem", K_OBJ, IN_C1, 0, NOWHERE,
-      &object_filesystem, "Files that the workload may reach." },
-    { "network", K_OBJ, IN_C1, 0, AT(network.present),
-      &object_network, "Network access; none when absent." },
-    { "runtimeConfig", K_OBJ, IN_C1, 0, NOWHERE,
-      &object_runtime_config, "Settings of the sandbox." },
-    { "ui", K_OBJ, IN_C1, 0, NOWHERE,
-      &object_ui, "Display, clipboard and input." },
-    { "limits", K_OBJ, IN_C1, 0, AT(limits_present),
-      &object_limits, "Most that the workload may use." },
-    { "guarantees", K_OBJ, IN_C1, 0, NOWHERE,
-      &object_guarantees, "Least that its isolation must be." },
-    { "session", K_OBJ, IN_C1, 0, NOWHERE,
-      &object_session, "What a session has besides a run." },
+#define ROWS_PROVISION                                                     \
+    ROWS_COMMON, ROW_PHASE, ROW_BACKEND,                                   \
+    { "filesystem", K_OBJ, IN_C1, 0, NOWHERE,                              \
+      &object_filesystem, "Files that the workload may reach." },          \
+    { "network", K_OBJ, IN_C1, 0, AT(network.present),                     \
+      &object_network, "Network access; none when absent." },              \
+    { "runtimeConfig", K_OBJ, IN_C1, 0, NOWHERE,                           \
+      &object_runtime_config, "Settings of the sandbox." },                \
+    { "ui", K_OBJ, IN_C1, 0, NOWHERE,                                      \
+      &object_ui, "Display, clipboard and input." },                       \
+    { "limits", K_OBJ, IN_C1, 0, AT(limits_present),                       \
+      &object_limits, "Most that the workload may use." },                 \
+    { "guarantees", K_OBJ, IN_C1, 0, NOWHERE,                              \
+      &object_guarantees, "Least that its isolation must be." },           \
+    { "session", K_OBJ, IN_C1, 0, NOWHERE,                                 \
+      &object_session, "What a session has besides a run." }
+
+static const struct field provision_fields[] = { ROWS_PROVISION, { 0 } };
+
+static const struct field provision_lxc_fields[] = {
+    ROWS_PROVISION,
+    { "lxc", K_OBJ, IN_C1, 0, AT(lxc.present),
+      &object_lxc, "Settings of an LXC container." },
     { 0 }
 };
+
 static const struct object object_provision_process = {
     .name = "provisionProcess",
     .fields = provision_fields
@@ -176,6 +184,14 @@ static const struct object object_provision_process = {
 static const struct object object_provision_native = {
     .name = "provisionNative",
     .fields = provision_fields
+};
+static const struct object object_provision_bubblewrap = {
+    .name = "provisionBubblewrap",
+    .fields = provision_fields
+};
+static const struct object object_provision_lxc = {
+    .name = "provisionLxc",
+    .fields = provision_lxc_fields
 };
 
 static const struct field session_fields[] = {
@@ -256,6 +272,10 @@ const struct root roots[] = {
       &object_provision_process },
     { IN_C1, PHASE_PROVISION, CONTAIN_NATIVE,
       &object_provision_native },
+    { IN_C1, PHASE_PROVISION, CONTAIN_BUBBLEWRAP,
+      &object_provision_bubblewrap },
+    { IN_C1, PHASE_PROVISION, CONTAIN_LXC,
+      &object_provision_lxc },
     { SINCE_08, PHASE_PROVISION, CONTAIN_ISOLATION_SESSION,
       &object_provision_session },
     { SINCE_08, PHASE_PROVISION, CONTAIN_WSLC, &object_provision_wslc },

@@ -200,10 +200,9 @@ static int check_command(const struct plan_view *v, struct err *e)
     if (is_session && v->head.flags & PLAN_TTY)
         return err_set(e, ERR_BACKEND_ERROR,
                        "plan refused: a session has no terminal");
-    if (is_session &&
-        (plan_count(v, STEP_RUNTIME) || plan_count(v, STEP_RUNSC)))
+    if (is_session && plan_count(v, STEP_RUNSC))
         return err_set(e, ERR_BACKEND_ERROR,
-                       "plan refused: a session is made by nobody else");
+                       "plan refused: a session behind a user-space kernel");
     return 0;
 }
 

@@ -81,7 +81,7 @@ static int stale(const struct session_dir *d, struct err *e)
     struct err other;
     bool has_one = false;
 
-    session_id_print(d->hex, id);
+    session_id_print(d->name, id);
     session_boot(boot);
     (void)session_holder(d, &has_one, &h, &other);
     err_set(e, ERR_STALE_ID, "session '%s' is gone: %s", id,
@@ -107,7 +107,7 @@ int session_connect(const struct session_dir *d, int *conn, struct err *e)
         return 0;
     if (state == SESSION_STALE)
         return stale(d, e);
-    session_id_print(d->hex, id);
+    session_id_print(d->name, id);
     if (!session_dir_is_there(d))
         return session_dir_stale(id, e);
     err_set(e, ERR_NOT_STARTED, "session '%s' is not started", id);
@@ -220,7 +220,7 @@ int session_start(const struct session_dir *d, const char *launcher,
     if (state == SESSION_STALE && !has_layer(d))
         return stale(d, e);
     if (state == SESSION_STARTED) {
-        session_id_print(d->hex, id);
+        session_id_print(d->name, id);
         return err_set(e, ERR_ALREADY_STARTED,
                        "session '%s' is started already", id);
     }
@@ -308,7 +308,7 @@ int session_stop(const struct session_dir *d, uint64_t grace_ms, struct err *e)
     if (state == SESSION_STALE)
         return stale(d, e);
     if (state == SESSION_PROVISIONED) {
-        session_id_print(d->hex, id);
+        session_id_print(d->name, id);
         return err_set(e, ERR_ALREADY_STOPPED, "session '%s' is not started",
                        id);
     }

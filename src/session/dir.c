@@ -328,18 +328,19 @@ int session_holder_write(int dir, const struct session_holder *h, struct err *e)
     return session_write(dir, "running", text, (size_t)n, e);
 }
 
-static int write_facts(int dir, const struct session_facts *f, struct err *e)
+static int write_facts(const struct session_dir *d,
+                       const struct session_facts *f, struct err *e)
 {
     char text[256];
     int n = snprintf(
         text, sizeof(text),
         "{\"version\":%d,\"backend\":\"%s\",\"created\":%llu,"
         "\"idleTimeoutMs\":%llu,\"maxAgeMs\":%llu,\"layer\":\"%s\"}\n",
-        SESSION_VERSION, SESSION_PREFIX, (unsigned long long)f->created_ms,
-        (unsigned long long)f->idle_ms, (unsigned long long)f->age_ms,
-        f->layer);
+        SESSION_VERSION, session_backend(d->name),
+        (unsigned long long)f->created_ms, (unsigned long long)f->idle_ms,
+        (unsigned long long)f->age_ms, f->layer);
 
-    return session_write(dir, "session", text, (size_t)n, e);
+    return session_write(d->fd, "session", text, (size_t)n, e);
 }
 
 int session_plan(const struct session_dir *d, struct plan_view *out,
@@ -420,7 +421,7 @@ static int fill(struct session_dir *d, const struct session_facts *f,
          session_write(d->fd, "request", request, request_len, e) < 0) ||
         plan_check(plan, len, &v, e) < 0 || layer_make(d->fd, &v, e) < 0)
         return -1;
-    return write_facts(d->fd, f, e);
+    return write_facts(d, f, e);
 }
 
 static int make(struct session_dir *d, const char *temp, struct err *e)
@@ -459,10 +460,10 @@ int session_dir_new(const char *runtime, const struct session_facts *f,
     struct session_dir d = SESSION_DIR_NONE;
     char temp[NAME_ROOM];
 
-    memcpy(d.hex, f->hex, sizeof(d.hex));
-    if (!d.hex[0] && session_new_hex(d.hex, e) < 0)
+    memcpy(d.name, f->name, sizeof(d.name));
+    if (!d.name[0] && session_new_hex(d.name, e) < 0)
         return -1;
-    (void)snprintf(temp, sizeof(temp), NEW "%s", d.hex);
+    (void)snprintf(temp, sizeof(temp), NEW "%s", d.name);
     if (session_root(runtime, true, &d.root, e) < 0)
         return -1;
     if (make(&d, temp, e) < 0 ||
@@ -471,7 +472,7 @@ int session_dir_new(const char *runtime, const struct session_facts *f,
         session_dir_close(&d);
         return -1;
     }
-    if (renameat(d.root, temp, d.root, d.hex) < 0) {
+    if (renameat(d.root, temp, d.root, d.name) < 0) {
         err_sys(e, "rename(2)", errno, "cannot make a session");
         (void)remove_tree(d.root, temp);
         session_dir_close(&d);
@@ -493,7 +494,7 @@ bool session_dir_is_there(const struct session_dir *d)
     struct stat here, there;
 
     return fstat(d->fd, &here) == 0 &&
-           fstatat(d->root, d->hex, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+           fstatat(d->root, d->name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
            here.st_dev == there.st_dev && here.st_ino == there.st_ino;
 }
 
@@ -502,13 +503,13 @@ int session_dir_open(const char *runtime, const char *id, bool lock,
 {
     struct session_dir d = SESSION_DIR_NONE;
 
-    if (session_id_parse(id, d.hex, e) < 0 ||
+    if (session_id_parse(id, d.name, e) < 0 ||
         session_root(runtime, false, &d.root, e) < 0)
         return -1;
     if (d.root < 0)
         return session_dir_stale(id, e);
     d.fd =
-        openat(d.root, d.hex, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        openat(d.root, d.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (d.fd < 0 && errno != ENOENT) {
         err_sys(e, "open(2)", errno, "cannot open the session");
         session_dir_close(&d);
@@ -551,8 +552,8 @@ int session_dir_remove(struct session_dir *d, struct err *e)
     int r;
 
     session_freezer_remove(d);
-    (void)snprintf(gone, sizeof(gone), GONE "%s", d->hex);
-    if (renameat(d->root, d->hex, d->root, gone) < 0)
+    (void)snprintf(gone, sizeof(gone), GONE "%s", d->name);
+    if (renameat(d->root, d->name, d->root, gone) < 0)
         return err_sys(e, "rename(2)", errno, "cannot remove the session");
     r = remove_tree(d->root, gone);
     return r < 0 ? err_sys(e, "unlink(2)", -r, "cannot remove the session") : 0;

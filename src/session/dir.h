@@ -32,7 +32,7 @@ enum { SESSION_VERSION = 1, SESSION_BOOT_MAX = 40 };
 struct session_dir {
     int root;
     int fd;
-    char hex[SESSION_HEX + 1];
+    char name[SESSION_NAME_MAX];
 };
 
 #define SESSION_DIR_NONE                                                       \
@@ -46,8 +46,8 @@ struct session_facts {
     uint64_t idle_ms;    /* 0: it may be idle for ever */
     uint64_t age_ms;     /* 0: it may get as old as it likes */
     char layer[16];      /* what it keeps, or "" */
-    /* Of one that is not made yet; "": any. */
-    char hex[SESSION_HEX + 1];
+    /* Of one that is not made yet; "": any of the native backend's. */
+    char name[SESSION_NAME_MAX];
 };
 
 /* Who holds it. */

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static int see_once(const struct session_dir *d, struct session_seen *out,
@@ -18,7 +19,8 @@ static int see_once(const struct session_dir *d, struct session_seen *out,
     struct err other;
 
     *out = (struct session_seen){ .state = "stale" };
-    session_id_print(d->hex, out->id);
+    session_id_print(d->name, out->id);
+    out->backend = session_backend(d->name);
     /* What cannot be read is stale: only deprovision is of use then. */
     if (session_facts(d, &out->facts, &other) < 0 ||
         session_look_up(d, &state, &conn, &other) < 0)
@@ -49,7 +51,7 @@ void session_seen_members(const struct session_seen *s, struct buf *b)
     buf_puts(b, "{\"sandboxId\":");
     buf_json(b, s->id);
     buf_printf(b, ",\"backend\":\"%s\",\"state\":\"%s\",\"createdMs\":%" PRIu64,
-               SESSION_PREFIX, s->state, s->facts.created_ms);
+               s->backend, s->state, s->facts.created_ms);
     if (s->facts.idle_ms)
         buf_printf(b, ",\"idleTimeoutMs\":%" PRIu64, s->facts.idle_ms);
     if (s->facts.age_ms)
@@ -106,11 +108,13 @@ int session_each(const char *runtime, bool lock,
     }
     for (struct dirent *i = readdir(list); r == 0 && i; i = readdir(list)) {
         struct session_dir d = SESSION_DIR_NONE;
-        char id[SESSION_ID_MAX + NAME_MAX];
+        char id[SESSION_ID_MAX], name[SESSION_NAME_MAX];
         struct err gone;
 
-        (void)snprintf(id, sizeof(id), "%s:%s", SESSION_PREFIX, i->d_name);
-        if (session_dir_open(runtime, id, lock, &d, &gone) < 0)
+        session_id_print(i->d_name, id);
+        if (session_id_parse(id, name, &gone) < 0 ||
+            strcmp(name, i->d_name) != 0 ||
+            session_dir_open(runtime, id, lock, &d, &gone) < 0)
             continue;
         r = each(context, &d, e);
         session_dir_close(&d);

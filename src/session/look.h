@@ -8,6 +8,7 @@
 /* One session, as far as it can be told. */
 struct session_seen {
     char id[SESSION_ID_MAX];
+    const char *backend;
     const char *state; /* provisioned, started, paused, stale */
     struct session_facts facts;
     struct look look; /* of a started one */
@@ -45,6 +46,9 @@ enum { SESSION_PROCESSES = 4096 };
 /* Those of the sandbox that this holder holds, first init's children: how
  * many of `p`, which has room for SESSION_PROCESSES. */
 size_t session_processes(pid_t holder, struct session_process *p);
+
+/* The number of that init, or 0; `p` as before. */
+pid_t session_init(pid_t holder, struct session_process *p);
 
 /* ,"processes":[...] */
 void session_processes_member(const struct session_process *p, size_t n,

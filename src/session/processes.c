@@ -75,20 +75,17 @@ static size_t read_processes(struct session_process *p)
     return n;
 }
 
-/* What the holder's init has below it.  Who loses its parent inside gets init
- * for one. */
-static void mark_family(struct session_process *p, size_t n, pid_t holder)
+/* Those below one of them. */
+static void mark_below(struct session_process *p, size_t n, pid_t top)
 {
-    pid_t init = 0;
     bool found = true;
 
     for (size_t i = 0; i < n; i++)
-        if (p[i].parent == holder && p[i].inside == 1)
-            init = p[i].pid;
-    while (init && found) {
+        p[i].is_ours = false;
+    while (found) {
         found = false;
         for (size_t i = 0; i < n; i++) {
-            bool below = p[i].parent == init;
+            bool below = p[i].parent == top;
 
             for (size_t j = 0; !below && j < n; j++)
                 below = p[j].is_ours && p[j].pid == p[i].parent;
@@ -99,12 +96,32 @@ static void mark_family(struct session_process *p, size_t n, pid_t holder)
     }
 }
 
+/* A runtime may stand between the holder and its init. */
+static pid_t find_init(struct session_process *p, size_t n, pid_t holder)
+{
+    pid_t init = 0;
+
+    mark_below(p, n, holder);
+    for (size_t i = 0; i < n; i++)
+        if (p[i].is_ours && p[i].inside == 1 &&
+            strcmp(p[i].name, "mxc-init") == 0)
+            init = p[i].pid;
+    return init;
+}
+
+pid_t session_init(pid_t holder, struct session_process *p)
+{
+    return find_init(p, read_processes(p), holder);
+}
+
 size_t session_processes(pid_t holder, struct session_process *p)
 {
     const size_t n = read_processes(p);
+    const pid_t init = find_init(p, n, holder);
     size_t kept = 0;
 
-    mark_family(p, n, holder);
+    /* Who loses its parent inside gets init for one. */
+    mark_below(p, n, init ? init : -1);
     for (size_t i = 0; i < n; i++)
         if (p[i].is_ours)
             p[kept++] = p[i];

@@ -2,12 +2,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <limits.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -16,7 +14,6 @@
 #include <unistd.h>
 
 #include "base/compat.h"
-#include "base/num.h"
 #include "launch/inside.h"
 #include "launch/proto.h"
 #include "supervise/supervise.h"
@@ -181,26 +178,6 @@ int sandbox_spawn(const struct plan_view *plan, const char *launcher,
                              .words = -1,
                              .status = take_fd(&ours) };
     return 0;
-}
-
-pid_t sandbox_pid(const struct sandbox *s)
-{
-    char path[64], text[512];
-    scoped(drop_fd) int fd = -1;
-    int64_t pid = 0;
-    char *at;
-    ssize_t n;
-
-    (void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", s->pidfd);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-    text[n > 0 ? n : 0] = '\0';
-    at = strstr(text, "\nPid:\t");
-    if (!at)
-        return 0;
-    at += strlen("\nPid:\t");
-    at[strcspn(at, "\n")] = '\0';
-    return num_i64(at, 1, INT_MAX, &pid) == 0 ? (pid_t)pid : 0;
 }
 
 bool sandbox_kill(struct sandbox *s)

@@ -116,10 +116,6 @@ void gateway_finish(struct gateway *g, bool is_orderly,
 /* Kill it, and reap it. */
 void gateway_stop(struct gateway *g);
 
-/* The number of its first process, from outside (pidfd_open(2)); 0: it has
- * ended. */
-pid_t sandbox_pid(const struct sandbox *s);
-
 /* Kill everything in it and wait until it is gone.  False: it is dying, but
  * still there after a few seconds. */
 bool sandbox_kill(struct sandbox *s);

@@ -125,9 +125,9 @@ def what_cannot_be_provisioned():
             {'process': {'commandLine': 'true'}})
     refused(VALIDATION, '/nope', Kept,
             {'filesystem': {'readonlyPaths': ['/nope']}})
-    refused(PHASE, 'keeps no sessions', Kept, {}, backend=b'bubblewrap')
+    refused(PHASE, 'keeps no sessions', Kept, {}, backend=b'gvisor')
     for bad, code in (('abc', MALFORMED_ID), (':x', MALFORMED_ID),
-                      ('native:0', MALFORMED_ID), ('lxc:' + '0' * 32,
+                      ('native:0', MALFORMED_ID), ('gvisor:' + '0' * 32,
                                                    CONTAINMENT),
                       ('native:' + '0' * 32, STALE)):
         refused(code, '', Kept, ident=bad)

@@ -36,17 +36,17 @@ _NO = {'ingress', 'loopback', 'ui', 'limits', 'keep'}
 # that kill them.  pace: the share of the rounds that a test of chances makes,
 # where a system call costs more.  start: seconds within which all its parts
 # are there.  absent: it can deny what does not exist yet.  has_image: its root
-# is an image's.
+# is an image's.  sessions: it keeps them.
 Backend = collections.namedtuple(
-    'Backend', 'needs runtime features pace start absent has_image',
-    defaults=(1, 0.03, True, False))
+    'Backend', 'needs runtime features pace start absent has_image sessions',
+    defaults=(1, 0.03, True, False, True))
 
 BACKENDS = {
     'native': Backend((), (), set(FEATURES) - _NO),
     'bubblewrap': Backend(('bwrap',), ('bwrap',), set(FEATURES) - _NO),
     'gvisor': Backend(('runsc',), ('runsc', 'exe'),
                       set(FEATURES) - _NO - {'tty'}, pace=0.05, start=0.3,
-                      absent=False),
+                      absent=False, sessions=False),
     'lxc': Backend((), ('mxc-lxc',), set(FEATURES) - _NO, has_image=True),
 }
 

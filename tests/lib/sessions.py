@@ -15,7 +15,7 @@ import time
 import tap
 from tap import MXC, eventually, fail, has, mxc, processes, run, spawn
 
-ID = re.compile(r'native:[0-9a-f]{32}\n')
+ID = re.compile(r'(native|bubblewrap|lxc):[0-9a-f]{32}\n')
 # The id of none.
 FOREIGN = 'native:' + '0' * 32
 
@@ -32,6 +32,15 @@ tap.before_each.append(runtime)
 
 def root():
     return os.path.join(os.environ['XDG_RUNTIME_DIR'], 'mxc')
+
+
+def directory(ident):
+    """The name of its directory below root()."""
+    return ident.removeprefix('native:').replace(':', '-')
+
+
+def ident_of(name):
+    return name.replace('-', ':') if '-' in name else f'native:{name}'
 
 
 def grants(ro=(), rw=(), deny=()):
@@ -65,7 +74,7 @@ class Session:
 
     @property
     def dir(self):
-        return os.path.join(root(), self.id.split(':')[1])
+        return os.path.join(root(), directory(self.id))
 
     def argv(self, *command, flags=(), env=(), cwd=None, **kw):
         more = [a for k, v in dict(env).items() for a in ('--env', f'{k}={v}')]
@@ -95,8 +104,8 @@ class Session:
     def init(self):
         """Its first process, on the host."""
         me = self.holder()
-        found = [p for p, (parent, name) in processes().items()
-                 if parent == me and name == 'mxc-init']
+        found = [p for p, name in tap.descendants(me).items()
+                 if name == 'mxc-init']
         return found[0] if found else None
 
     def look(self):
@@ -135,4 +144,4 @@ def refused(code, *args, status=1):
     return said['error']
 
 
-__all__ = '''ID FOREIGN root grants provision Session answer refused'''.split()
+__all__ = '''ID FOREIGN directory ident_of root grants provision Session answer refused'''.split()

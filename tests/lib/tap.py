@@ -221,7 +221,7 @@ def on_backend(argv):
     told = []
     for before, word in zip(['', *argv], argv):
         told.append(word)
-        if before != str(MXC) or word != 'run':
+        if before != str(MXC) or word not in ('run', 'provision'):
             continue
         name = _backend_of(argv)
         if not name:

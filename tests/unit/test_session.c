@@ -83,37 +83,58 @@ TEST(ids)
         { "nativ:0123456789abcdef0123456789abcdef",
           ERR_UNSUPPORTED_CONTAINMENT },
         { "iso:0123456789abcdef0123456789abcdef", ERR_UNSUPPORTED_CONTAINMENT },
+        { "gvisor:0123456789abcdef0123456789abcdef",
+          ERR_UNSUPPORTED_CONTAINMENT },
+        { "bubblewrap:0123456789abcdef0123456789abcdef", ERR_NONE },
+        { "bubblewrap:0123456789abcdef0123456789abcde", ERR_MALFORMED_ID },
+        { "lxc:0123456789abcdef0123456789abcdef", ERR_NONE },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        char hex[SESSION_HEX + 1], back[SESSION_ID_MAX];
+        char name[SESSION_NAME_MAX], back[SESSION_ID_MAX];
         struct err e = { 0 };
-        int r = session_id_parse(rows[i].id, hex, &e);
+        int r = session_id_parse(rows[i].id, name, &e);
 
         NOTE(rows[i].id);
         CHECK_INT(e.code, rows[i].code);
         CHECK_INT(r, rows[i].code ? -1 : 0);
         if (r < 0)
             continue;
-        session_id_print(hex, back);
+        session_id_print(name, back);
         CHECK_STR(back, rows[i].id);
+        CHECK_INT(strlen(session_backend(name)), strcspn(rows[i].id, ":"));
     }
 }
 
 TEST(the_other_name_of_an_id)
 {
     static const char digits[] = "0123456789abcdef0123456789abcdef";
-    char hex[SESSION_HEX + 1], id[64];
+    char name[SESSION_NAME_MAX], id[64];
     struct err e = { 0 };
 
     (void)snprintf(id, sizeof(id), "wslc:%s", digits);
-    CHECK_INT(session_id_parse(id, hex, &e), 0);
-    CHECK_STR(hex, digits);
+    CHECK_INT(session_id_parse(id, name, &e), 0);
+    CHECK_STR(name, digits);
     id[strlen(id) - 1] = 'g';
-    CHECK_INT(session_id_parse(id, hex, &e), -1);
+    CHECK_INT(session_id_parse(id, name, &e), -1);
     CHECK_INT(e.code, ERR_UNSUPPORTED_CONTAINMENT);
-    CHECK_INT(session_id_parse("wslc:", hex, &e), -1);
+    CHECK_INT(session_id_parse("wslc:", name, &e), -1);
     CHECK_INT(e.code, ERR_UNSUPPORTED_CONTAINMENT);
+}
+
+TEST(names_of_directories)
+{
+    static const char digits[] = "0123456789abcdef0123456789abcdef";
+    char name[SESSION_NAME_MAX], id[SESSION_ID_MAX];
+
+    CHECK_INT(session_name("native", digits, name), 0);
+    CHECK_STR(name, digits);
+    CHECK_INT(session_name("bubblewrap", digits, name), 0);
+    CHECK_STR(name, "bubblewrap-0123456789abcdef0123456789abcdef");
+    CHECK_STR(session_backend(name), "bubblewrap");
+    session_id_print(name, id);
+    CHECK_STR(id, "bubblewrap:0123456789abcdef0123456789abcdef");
+    CHECK_INT(session_name("gvisor", digits, name), -1);
 }
 
 TEST(hexadecimal)
@@ -391,6 +412,10 @@ TEST(ids_with_a_path)
           "native:0123456789abcdef0123456789abcdef" },
         { "native:0123456789abcdef0123456789abcdef", "",
           "native:0123456789abcdef0123456789abcdef" },
+        { "bubblewrap:0123456789abcdef0123456789abcdef:/a", "/a",
+          "bubblewrap:0123456789abcdef0123456789abcdef" },
+        { "lxc:0123456789abcdef0123456789abcdef:a", "a",
+          "lxc:0123456789abcdef0123456789abcdef" },
         { "native:12:x", "x", "native:12" },
         { "native::x", "x", "native:" },
         { "wslc:0123456789abcdef0123456789abcdef:/a", "/a",
@@ -402,7 +427,7 @@ TEST(ids_with_a_path)
         { "./native:x", NULL, NULL },
         { "other:0123456789abcdef0123456789abcdef:/a", NULL, NULL },
     };
-    char id[SESSION_ID_MAX], digits[SESSION_HEX + 1], text[200];
+    char id[SESSION_ID_MAX], name[SESSION_NAME_MAX], text[200];
     struct err e;
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -417,7 +442,7 @@ TEST(ids_with_a_path)
     /* One that begins as an id is none when it is cut. */
     (void)snprintf(text, sizeof(text), "native:%s%s:/a", hex, hex);
     CHECK_STR(session_id_split(text, id), "/a");
-    CHECK_INT(session_id_parse(id, digits, &e), -1);
+    CHECK_INT(session_id_parse(id, name, &e), -1);
     CHECK_INT(e.code, ERR_MALFORMED_ID);
 }
 

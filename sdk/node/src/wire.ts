@@ -123,6 +123,68 @@ export interface ProvisionNative {
   session?: Session;
 }
 
+/** Only in 1.1.0+c1. */
+export interface ProvisionBubblewrap {
+  /** Version of the contract that the request is written in. */
+  version: '1.0.0' | '1.1.0+c1';
+  /** For editors; not looked at. */
+  '$schema'?: string;
+  /** For people; not looked at. */
+  _comment?: unknown;
+  /** Telemetry of the caller's product. */
+  telemetry?: Telemetry;
+  /** Step in the life of a sandbox. */
+  phase: 'provision';
+  /** Backend that keeps the sandbox. */
+  containment: 'bubblewrap';
+  /** Files that the workload may reach. */
+  filesystem?: Filesystem;
+  /** Network access; none when absent. */
+  network?: Network;
+  /** Settings of the sandbox. */
+  runtimeConfig?: RuntimeConfig;
+  /** Display, clipboard and input. */
+  ui?: Ui;
+  /** Most that the workload may use. */
+  limits?: Limits;
+  /** Least that its isolation must be. */
+  guarantees?: Guarantees;
+  /** What a session has besides a run. */
+  session?: Session;
+}
+
+/** Only in 1.1.0+c1. */
+export interface ProvisionLxc {
+  /** Version of the contract that the request is written in. */
+  version: '1.0.0' | '1.1.0+c1';
+  /** For editors; not looked at. */
+  '$schema'?: string;
+  /** For people; not looked at. */
+  _comment?: unknown;
+  /** Telemetry of the caller's product. */
+  telemetry?: Telemetry;
+  /** Step in the life of a sandbox. */
+  phase: 'provision';
+  /** Backend that keeps the sandbox. */
+  containment: 'lxc';
+  /** Files that the workload may reach. */
+  filesystem?: Filesystem;
+  /** Network access; none when absent. */
+  network?: Network;
+  /** Settings of the sandbox. */
+  runtimeConfig?: RuntimeConfig;
+  /** Display, clipboard and input. */
+  ui?: Ui;
+  /** Most that the workload may use. */
+  limits?: Limits;
+  /** Least that its isolation must be. */
+  guarantees?: Guarantees;
+  /** What a session has besides a run. */
+  session?: Session;
+  /** Settings of an LXC container. */
+  lxc?: Lxc;
+}
+
 export interface ProvisionIsolationSession {
   /** Version of the contract that the request is written in. */
   version: '1.0.0' | '1.1.0+c1';

@@ -102,7 +102,7 @@ test('what is refused', async () => {
   for (const [id, wanted] of [
     ['abc', 'malformed_id'],
     ['native:x', 'malformed_id'],
-    ['lxc:0', 'unsupported_containment'],
+    ['gvisor:0', 'unsupported_containment'],
     [STRANGER, 'stale_id'],
   ])
     await assert.rejects(Session.open(id).start(), code(wanted));

@@ -91,7 +91,7 @@ class Life(SessionCase):
             mxc.Session.provision(filesystem=mxc.read_only('/nope'))
         self.assertEqual(e.error.where, 'filesystem.readonlyPaths[0]')
         with self.assertRaisesCode('unsupported_phase'):
-            mxc.Session.provision(backend='bubblewrap')
+            mxc.Session.provision(backend='gvisor')
         with self.assertRaisesCode('malformed_request'):
             mxc.Session.provision(request={
                 'version': '1.0.0', 'process': {'commandLine': 'true'}})
@@ -99,7 +99,7 @@ class Life(SessionCase):
             with self.assertRaises(ValueError):
                 mxc.Session(bad)
         for bad, code in (('abc', 'malformed_id'), ('native:x', 'malformed_id'),
-                          ('lxc:0', 'unsupported_containment'),
+                          ('gvisor:0', 'unsupported_containment'),
                           (FOREIGN, 'stale_id')):
             with self.assertRaisesCode(code):
                 mxc.Session(bad).start()

@@ -6,6 +6,7 @@
 
 #include "session/dir.h"
 #include "session/hold/freezer.h"
+#include "session/look.h"
 #include "session/talk.h"
 #include "supervise/net_report.h"
 #include "supervise/supervise.h"
@@ -52,6 +53,7 @@ struct holder {
     bool is_empty; /* no process but init */
     enum look_paused paused;
     struct freezer freezer;
+    struct session_process process[SESSION_PROCESSES]; /* room to find init */
     bool is_over;
     bool is_stopping;
     uint64_t stop_ms; /* when it will not wait any longer */

@@ -166,6 +166,8 @@ static void on_gone(struct holder *h)
             h->is_up ? "the sandbox was killed from outside"
                      : "the sandbox's set-up died; nothing was run");
     err_hint(&h->err, "look for an out-of-memory kill in the kernel's log");
+    if (!h->is_up)
+        runtime_explain(&h->sandbox, &h->err);
     h->is_over = true;
 }
 

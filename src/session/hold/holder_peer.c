@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -175,7 +176,8 @@ static void pause_all(struct holder *h)
 {
     if (h->paused)
         return;
-    if (freezer_freeze(&h->freezer, h->dir, sandbox_pid(&h->sandbox))) {
+    if (freezer_freeze(&h->freezer, h->dir,
+                       session_init(getpid(), h->process))) {
         h->paused = LOOK_FROZEN;
         return;
     }
