@@ -2,7 +2,7 @@
  *
  * MXC's contract names three backends that keep sandboxes, none of them
  * Linux's: for those a request is checked in full and then refused, in the
- * words that MXC has for it.  What the native backend keeps is the engine's to
+ * words that MXC has for it.  What our backends keep is the engine's to
  * do: by an id of ours, by a provision of `1.1.0+c1`, and by one for `wslc`
  * whose image says that it may be ours (docs/compatibility.md). */
 #include <stdlib.h>
@@ -12,11 +12,13 @@
 #include "ffi/handle.h"
 
 /* The engine's words, as it has them in session/id.h and api/prepare.h. */
-#define ID_NATIVE    "native:"
 #define ID_WSLC      "wslc:"
 #define NATIVE_IMAGE "mxc://native"
 
-enum { ID_DIGITS = 32 };
+/* `process` is the first by another name, and no prefix of an id. */
+static const char *const ours[] = { "native", "bubblewrap", "lxc", "process" };
+
+enum { ID_DIGITS = 32, OUR_PREFIXES = 3 };
 
 enum call { CALL_PLAIN, CALL_EXEC, CALL_PTY };
 
@@ -55,12 +57,21 @@ static void drop_order(struct order *o)
 
 static bool is_our_id(const char *id)
 {
-    const size_t n = strlen(ID_WSLC);
+    const size_t n = strlen(ID_WSLC), prefix = strcspn(id, ":");
 
-    if (strncmp(id, ID_NATIVE, strlen(ID_NATIVE)) == 0)
-        return true;
+    for (size_t i = 0; id[prefix] && i < OUR_PREFIXES; i++)
+        if (prefix == strlen(ours[i]) && memcmp(id, ours[i], prefix) == 0)
+            return true;
     return strncmp(id, ID_WSLC, n) == 0 && strlen(id + n) == ID_DIGITS &&
            strspn(id + n, "0123456789abcdef") == ID_DIGITS;
+}
+
+static bool is_our_containment(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+        if (strcmp(name, ours[i]) == 0)
+            return true;
+    return false;
 }
 
 /* Whose it is, and the id that says so.  False: no memory. */
@@ -77,8 +88,7 @@ static bool look_inside(const char *request, struct order *o)
     if (strcmp(o->target.phase, "provision") == 0) {
         const struct json *image = json_at(doc, "wslc.provision.image");
 
-        o->is_ours = strcmp(containment, "native") == 0 ||
-                     strcmp(containment, "process") == 0 ||
+        o->is_ours = is_our_containment(containment) ||
                      (strcmp(containment, "wslc") == 0 && image &&
                       json_is(image, NATIVE_IMAGE));
         return true;

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -605,6 +606,24 @@ def another_boot_is_told():
         write(path, text)
         has(refused('stale_id', 'start', s.id)['message'],
             'machine was started anew')
+
+
+@test
+def a_shell_that_allows_few_descriptors():
+    """The holder's limit is its own; one that it cannot raise is told."""
+    ident = provision()
+    low = ['sh', '-c', 'ulimit -Sn 32; exec "$@"', 'sh']
+    run([*low, MXC, 'start', ident]).ok()
+    many = [spawn([MXC, 'exec', ident, '--', 'cat'], stdin=subprocess.PIPE)
+            for _ in range(40)]
+    for p in many:
+        eq((p.communicate(b'x')[0], p.returncode), (b'x', 0))
+    eq(mxc('exec', ident, '--', 'sh', '-c', 'ulimit -Sn').ok().out,
+       mxc('run', '--', 'sh', '-c', 'ulimit -Sn').ok().out)
+    mxc('stop', ident).ok()
+    run(['sh', '-c', 'ulimit -n 32; exec "$@"', 'sh', MXC, 'start',
+         ident]).failed(1, 'raise the hard limit of open files')
+    mxc('deprovision', ident).ok()
 
 
 @test

@@ -100,8 +100,21 @@ def a_life():
 
 
 @test
+def on_another_backend():
+    need('bwrap')
+    ident = act('provision', version=C1,
+                containment='bubblewrap')['result']['sandboxId']
+    has(ident, 'bubblewrap:')
+    eq(act('start', ident), {'result': {}})
+    eq(lib.run_exec(sh(ident, 'exit 5')).exit_code, 5)
+    eq(act('deprovision', ident), {'result': {}})
+    refused(6, 'no session', act, 'start', ident)
+
+
+@test
 def what_is_refused():
     for ident, status, piece in (
+            ('lxc:abc', 5, 'not the id'),
             ('native:abc', 5, 'not the id'), ('native:', 5, 'not the id'),
             (STALE, 6, 'no session'), ('abc', 5, '`<prefix>:...` form'),
             ('x:0', 2, 'prefix "x"'), ('wslc:0', 4, 'WSLc'),
@@ -140,7 +153,7 @@ def what_is_refused():
     refused(1, 'Invalid provision request', act, 'provision', version=C1,
             containment='native', process={'commandLine': 'true'})
     refused(1, 'cannot be provisioned', act, 'provision', version=C1,
-            containment='bubblewrap')
+            containment='gvisor')
     refused(4, 'WSLc', act, 'provision', containment='wslc')
 
 

@@ -213,9 +213,23 @@ def _bytes(text):
         text, str) else text
 
 
+def _in_session(argv):
+    """With MXC_IN_SESSION each `mxc run` is a command of a session."""
+    if 'MXC_IN_SESSION' not in os.environ:
+        return argv
+    told = []
+    for word in argv:
+        if word == 'run' and told and told[-1] == str(MXC):
+            told[-1:] = [PYTHON, str(TOP / 'tests/lib/in_session.py'),
+                         str(MXC), os.environ['MXC_IN_SESSION']]
+        else:
+            told.append(word)
+    return told
+
+
 def on_backend(argv):
     """The same command, with each `mxc run` in it told the backend."""
-    argv = [os.fspath(a) for a in argv]
+    argv = _in_session([os.fspath(a) for a in argv])
     if not use_backend.name:
         return argv
     told = []
@@ -812,7 +826,16 @@ def _chosen(words):
             yield name, lambda o=only: skip(f'runs as {o} only'), seconds
 
 
+def _own_runtime():
+    """A session's place is in the test's own directory."""
+    path = os.path.join(os.getcwd(), 'home', '.runtime')
+    os.mkdir(path, 0o700)
+    os.environ['XDG_RUNTIME_DIR'] = path
+
+
 def main():
+    if 'MXC_IN_SESSION' in os.environ:
+        before_each.insert(0, _own_runtime)
     words = [a for a in sys.argv[1:] if a != '-l']
     chosen = list(_chosen(words))
     if backends.has_image(use_backend.name):

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -477,13 +478,36 @@ static void finish(struct holder *h)
     watch_destroy(h->watch);
 }
 
+/* The starter's shell may allow a few descriptors; a holder has one for each
+ * command's client, and poll(2) takes no more than are allowed. */
+static int allow_descriptors(struct err *e)
+{
+    enum { NEEDED = HOLDER_FIXED + HOLDER_PEERS + HOLDER_OTHERS };
+    struct rlimit lim;
+
+    if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
+        return err_sys(e, "getrlimit(2)", errno, "cannot hold the session");
+    if (lim.rlim_max < NEEDED) {
+        err_set(e, ERR_BACKEND_UNAVAILABLE,
+                "a session may need %d descriptors, and %llu are allowed",
+                NEEDED, (unsigned long long)lim.rlim_max);
+        return err_hint(e, "raise the hard limit of open files (ulimit -Hn)");
+    }
+    if (lim.rlim_cur >= NEEDED)
+        return 0;
+    lim.rlim_cur = NEEDED;
+    return setrlimit(RLIMIT_NOFILE, &lim) < 0
+               ? err_sys(e, "setrlimit(2)", errno, "cannot hold the session")
+               : 0;
+}
+
 static int begin(struct holder *h, const char *launcher, struct plan_view *plan)
 {
     struct session_dir d = { .root = -1, .fd = h->dir };
 
     if (map_plan(h, plan, &h->err) < 0 ||
         session_facts(&d, &h->facts, &h->err) < 0 ||
-        take_signals(h, &h->err) < 0)
+        allow_descriptors(&h->err) < 0 || take_signals(h, &h->err) < 0)
         return -1;
     return spawn(h, launcher, &h->err);
 }

@@ -15,7 +15,8 @@ enum {
     HOLDER_PEERS = TALK_COMMANDS + 16,
     HOLDER_GRACE_MS = 2000,
     HOLDER_KILL_MS = 10000, /* for init, to see a command to its end */
-    HOLDER_FIXED = 5
+    HOLDER_FIXED = 5,
+    HOLDER_OTHERS = 64 /* descriptors that are no poll(2)'s */
 };
 
 /* Who is connected, and the command that it asked for.  A command outlives
