@@ -387,12 +387,20 @@ def time_counts_from_when_a_command_was_asked_for():
 def who_goes_on_writing_to_a_terminal_keeps_nobody():
     """The terminal of a command that ended is shown as it was then."""
     code = '''
-import fcntl, os, signal, termios
+import fcntl, os, signal, termios, time
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 fcntl.ioctl(0, termios.TIOCNOTTY)
+r, w = os.pipe()
 if os.fork() == 0:
     while True:
-        os.write(1, b"y" * 4096)
+        try:
+            os.write(1, b"y" * 4096)
+        except OSError:         # nobody has its other side any more
+            time.sleep(0.01)
+        if w >= 0:
+            os.write(w, b"x")
+            w = -1
+os.read(r, 1)
 '''
     with Session() as s:
         p = s.spawn(PYTHON, '-c', code, flags=['--tty'])
