@@ -391,15 +391,17 @@ import fcntl, os, signal, termios, time
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 fcntl.ioctl(0, termios.TIOCNOTTY)
 r, w = os.pipe()
+me = os.getpid()
 if os.fork() == 0:
+    os.write(1, b"y" * 1024)
+    os.write(w, b"x")
+    while os.getppid() == me:
+        pass
     while True:
         try:
             os.write(1, b"y" * 4096)
         except OSError:         # nobody has its other side any more
             time.sleep(0.01)
-        if w >= 0:
-            os.write(w, b"x")
-            w = -1
 os.read(r, 1)
 '''
     with Session() as s:
