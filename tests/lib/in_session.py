@@ -40,14 +40,15 @@ def split(args):
     return (ours, theirs, args[1:]) if len(args) > 1 else None
 
 
-def refuse(r, theirs):
+def refuse(r, ours, theirs):
     """As a run says it."""
     sys.stderr.write(r.stderr)
     if '--json' in theirs:
         where = theirs[theirs.index('--json') + 1]
+        said = phase('provision', '--json', '/dev/stdout', *ours).stdout
         with open(int(where) if where.isdigit() else where, 'w') as f:
-            json.dump({'outcome': 'failed', 'exitCode': 125, **json.loads(
-                r.stdout or '{}')}, f)
+            json.dump({'outcome': 'failed', 'exitCode': 125,
+                       **json.loads(said)}, f)
     sys.exit(125)
 
 
@@ -69,8 +70,7 @@ def main():
         ident = r.stdout.strip()
         r = phase('start', ident)
     if r.returncode != 0:
-        r.stdout = ''
-        refuse(r, theirs)
+        refuse(r, ours, theirs)
     os.execv(MXC, [MXC, 'exec', ident, *theirs, '--', *command])
 
 
