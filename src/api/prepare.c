@@ -107,7 +107,7 @@ static int set_cwd(struct arena *a, struct policy *p, const char *cwd,
 static int find_images(struct arena *a, const struct run_flags *f,
                        const char **out, struct err *e)
 {
-    const struct image_place at = { f->data_home, f->home };
+    const struct store_place at = { f->data_home, f->home };
     char path[PATH_MAX];
     struct err none;
 

@@ -12,7 +12,7 @@ const char *const image_verbs[] = { "import", "list", "show",
 
 struct call {
     struct cli *c;
-    struct image_place at;
+    struct store_place at;
     const char *name, *source; /* operands */
     struct buf *text, *json;   /* the answer, for people and programs */
 };

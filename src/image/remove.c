@@ -9,30 +9,14 @@
 #include <unistd.h>
 
 #include "image/parts.h"
-
-static int delete_below(int fd, struct err *e);
-
-/* A directory: open it, empty it, remove it. */
-static int delete_dir(int dir, const char *name, struct err *e)
-{
-    int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-    if (fd < 0)
-        return err_sys(e, "openat(2)", errno, "cannot remove '%.200s'", name);
-    if (delete_below(fd, e) < 0)
-        return -1;
-    if (unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-        return err_sys(e, "unlinkat(2)", errno, "cannot remove '%.200s'", name);
-    return 0;
-}
+#include "sys/tree.h"
 
 int image_delete(int dir, const char *name, struct err *e)
 {
-    if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
-        return 0;
-    if (errno == EISDIR || errno == EPERM)
-        return delete_dir(dir, name, e);
-    return err_sys(e, "unlinkat(2)", errno, "cannot remove '%.200s'", name);
+    int r = tree_remove(dir, name);
+
+    return r < 0 ? err_sys(e, "unlinkat(2)", -r, "cannot remove '%.200s'", name)
+                 : 0;
 }
 
 static bool is_dots(const char *name)
@@ -40,31 +24,13 @@ static bool is_dots(const char *name)
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-/* Takes the descriptor. */
-static int delete_below(int fd, struct err *e)
-{
-    DIR *d = fdopendir(fd);
-    const struct dirent *entry;
-    int r = 0;
-
-    if (!d) {
-        (void)close(fd);
-        return err_sys(e, "fdopendir(3)", errno, "cannot remove a tree");
-    }
-    while (r == 0 && (entry = readdir(d)))
-        if (!is_dots(entry->d_name))
-            r = image_delete(dirfd(d), entry->d_name, e);
-    (void)closedir(d);
-    return r;
-}
-
 int image_sweep(const struct image_store *s, struct err *e)
 {
     int fd = openat(s->tmp, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int r = fd < 0 ? -errno : tree_empty(fd);
 
-    if (fd < 0)
-        return err_sys(e, "openat(2)", errno, "cannot clean the image store");
-    return delete_below(fd, e);
+    return r < 0 ? err_sys(e, "unlinkat(2)", -r, "cannot clean the image store")
+                 : 0;
 }
 
 static bool is_named(const struct image_store *s, const char *const *name,
