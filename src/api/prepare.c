@@ -360,6 +360,7 @@ static int build(struct arena *a, const struct request *r,
         backend_check(p.backend, &p.policy, e) < 0 ||
         policy_check_network(&p.policy, e) < 0 ||
         image_look(a, &p.policy, p.backend, f, &p.host, e) < 0 ||
+        container_look(a, &p.policy, p.backend, f, &p.host, e) < 0 ||
         (net_has_egress(&p.policy.net) && network_look(a, &p.host, e) < 0) ||
         finish(a, arena_strdup(a, cwd), plan_only || f->want_receipt, &p, e) <
             0)

@@ -108,6 +108,11 @@ int driver_look(struct arena *a, struct host *h, struct err *e);
 int image_look(struct arena *a, const struct policy *p, const struct backend *b,
                const struct run_flags *f, struct host *h, struct err *e);
 
+/* The container that is kept under the policy's label, or shall be (h->kept).
+ * Gives it a name where it has none. */
+int container_look(struct arena *a, struct policy *p, const struct backend *b,
+                   const struct run_flags *f, struct host *h, struct err *e);
+
 /* Fill in what the host says about every rule; expands a grant of "/". */
 int paths_look(struct arena *a, struct policy *p, struct err *e);
 

@@ -165,6 +165,8 @@ int cmd_explain(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_image(int argc, char **argv);
 extern const char *const image_verbs[];
+int cmd_container(int argc, char **argv);
+extern const char *const container_verbs[];
 int cmd_migrate(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
 int cmd_tables(int argc, char **argv);

@@ -81,6 +81,19 @@ const struct command commands[] = {
       "Exit code: 0, 1 if it is refused or fails, 2 for a wrong command "
       "line.\n",
       OPT_WORDS | OPT_JSON, cmd_image, image_verbs },
+    { "container", "VERB [NAME] [OPTION...]",
+      "list and remove the containers of the lxc backend that are kept",
+      "list        those that are kept\n"
+      "show NAME   one of them\n"
+      "rm NAME     remove it and all that it wrote\n\n"
+      "A container is kept when a request says \"lifecycle\": "
+      "{\"destroyOnExit\": false}:\nwhat its run wrote is there for the next "
+      "one with the same containerId. Root's\nare in "
+      "/var/lib/mxc/containers, others' in\n"
+      "${XDG_DATA_HOME:-~/.local/share}/mxc/containers.\n"
+      "Exit code: 0, 1 if it is refused or fails, 2 for a wrong command "
+      "line.\n",
+      OPT_WORDS | OPT_JSON, cmd_container, container_verbs },
     { "migrate", "[OPTION...] FILE",
       "rewrite a request of a former contract in a later one",
       "The new request goes to standard output. Standard error tells what "

@@ -30,6 +30,7 @@ struct image_store {
     char path[PATH_MAX];
     int root, names, trees, tmp; /* descriptors */
     int lock;                    /* -1: only looking */
+    struct store_place place;
 };
 
 struct image {

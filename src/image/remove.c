@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "container/container.h"
 #include "image/parts.h"
 #include "sys/tree.h"
 
@@ -69,14 +70,61 @@ static bool is_used(const struct image_store *s, const char *digest)
     return !image_claim(s, digest, &lock);
 }
 
+/* 1: the container *name is kept on it.  -1: that cannot be known. */
+static int kept_on(struct arena *a, const struct image_store *s,
+                   const char *digest, const char **name, struct err *e)
+{
+    struct container *list;
+    size_t n, damaged;
+
+    if (container_list(a, &s->place, &list, &n, &damaged, e) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i].digest, digest) == 0) {
+            *name = list[i].name;
+            return 1;
+        }
+    return 0;
+}
+
+static bool is_kept_on(const struct image_store *s, const char *digest)
+{
+    scoped(arena_drop) struct arena a = { .limit = 64 << 20 };
+    const char *name;
+    struct err none;
+
+    return kept_on(&a, s, digest, &name, &none) != 0;
+}
+
+static int check_unused(const struct image_store *s, const struct image *image,
+                        struct err *e)
+{
+    scoped(arena_drop) struct arena a = { .limit = 64 << 20 };
+    const char *kept;
+    int r;
+
+    if (is_used(s, image->digest)) {
+        err_set(e, ERR_BACKEND_ERROR, "a container runs on the image '%s'",
+                image->name);
+        return err_hint(e, "end it first");
+    }
+    r = kept_on(&a, s, image->digest, &kept, e);
+    if (r <= 0)
+        return r;
+    err_set(e, ERR_BACKEND_ERROR,
+            "the container '%.120s' is kept on the image '%s'", kept,
+            image->name);
+    return err_hint(e, "`mxc container rm` removes it");
+}
+
 /* Out of trees/ in one step: half of a tree must not keep its seal.  One that
- * a container runs on, or begins to, stays. */
+ * a container runs on, begins to, or is kept on, stays. */
 static int drop_tree(const struct image_store *s, const char *digest,
                      struct err *e)
 {
     scoped(drop_fd) int lock = -1;
 
-    if (!image_claim(s, digest, &lock))
+    if (is_kept_on(s, digest) || !image_claim(s, digest, &lock))
         return 0;
     if (renameat(s->trees, digest, s->tmp, digest) < 0)
         return err_sys(e, "renameat(2)", errno, "cannot remove '%s'", digest);
@@ -116,11 +164,8 @@ int image_remove(const struct image_store *s, const char *name, struct err *e)
     r = image_find(s, name, &image, &damage);
     if (r == 1)
         return 1;
-    if (r == 0 && is_used(s, image.digest)) {
-        err_set(e, ERR_BACKEND_ERROR, "a container runs on the image '%s'",
-                name);
-        return err_hint(e, "end it first");
-    }
+    if (r == 0 && check_unused(s, &image, e) < 0)
+        return -1;
     image_label(name, label);
     if (unlinkat(s->names, label, 0) < 0)
         return err_sys(e, "unlinkat(2)", errno, "cannot remove '%s'", name);

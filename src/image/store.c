@@ -123,9 +123,12 @@ static int open_parts(struct image_store *s, struct err *e)
 static int open_root(struct image_store *s, const struct store_place *at,
                      struct err *e)
 {
-    *s = (struct image_store){
-        .root = -1, .names = -1, .trees = -1, .tmp = -1, .lock = -1
-    };
+    *s = (struct image_store){ .root = -1,
+                               .names = -1,
+                               .trees = -1,
+                               .tmp = -1,
+                               .lock = -1,
+                               .place = *at };
     if (image_store_path(at, s->path, e) < 0)
         return -1;
     s->root = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

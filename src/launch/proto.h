@@ -18,7 +18,8 @@ enum { LAUNCH_PLAN_FD = 3, LAUNCH_STATUS_FD = 4 };
 enum {
     LAUNCH_STDIO_FD = 6, /* to 8 */
     RUNTIME_ARGS_FD = 9,
-    RUNTIME_LAUNCHER_FD = 10
+    RUNTIME_LAUNCHER_FD = 10,
+    RUNTIME_KEPT_FD = 11 /* the locked directory of a STEP_KEPT */
 };
 
 enum launch_msg {

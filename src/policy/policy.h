@@ -84,7 +84,9 @@ struct policy {
     const char **service_from;
     const char *proxy_origin; /* of either kind */
 
-    bool private_home; /* HOME, USER, LANG, TMPDIR of its own */
+    bool keeps;         /* destroyOnExit: false */
+    bool keeps_network; /* preservePolicy */
+    bool private_home;  /* HOME, USER, LANG, TMPDIR of its own */
     bool tty;
     bool die_with_parent;
     uint32_t accept_missing; /* enum wall bits */

@@ -24,7 +24,7 @@
 
 /* Above every number that the child's descriptors get. */
 enum { HIGH = 32, CHILD_STACK = 64 * 1024 };
-enum { MAX_WORDS = 128, CHILD_FDS = RUNTIME_LAUNCHER_FD + 1 };
+enum { MAX_WORDS = 128, CHILD_FDS = RUNTIME_KEPT_FD + 1 };
 
 /* Its own pid namespace: when it ends, or we do, the kernel kills all that it
  * has started, at whatever moment, and its end is told when they are gone. */
@@ -153,8 +153,13 @@ static int fill_args(const struct plan_view *plan, struct child *c,
     return 0;
 }
 
-static int fill_fds(struct child *c, const char *launcher, int plan_fd,
-                    int status, int inside, struct err *e)
+/* What it is given, each -1 where there is none. */
+struct gifts {
+    int plan, status, inside, kept;
+};
+
+static int fill_fds(struct child *c, const char *launcher,
+                    const struct gifts *g, struct err *e)
 {
     scoped(drop_fd) int program = open(launcher, O_RDONLY | O_CLOEXEC);
     int *fd = c->fd, r = program < 0 ? -errno : 0;
@@ -166,11 +171,13 @@ static int fill_fds(struct child *c, const char *launcher, int plan_fd,
     if (r == 0)
         r = open_memory("mxc-runtime-words", &fd[2]);
     if (r == 0)
-        r = lift(plan_fd, &fd[LAUNCH_PLAN_FD]);
+        r = lift(g->plan, &fd[LAUNCH_PLAN_FD]);
     if (r == 0)
-        r = lift(status, &fd[LAUNCH_STATUS_FD]);
-    if (r == 0 && inside >= 0)
-        r = lift(inside, &fd[LAUNCH_INSIDE_FD]);
+        r = lift(g->status, &fd[LAUNCH_STATUS_FD]);
+    if (r == 0 && g->inside >= 0)
+        r = lift(g->inside, &fd[LAUNCH_INSIDE_FD]);
+    if (r == 0 && g->kept >= 0)
+        r = lift(g->kept, &fd[RUNTIME_KEPT_FD]);
     for (int i = 0; r == 0 && i < 3; i++)
         r = lift(i, &fd[LAUNCH_STDIO_FD + i]);
     if (r == 0)
@@ -204,7 +211,8 @@ static int start(struct child *c, int *pidfd, struct err *e)
 }
 
 int runtime_spawn(const struct plan_view *plan, const char *launcher,
-                  int plan_fd, int inside, struct sandbox *out, struct err *e)
+                  int plan_fd, int inside, int kept, struct sandbox *out,
+                  struct err *e)
 {
     struct child c = { .uid = plan->head.uid, .gid = plan->head.gid };
     scoped(drop_fd) int ours = -1;
@@ -217,7 +225,12 @@ int runtime_spawn(const struct plan_view *plan, const char *launcher,
         return err_sys(e, "socketpair(2)", errno, "cannot start");
     ours = pair[0];
     theirs = pair[1];
-    if (fill_fds(&c, launcher, plan_fd, theirs, inside, e) < 0 ||
+    if (fill_fds(&c, launcher,
+                 &(struct gifts){ .plan = plan_fd,
+                                  .status = theirs,
+                                  .inside = inside,
+                                  .kept = kept },
+                 e) < 0 ||
         fill_args(plan, &c, e) < 0 || start(&c, &pidfd, e) < 0)
         r = -1;
     else

@@ -370,8 +370,6 @@ def by_the_command_line_of_mxc():
     eq((r.status, r.out, r.err), (3, 'of the image', 'err\n'))
     r = run([door, '--dry-run', path]).ok()
     has(r.out, 'validation passed')
-    r = run([door, '--delete', '--containername', 'name'])
-    eq((r.status, r.out), (1, "Container 'name' does not exist.\n"))
     has(run([door, '--available-backends']).ok().out, '"lxc"')
 
 
@@ -388,15 +386,6 @@ def by_the_library():
     else:
         libmxc.refused(12, 'no place for images', libmxc.ask, 'validate',
                        sections=sections)
-
-
-@cases({'destroyOnExit': {'destroyOnExit': False},
-        'preservePolicy': {'preservePolicy': True}})
-def a_container_that_would_stay_is_refused_by_name(lifecycle):
-    name, = lifecycle
-    r = go('echo ran', lifecycle=lifecycle)
-    r.failed(125, f'lifecycle.{name}', "'lxc' cannot enforce")
-    eq(r.out, '')
 
 
 @cases({'names': 'container-1', 'with anything': '../../x y\n'})
