@@ -44,10 +44,6 @@ struct image {
 /* "alpine/3.23": one to three words of letters, digits and ._- */
 int image_check_name(const char *name, struct err *e);
 
-/* Where it is, or would be. */
-int image_store_path(const struct store_place *at, char out[PATH_MAX],
-                     struct err *e);
-
 /* Open the store for looking.  1: there is none yet. */
 int image_open(struct image_store *s, const struct store_place *at,
                struct err *e);

@@ -59,8 +59,8 @@ void image_unlabel(const char *label, char name[LABEL_MAX])
             *p = '/';
 }
 
-int image_store_path(const struct store_place *at, char out[PATH_MAX],
-                     struct err *e)
+static int find_place(const struct store_place *at, char out[PATH_MAX],
+                      struct err *e)
 {
     int r = store_path(at, "images", out);
 
@@ -129,7 +129,7 @@ static int open_root(struct image_store *s, const struct store_place *at,
                                .tmp = -1,
                                .lock = -1,
                                .place = *at };
-    if (image_store_path(at, s->path, e) < 0)
+    if (find_place(at, s->path, e) < 0)
         return -1;
     s->root = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (s->root < 0 && errno != ENOENT)

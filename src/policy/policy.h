@@ -93,6 +93,7 @@ struct policy {
     const char *runtime;     /* directory with the sessions, beside the usual
                               * one; NULL: none */
     const char *images;      /* directory of the image store; NULL: none */
+    const char *containers;  /* directory of those that are kept; NULL: none */
 
     struct need need[16];
     size_t nneeds;

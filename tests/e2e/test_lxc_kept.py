@@ -495,6 +495,30 @@ def a_link_in_the_place_of_one_leads_nowhere():
 
 
 @test
+def no_sandbox_sees_where_they_are_kept():
+    """On the backend that shows the host: what could be written there would be
+    a later container's programs."""
+    go('echo x >/mine').ok()
+    above = store().parents[1]
+    (above / 'link').symlink_to('mxc')
+    upper = place('one') / 'upper'
+    attack = (f'ls {store()}; cat {upper}/mine {above}/link/containers/*/*/mine;'
+              f'echo x >{upper}/x; mv {store().parent} {above}/mine')
+    os.chdir('/')
+    r = mxc('run', '--rw', above, '--', 'sh', '-c', attack)
+    eq(r.out, '', 'nothing is listed or read')
+    check(r.err.count('ermission denied') >= 3 and 'busy' in r.err, r.err)
+    check(not (upper / 'x').exists() and store().exists(), repr(r))
+    for path in (store(), upper):
+        for flag in ('--ro', '--rw'):
+            mxc('run', flag, path, '--', 'true').failed(
+                125, 'is where mxc keeps its containers')
+    # Outside nothing is in the way.
+    eq(run(['sh', '-c', f'cat {upper}/mine && echo x >{upper}/x']).ok().out,
+       'x\n')
+
+
+@test
 def the_workload_does_not_see_where_it_is_kept():
     r = go('cat /proc/self/mountinfo /proc/mounts; ls -l /proc/self/fd').ok()
     for piece in (str(store()), place('one').name, 'containers'):
