@@ -375,17 +375,30 @@ def by_the_command_line_of_mxc():
 
 @test
 def by_the_library():
-    """It reads no environment: root's store is the one that it knows."""
+    """It finds the store as the command does, or where it is told."""
     if not libmxc.lib:
         skip('no libmxc')
     imported(images.root(files={'etc/motd': 'of the image'}))
     sections = {k: v for k, v in policy().items() if k != 'version'}
+    r = libmxc.run_it('cat /etc/motd; exit 3', sections)
+    eq((r.out, r.code), (b'of the image', 3))
+    with libmxc.Box('cat /etc/motd', sections, stdio=libmxc.PIPE) as box:
+        eq(os.read(box.fd('stdout'), 100), b'of the image')
+        eq(box.wait(), libmxc.EXITED)
+    kept = {**sections, 'containerId': 'one',
+            'lifecycle': {'destroyOnExit': False}}
+    for want in (b'', b'x\n'):
+        eq(libmxc.run_it('cat /mine; echo x >/mine', kept).out, want)
+    has(mxc('container', 'list').ok().out, 'one  test/1')
+    mxc('container', 'rm', 'one').ok()
     if IS_ROOT:
-        r = libmxc.run_it('cat /etc/motd; exit 3', sections)
-        eq((r.out, r.code), (b'of the image', 3))
-    else:
-        libmxc.refused(12, 'no place for images', libmxc.ask, 'validate',
-                       sections=sections)
+        return
+    home = os.environ.pop('HOME')
+    libmxc.refused(12, 'no place for images', libmxc.ask, 'validate',
+                   sections=sections)
+    libmxc.ask('validate', sections=sections,
+               data_home=f'{home}/.local/share'.encode())
+    libmxc.refused(1, 'not absolute', libmxc.ask, 'validate', data_home=b'x')
 
 
 @cases({'names': 'container-1', 'with anything': '../../x y\n'})
