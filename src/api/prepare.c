@@ -158,6 +158,8 @@ static int apply_flags(struct arena *a, struct policy *p, const char *cwd,
     p->die_with_parent = f->die_with_parent;
     p->accept_missing = f->accept_missing;
     p->runtime = f->runtime;
+    if (f->fills_store)
+        return 0;
     if (find_store(a, f, "images", &p->images, e) < 0)
         return -1;
     return find_store(a, f, "containers", &p->containers, e);

@@ -46,6 +46,7 @@ struct run_flags {
     bool tools;
     bool tty;
     bool die_with_parent;
+    bool fills_store;  /* may write where images are: one is to come */
     bool want_receipt; /* a plan that carries its receipt as JSON */
     uint32_t accept_missing;
     const char *data_home;  /* the caller's XDG_DATA_HOME, for images */

@@ -37,7 +37,8 @@ enum {
     OPT_ID = 1 << 9,       /* the ID of a session comes first */
     OPT_SOME_ID = 1 << 10, /* the same, and it may be left out */
     OPT_EXEC = 1 << 11,    /* a command in a session */
-    OPT_END = 1 << 12      /* how a session ends */
+    OPT_END = 1 << 12,     /* how a session ends */
+    OPT_IMAGE = 1 << 13
 };
 
 /* Options of all commands: the one table behind getopt, help and
@@ -90,6 +91,7 @@ enum option_id {
     ID_LAYER,
     ID_LIMIT,
     ID_NO_NETWORK,
+    ID_TEMPLATE,
     ID_HELP
 };
 
@@ -104,6 +106,7 @@ struct cli {
     uint16_t rows, columns;  /* --pty; 0: none */
     const char *version;     /* schema --version */
     const char *to;          /* migrate --to */
+    const char *template;    /* image --template */
     char **word;             /* OPT_WORDS: what is no option */
     int nwords;
     bool plan;
@@ -133,6 +136,10 @@ int cli_read_request(struct cli *c, struct err *e);
 
 /* A request by its name: whoever wrote it did not forget the "--". */
 bool cli_names_request(const char *name);
+
+/* A run, from the flags on; `caller` is whose end ends it, where they say so.
+ */
+int cli_run(struct cli *c, pid_t caller, int *exit_code, struct err *e);
 
 /* Everything that a run does before it runs. */
 int cli_prepare_only(struct cli *c, struct prepared *p, struct err *e);
