@@ -182,15 +182,15 @@ void lib_flags(const struct mxc_options *o, char driver[PATH_MAX],
     const bool has_driver =
         lib_find(o->libexec, "mxc-lxc", driver, PATH_MAX, &none) == 0;
 
-    *out = (struct run_flags){ .lxc_driver = has_driver ? driver : "",
-                               .directory = o->directory,
-                               .backend = o->backend,
-                               .runtime = lib_runtime(o),
-                               .data_home =
-                                   o->data_home
-                                       ? o->data_home
-                                       : secure_getenv("XDG_DATA_HOME"),
-                               .home = secure_getenv("HOME") };
+    *out =
+        (struct run_flags){ .lxc_driver = has_driver ? driver : "",
+                            .directory = o->directory,
+                            .backend = o->backend,
+                            .runtime = lib_runtime(o),
+                            .data_home = o->data_home
+                                             ? o->data_home
+                                             : secure_getenv("XDG_DATA_HOME"),
+                            .home = secure_getenv("HOME") };
 }
 
 int lib_prepare(struct arena *a, const char *request, size_t len,

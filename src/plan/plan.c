@@ -44,10 +44,9 @@ const char *step_name(enum step_kind kind)
 
 static void print_flags(uint32_t flags, struct buf *out)
 {
-    static const char *const names[] = {
-        "ro",   "noexec", "optional", "dir",  "create",
-        "soft", "by-fd",  "layer",    "last"
-    };
+    static const char *const names[] = { "ro",    "noexec", "optional",
+                                         "dir",   "create", "soft",
+                                         "by-fd", "layer",  "last" };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (flags & 1u << i)

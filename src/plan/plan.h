@@ -47,8 +47,8 @@
     X(26, RUNSC, "runsc", 'h', 's') /* num: dev, ino; its config.json */       \
     X(27, IMAGE, "image", 'h', '-') /* the root's; num: dev, ino */            \
     X(28, OVERLAY, "overlay", 'a',                                             \
-      'h') /* over the host's directory of that                                \
-            * name; "up" and "work" lie in text */                                \
+      'h')                            /* over the host's directory of that     \
+                                       * name; "up" and "work" lie in text */  \
     X(29, KEPT, "kept", 'h', 's')     /* the container; num: dev, ino; its     \
                                        * record, "": it is to be made */       \
     X(30, RECORD, "record", '-', 's') /* what that becomes */
