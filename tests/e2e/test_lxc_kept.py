@@ -452,7 +452,7 @@ def of_another_owner_there_is_none():
     home = pathlib.Path('their-home').absolute()
     home.mkdir()
     os.chown(home, 65534, 65534)
-    for path in (home.parent, home.parent / 'var-lib'):
+    for path in (home.parent, pathlib.Path('/var/lib')):
         os.chmod(path, 0o755)
 
     def theirs(*command, **env):

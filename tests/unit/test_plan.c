@@ -251,6 +251,8 @@ static void make_session_plan(struct plan *p, struct arena *a)
     p->step[STEP_RUNTIME - 1] = pin;
     p->step[STEP_RUNTIME_ARG - 1] = pin;
     p->step[STEP_IMAGE - 2] = pin;
+    p->step[STEP_KEPT - 3] = pin;
+    p->step[STEP_RECORD - 3] = pin;
 }
 
 TEST(what_a_session_keeps)
