@@ -22,6 +22,10 @@ enum {
     RUNTIME_KEPT_FD = 11 /* the locked directory of a STEP_KEPT */
 };
 
+/* Before a remedy, in a line of its own, which is the last that a runtime of
+ * ours says. */
+#define RUNTIME_HINT "try: "
+
 enum launch_msg {
     MSG_NONE = 0,
     /* launcher to supervisor */

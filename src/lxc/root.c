@@ -74,7 +74,7 @@ static int open_kept(const struct step *s, struct upper *out, struct err *e)
     (void)snprintf(path, sizeof(path), "%s%s", s->path,
                    s->text_len ? "" : CONTAINER_NEW);
     dir = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fcntl(RUNTIME_KEPT_FD, F_SETFD, FD_CLOEXEC) < 0 ||
+    if (dir < 0 || fcntl(RUNTIME_KEPT_FD, F_SETFD, FD_CLOEXEC) < 0 ||
         fstat(RUNTIME_KEPT_FD, &held) < 0 || fstat(dir, &here) < 0)
         return err_sys(e, "open(2)", errno, "cannot open the container");
     if (held.st_dev != here.st_dev || held.st_ino != here.st_ino)
@@ -264,6 +264,27 @@ static bool find_step(const struct plan_view *plan, enum step_kind kind,
     return false;
 }
 
+static int make_steps(const struct plan_view *plan, struct view *v, int dev,
+                      struct err *e)
+{
+    for (size_t i = 1; i < plan->head.nsteps; i++) {
+        const struct step s = plan_step(plan, i);
+
+        if (make_step(v, &s, dev, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Its workloads may have left anything where the view is made. */
+static int in_the_way(struct err *e)
+{
+    if (!e->hint[0])
+        err_hint(e, "what the container's own runs wrote may be in the way: "
+                    "`mxc container rm` removes it with all of that");
+    return -1;
+}
+
 int lxc_make_root(const struct plan_view *plan, struct err *e)
 {
     struct view v = { .root = -1,
@@ -276,20 +297,19 @@ int lxc_make_root(const struct plan_view *plan, struct err *e)
     scoped(drop_upper) struct upper upper = { .upper = -1, .work = -1 };
     scoped(drop_fd) int image = -1;
     scoped(drop_fd) int dev = -1;
-    struct step s, kept;
+    struct step s;
+    bool is_kept;
 
     if (!find_step(plan, STEP_IMAGE, &s))
         return err_set(e, ERR_BACKEND_ERROR, "the plan has no image");
     if (hold_image(&s, &image, e) < 0)
         return -1;
-    if (find_step(plan, STEP_KEPT, &kept) && open_kept(&kept, &upper, e) < 0)
+    is_kept = find_step(plan, STEP_KEPT, &s);
+    if (is_kept && open_kept(&s, &upper, e) < 0)
         return -1;
     if (mount_overlay(&top, image, &upper, &v.root, &dev, e) < 0)
         return -1;
-    for (size_t i = 1; i < plan->head.nsteps; i++) {
-        s = plan_step(plan, i);
-        if (make_step(&v, &s, dev, e) < 0)
-            return -1;
-    }
+    if (make_steps(plan, &v, dev, e) < 0)
+        return is_kept ? in_the_way(e) : -1;
     return attach(&v, e);
 }

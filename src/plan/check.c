@@ -229,6 +229,10 @@ static int check_kept(const struct plan_view *v, struct err *e)
     const size_t n = plan_count(v, STEP_KEPT),
                  records = plan_count(v, STEP_RECORD);
 
+    if (n && v->head.flags & PLAN_SESSION)
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: a session has no container that is "
+                       "kept");
     if (n > 1 || records > n || n > plan_count(v, STEP_IMAGE))
         return err_set(e, ERR_BACKEND_ERROR,
                        "plan refused: it may have one container that is kept, "

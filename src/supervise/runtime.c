@@ -244,7 +244,7 @@ int runtime_spawn(const struct plan_view *plan, const char *launcher,
 
 void runtime_explain(const struct sandbox *s, struct err *e)
 {
-    char text[sizeof(e->msg) / 2];
+    char text[sizeof(e->msg)], *hint;
     ssize_t n = pread(s->words, text, sizeof(text) - 1, 0);
 
     if (s->words < 0)
@@ -252,9 +252,15 @@ void runtime_explain(const struct sandbox *s, struct err *e)
     while (n > 0 && text[n - 1] == '\n')
         n--;
     text[n > 0 ? n : 0] = '\0';
+    hint = strstr(text, "\n" RUNTIME_HINT);
+    if (hint)
+        *hint = '\0';
     err_set(e, ERR_BACKEND_ERROR,
             "the runtime could not make the sandbox; nothing was run%s%s",
             n > 0 ? ": " : "", text);
-    err_hint(e, "`mxc doctor` tells whether the backend can be used here; the "
-                "backend 'native' needs no other program");
+    if (hint)
+        err_hint(e, "%s", hint + sizeof("\n" RUNTIME_HINT) - 1);
+    else
+        err_hint(e, "`mxc doctor` tells whether the backend can be used here; "
+                    "the backend 'native' needs no other program");
 }

@@ -418,6 +418,23 @@ def whatever_was_written_can_be_removed():
 
 
 @test
+def what_a_workload_left_in_the_way_is_told_with_a_remedy():
+    for line in ('rm /etc/hosts; mkdir -p /etc/hosts/x',
+                 'rm -r /etc; ln -s /tmp /etc',
+                 f'mkdir -p {os.path.dirname(os.getcwd())}; '
+                 f'echo x >{os.getcwd()}',
+                 f'mkdir -p {os.path.dirname(os.getcwd())}; '
+                 f'ln -s /tmp {os.getcwd()}'):
+        go(line).ok()
+        r = go('echo ran', filesystem={'readonlyPaths': [os.getcwd()]})
+        r.failed(125, 'mxc container rm')
+        eq(r.out, '', line)
+        mxc('container', 'rm', 'one').ok()
+        go('echo ran', filesystem={'readonlyPaths': [os.getcwd()]}).ok()
+        mxc('container', 'rm', 'one').ok()
+
+
+@test
 def a_damaged_one_is_refused_and_can_be_removed():
     go('true').ok()
     write(place('one') / 'record', '{"version":99}')
@@ -516,6 +533,19 @@ def no_sandbox_sees_where_they_are_kept():
     # Outside nothing is in the way.
     eq(run(['sh', '-c', f'cat {upper}/mine && echo x >{upper}/x']).ok().out,
        'x\n')
+
+
+@test(only='root')
+def a_place_that_is_not_fit_for_it_is_told():
+    """In the mount namespace of this test."""
+    ready()
+    for name in ('lower', 'upper', 'work'):
+        os.mkdir(name, 0o700)
+    run(['mount', '-t', 'overlay', 'none', '-o',
+         'lowerdir=lower,upperdir=upper,workdir=work', store()]).ok()
+    r = go('echo ran')
+    r.failed(125, 'what is kept of the container', 'not another overlay')
+    eq((r.out, left()), ('', []))
 
 
 @test
