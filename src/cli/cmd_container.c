@@ -58,12 +58,16 @@ static void text_network(struct buf *b, const char *network)
                            : "network   kept, of all later runs: none\n");
     while (*network) {
         size_t n = strcspn(network, "\n");
-        char line[512];
+        char *line = strndup(network, n);
 
-        (void)snprintf(line, sizeof(line), "%.*s", (int)n, network);
+        if (!line) {
+            b->failed = true;
+            return;
+        }
         buf_puts(b, "          ");
         buf_shown(b, line);
         buf_putc(b, '\n');
+        free(line);
         network += n + (network[n] == '\n');
     }
 }
@@ -101,7 +105,9 @@ static int verb_list(struct call *k, struct err *e)
         buf_puts(k->json, i ? "," : "");
         json_container(k->json, &list[i]);
         buf_shown(k->text, list[i].name);
-        buf_printf(k->text, "  %s  %.12s  ", list[i].image, list[i].digest);
+        buf_puts(k->text, "  ");
+        buf_shown(k->text, list[i].image);
+        buf_printf(k->text, "  %.12s  ", list[i].digest);
         put_time(k->text, list[i].created_ms);
         buf_puts(k->text, list[i].network ? "  network kept\n" : "\n");
     }

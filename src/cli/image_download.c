@@ -42,14 +42,21 @@ static int no_memory(struct err *e)
     return err_set(e, ERR_BACKEND_ERROR, "out of memory");
 }
 
+static bool is_program(const char *path)
+{
+    struct stat st;
+
+    return faccessat(AT_FDCWD, path, X_OK, 0) == 0 && stat(path, &st) == 0 &&
+           S_ISREG(st.st_mode);
+}
+
 static int find_template(struct download *d, const char *wanted, struct err *e)
 {
     d->template = wanted;
     for (size_t i = 0; !d->template && i < ARRAY_LEN(templates); i++)
-        if (faccessat(AT_FDCWD, templates[i], X_OK, 0) == 0)
+        if (is_program(templates[i]))
             d->template = templates[i];
-    if (d->template && d->template[0] == '/' &&
-        faccessat(AT_FDCWD, d->template, X_OK, 0) == 0)
+    if (d->template && d->template[0] == '/' && is_program(d->template))
         return 0;
     err_set(e, ERR_BACKEND_UNAVAILABLE, "%s is not there, or not executable",
             d->template ? d->template : templates[0]);

@@ -726,7 +726,9 @@ def nothing_is_downloaded_without_the_program_or_a_word():
     """Not by a run, and not without the program."""
     image('download', 'a/b', '--template', '/no/such/lxc-download').failed(
         1, '/no/such/lxc-download is not there', 'install LXC')
-    image('download', 'a/b', '--template', 'relative').failed(1)
+    for template in ('relative', '/', '/usr'):
+        image('download', 'a/b', '--template', template).failed(
+            1, f'{template} is not there, or not executable', 'install LXC')
     image('download', 'debian').failed(1, 'names no release')
     image('download', '../x').failed(1, 'no name of an image')
     image('list', '--template', '/x').failed(2, '--template is for download')

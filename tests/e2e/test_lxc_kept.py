@@ -535,6 +535,17 @@ def no_sandbox_sees_where_they_are_kept():
        'x\n')
 
 
+@test
+def long_rules_are_shown_whole():
+    hosts = [f'{"x" * 60}{n}.example.com' for n in range(20)]
+    go('true', lifecycle=PRESERVE, network={'egress': {
+        'default': 'deny', 'allow': [{'to': [{'host': h} for h in hosts],
+                                      'ports': [{'port': 443}]}]}}).ok()
+    shown = mxc('container', 'show', 'one').ok().out
+    for h in hosts:
+        has(shown, h)
+
+
 @test(only='root')
 def a_place_that_is_not_fit_for_it_is_told():
     """In the mount namespace of this test."""
