@@ -59,6 +59,10 @@ int container_print(struct arena *a, struct container *c, struct err *e);
 
 /* --- changing ------------------------------------------------------------- */
 
+/* Make the empty directory that all of them will be in: what is there no
+ * sandbox can make (api/own_places.c). */
+int container_make_store(const struct store_place *at, struct err *e);
+
 /* Remove one and what runs that were killed left: 1 where there is none.  One
  * that runs is refused. */
 int container_remove(const struct store_place *at, const char *name,

@@ -35,17 +35,6 @@ static int changed(struct err *e)
     return err_where(e, "containerId");
 }
 
-/* Is that label still this directory?  It may have been moved before it was
- * locked. */
-static bool is_current(int store, const char *label, int dir)
-{
-    struct stat here, there;
-
-    return fstat(dir, &here) == 0 &&
-           fstatat(store, label, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-           here.st_dev == there.st_dev && here.st_ino == there.st_ino;
-}
-
 /* --- taking --------------------------------------------------------------- */
 
 static int split(const char *path, char store[PATH_MAX], char key[SHA256_HEX],
@@ -78,8 +67,9 @@ static int take_old(const struct container_want *w, struct container_hold *h,
         return in_use(e);
     if (r < 0)
         return err_sys(e, "flock(2)", -r, "cannot lock the container");
-    if (!is_current(h->store, h->key, h->dir) || fstat(h->dir, &st) < 0 ||
-        (uint64_t)st.st_dev != w->dev || (uint64_t)st.st_ino != w->ino ||
+    if (!container_is_current(h->store, h->key, h->dir) ||
+        fstat(h->dir, &st) < 0 || (uint64_t)st.st_dev != w->dev ||
+        (uint64_t)st.st_ino != w->ino ||
         container_read(&a, h->dir, &record) < 0 ||
         strcmp(record, w->found) != 0)
         return changed(e);
@@ -216,13 +206,15 @@ int container_release(struct container_hold *h, struct err *e)
                  : 0;
 }
 
-/* The damaged too.  1: there is none. */
+/* The damaged too.  1: there is none, 2: it is no directory. */
 static int take_to_remove(struct container_hold *h, struct err *e)
 {
     int r;
 
     h->dir = openat(h->store, h->key,
                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (h->dir < 0 && (errno == ENOTDIR || errno == ELOOP))
+        return 2;
     if (h->dir < 0)
         return errno == ENOENT
                    ? 1
@@ -232,14 +224,32 @@ static int take_to_remove(struct container_hold *h, struct err *e)
         return in_use(e);
     if (r < 0)
         return err_sys(e, "flock(2)", -r, "cannot lock the container");
-    return is_current(h->store, h->key, h->dir) ? 0 : 1;
+    return container_is_current(h->store, h->key, h->dir) ? 0 : 1;
+}
+
+/* What stands in the place of one, and nothing that it leads to. */
+static int remove_link(const struct container_hold *h, struct err *e)
+{
+    return unlinkat(h->store, h->key, 0) < 0
+               ? err_sys(e, "unlinkat(2)", errno, "cannot remove the container")
+               : 0;
+}
+
+/* However large it is, others need not wait. */
+static int move_and_remove(struct container_hold *h, struct err *e)
+{
+    const struct container_want want = { .ends = true };
+
+    if (container_begin(&want, h, e) < 0)
+        return -1;
+    (void)flock(h->store, LOCK_UN);
+    return container_release(h, e);
 }
 
 int container_remove(const struct store_place *at, const char *name,
                      struct err *e)
 {
     scoped(arena_drop) struct arena a = { .limit = 1 << 16 };
-    const struct container_want want = { .ends = true };
     struct container_hold h = CONTAINER_HOLD_NONE;
     char store[PATH_MAX];
     const char *path;
@@ -255,10 +265,10 @@ int container_remove(const struct store_place *at, const char *name,
     r = container_clean(h.store);
     r = r < 0 ? err_sys(e, "flock(2)", -r, "cannot lock the containers")
               : take_to_remove(&h, e);
-    if (r == 0)
-        r = container_begin(&want, &h, e);
-    if (r == 0)
-        return container_release(&h, e);
+    if (r == 2)
+        r = remove_link(&h, e);
+    else if (r == 0)
+        r = move_and_remove(&h, e);
     drop(&h);
     return r;
 }

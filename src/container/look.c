@@ -91,6 +91,12 @@ static bool take_text(struct arena *a, const struct json *v, const char *key,
     return *out != NULL;
 }
 
+static bool is_key(const char *name)
+{
+    return strlen(name) == SHA256_HEX - 1 &&
+           strspn(name, "0123456789abcdef") == SHA256_HEX - 1;
+}
+
 static bool parse(struct arena *a, const char *text, struct container *c)
 {
     struct err none;
@@ -105,17 +111,22 @@ static bool parse(struct arena *a, const char *text, struct container *c)
            take_text(a, v, "name", &c->name) && c->name &&
            take_text(a, v, "image", &c->image) && c->image &&
            take_text(a, v, "digest", &c->digest) && c->digest &&
-           take_text(a, v, "network", &c->network);
+           is_key(c->digest) && take_text(a, v, "network", &c->network);
 }
 
-/* False: it cannot be understood. */
-static bool read_one(struct arena *a, int dir, struct container *out)
+/* False: it cannot be understood, or is not of that key's name. */
+static bool read_one(struct arena *a, int dir, const char *key,
+                     struct container *out)
 {
     struct container c = { 0 };
+    char own[SHA256_HEX];
     struct stat st;
 
     if (fstat(dir, &st) < 0 || container_read(a, dir, &c.record) < 0 ||
         !parse(a, c.record, &c))
+        return false;
+    sha256_hex(c.name, strlen(c.name), own);
+    if (strcmp(own, key) != 0)
         return false;
     c.dev = (uint64_t)st.st_dev;
     c.ino = (uint64_t)st.st_ino;
@@ -140,17 +151,17 @@ int container_find(struct arena *a, const struct store_place *at,
     struct container c;
     scoped(drop_fd) int store = -1;
     scoped(drop_fd) int dir = -1;
-    const char *path, *around;
+    const char *path, *around, *key;
 
     if (container_path(a, at, name, &path, e) < 0 ||
         store_of(a, at, &around, e) < 0 ||
         container_store(around, &store, e) < 0)
         return -1;
-    dir =
-        store < 0 ? -ENOENT : container_open(store, path + strlen(around) + 1);
+    key = path + strlen(around) + 1;
+    dir = store < 0 ? -ENOENT : container_open(store, key);
     if (dir == -ENOENT)
         return 1;
-    if (dir < 0 || !read_one(a, dir, &c) || strcmp(c.name, name) != 0)
+    if (dir < 0 || !read_one(a, dir, key, &c) || strcmp(c.name, name) != 0)
         return damaged(name, e);
     c.path = path;
     *out = c;
@@ -183,7 +194,7 @@ static int add(struct list *l, int store, const char *label)
     }
     if (dir == -ENOENT) /* it has just gone */
         return 0;
-    if (dir < 0 || !read_one(l->a, dir, &l->item[l->n])) {
+    if (dir < 0 || !read_one(l->a, dir, label, &l->item[l->n])) {
         l->damaged++;
         return 0;
     }
@@ -195,12 +206,6 @@ static int by_name(const void *a, const void *b)
 {
     return strcmp(((const struct container *)a)->name,
                   ((const struct container *)b)->name);
-}
-
-static bool is_key(const char *name)
-{
-    return strlen(name) == SHA256_HEX - 1 &&
-           strspn(name, "0123456789abcdef") == SHA256_HEX - 1;
 }
 
 int container_list(struct arena *a, const struct store_place *at,

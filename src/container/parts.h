@@ -18,6 +18,10 @@ int container_open(int store, const char *label);
 /* Lock it without waiting: 1 where another has it. */
 int container_lock(int dir);
 
+/* Is that label still this directory?  It may have been moved before it was
+ * locked. */
+bool container_is_current(int store, const char *label, int dir);
+
 /* "KEY.new" */
 void container_label(const char *key, const char *suffix,
                      char out[CONTAINER_LABEL]);

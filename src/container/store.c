@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -61,11 +62,31 @@ int container_store(const char *path, int *out, struct err *e)
     return 0;
 }
 
+int container_make_store(const struct store_place *at, struct err *e)
+{
+    char path[PATH_MAX], made[PATH_MAX];
+    int r = store_path(at, "containers", path);
+
+    if (r < 0)
+        return err_sys(e, "mkdir(2)", -r, "there is no place for containers");
+    r = store_make(path, made);
+    return r < 0 ? err_sys(e, "mkdir(2)", -r, "cannot make '%s'", made) : 0;
+}
+
 int container_lock(int dir)
 {
     if (flock(dir, LOCK_EX | LOCK_NB) == 0)
         return 0;
     return errno == EWOULDBLOCK ? 1 : -errno;
+}
+
+bool container_is_current(int store, const char *label, int dir)
+{
+    struct stat here, there;
+
+    return fstat(dir, &here) == 0 &&
+           fstatat(store, label, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+           here.st_dev == there.st_dev && here.st_ino == there.st_ino;
 }
 
 int container_read(struct arena *a, int dir, const char **text)
@@ -109,7 +130,8 @@ static void sweep(int store)
             continue;
         one = openat(store, i->d_name,
                      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (one >= 0 && container_lock(one) == 0)
+        if (one >= 0 && container_lock(one) == 0 &&
+            container_is_current(store, i->d_name, one))
             (void)tree_remove(store, i->d_name);
     }
     (void)closedir(d);

@@ -7,6 +7,9 @@
 
 #include "container/container.h"
 
+#define DIGEST                                                                 \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 enum { NOBODY = 65534 };
 
 static struct arena arena = { .limit = 16 << 20 };
@@ -38,7 +41,7 @@ static struct container plan(const char *name, const char *network)
 {
     struct container c = { .name = name,
                            .image = "debian/12",
-                           .digest = "0123",
+                           .digest = DIGEST,
                            .network = network,
                            .created_ms = 1700000000123 };
 
@@ -95,7 +98,7 @@ TEST(a_record_comes_back)
     CHECK_INT(container_find(&arena, &at, name, &c, &e), 0);
     CHECK_STR(c.name, name);
     CHECK_STR(c.image, "debian/12");
-    CHECK_STR(c.digest, "0123");
+    CHECK_STR(c.digest, DIGEST);
     CHECK_STR(c.network, "default deny\nallow 192.0.2.0/24\n");
     CHECK_INT(c.created_ms, 1700000000123);
     CHECK_STR(c.path, plan(name, NULL).path);
@@ -111,15 +114,21 @@ TEST(what_is_no_record_is_damaged)
         "",
         "{}",
         "[1]",
-        "{\"version\":2,\"name\":\"a\",\"image\":\"i\",\"digest\":\"d\","
+        "{\"version\":2,\"name\":\"a\",\"image\":\"i\",\"digest\":\"" DIGEST
+        "\","
         "\"created\":1}",
-        "{\"version\":1,\"name\":\"b\",\"image\":\"i\",\"digest\":\"d\","
+        "{\"version\":1,\"name\":\"b\",\"image\":\"i\",\"digest\":\"" DIGEST
+        "\","
         "\"created\":1}",
-        "{\"version\":1,\"name\":\"a\",\"image\":7,\"digest\":\"d\","
+        "{\"version\":1,\"name\":\"a\",\"image\":7,\"digest\":\"" DIGEST "\","
         "\"created\":1}",
-        "{\"version\":1,\"name\":\"a\",\"image\":\"i\",\"digest\":\"d\"}",
-        "{\"version\":1,\"name\":\"a\",\"image\":\"i\",\"digest\":\"d\","
+        "{\"version\":1,\"name\":\"a\",\"image\":\"i\",\"digest\":\"" DIGEST
+        "\"}",
+        "{\"version\":1,\"name\":\"a\",\"image\":\"i\",\"digest\":\"" DIGEST
+        "\","
         "\"created\":1,\"network\":null}",
+        "{\"version\":1,\"name\":\"a\",\"image\":\"i\",\"digest\":\"0\","
+        "\"created\":1}",
     };
 
     begin();
