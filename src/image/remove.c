@@ -118,13 +118,14 @@ static int check_unused(const struct image_store *s, const struct image *image,
 }
 
 /* Out of trees/ in one step: half of a tree must not keep its seal.  One that
- * a container runs on, begins to, or is kept on, stays. */
+ * a container runs on, begins to, or is kept on, stays.  Claimed first: as long
+ * as that holds, no run can begin that would keep one. */
 static int drop_tree(const struct image_store *s, const char *digest,
                      struct err *e)
 {
     scoped(drop_fd) int lock = -1;
 
-    if (is_kept_on(s, digest) || !image_claim(s, digest, &lock))
+    if (!image_claim(s, digest, &lock) || is_kept_on(s, digest))
         return 0;
     if (renameat(s->trees, digest, s->tmp, digest) < 0)
         return err_sys(e, "renameat(2)", errno, "cannot remove '%s'", digest);

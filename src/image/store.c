@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/ascii.h"
+#include "container/container.h"
 #include "image/parts.h"
 
 enum { MOST_WORDS = 3 };
@@ -158,6 +159,7 @@ int image_open(struct image_store *s, const struct store_place *at,
     return r;
 }
 
+/* That of containers too, before a workload can make one of its own. */
 static int make_store(struct image_store *s, struct err *e)
 {
     static const char *const parts[] = { "names", "trees", "tmp" };
@@ -175,7 +177,7 @@ static int make_store(struct image_store *s, struct err *e)
         if (mkdirat(s->root, parts[i], 0700) < 0 && errno != EEXIST)
             return err_sys(e, "mkdirat(2)", errno,
                            "cannot make '%s' of the image store", parts[i]);
-    return 0;
+    return container_make_store(&s->place, e);
 }
 
 static int take_lock(struct image_store *s, struct err *e)
