@@ -45,15 +45,17 @@ static int other_network(const struct container *c, struct err *e)
     return err_where(e, "network");
 }
 
-/* None at all is within any. */
-static int check_network(const struct container *c, const char *wanted,
-                         struct err *e)
+static int too_many_rules(struct err *e)
 {
-    if (!c->network || !wanted[0] || strcmp(c->network, wanted) == 0)
-        return 0;
-    return other_network(c, e);
+    err_set(e, ERR_POLICY_VALIDATION,
+            "the network's rules are too many to be kept with a container: "
+            "more than %d bytes",
+            CONTAINER_RECORD_MAX);
+    err_hint(e, "write fewer, or leave preservePolicy out");
+    return err_where(e, "lifecycle.preservePolicy");
 }
 
+/* The rules of this run as they are kept; NULL: too many. */
 static const char *network_text(struct arena *a, const struct policy *p)
 {
     struct buf b = { .max = CONTAINER_RECORD_MAX };
@@ -63,6 +65,28 @@ static const char *network_text(struct arena *a, const struct policy *p)
     text = b.failed ? NULL : arena_strdup(a, b.data ? b.data : "");
     buf_drop(&b);
     return text;
+}
+
+/* None at all is within any; too many to be kept are others. */
+static int check_network(struct arena *a, const struct container *c,
+                         const struct policy *p, struct err *e)
+{
+    const char *wanted = c->network ? network_text(a, p) : "";
+
+    if (wanted && (!wanted[0] || strcmp(c->network, wanted) == 0))
+        return 0;
+    return other_network(c, e);
+}
+
+/* What is written of a container as this run wants it to be. */
+static int print_record(struct arena *a, struct container *c,
+                        const struct policy *p, struct err *e)
+{
+    if (p->keeps_network)
+        c->network = network_text(a, p);
+    if (p->keeps_network && !c->network)
+        return too_many_rules(e);
+    return container_print(a, c, e);
 }
 
 /* Of a container that nobody has named. */
@@ -85,17 +109,15 @@ static int make_name(struct arena *a, struct policy *p, const struct host *h,
 }
 
 static int plan_new(struct arena *a, const struct policy *p,
-                    const struct store_place *at, const char *network,
-                    struct host *h, struct err *e)
+                    const struct store_place *at, struct host *h, struct err *e)
 {
     struct container c = { .name = p->label,
                            .image = p->image,
                            .digest = h->image_digest,
-                           .network = p->keeps_network ? network : NULL,
                            .created_ms = (uint64_t)time(NULL) * 1000 };
 
     if (container_path(a, at, p->label, &c.path, e) < 0 ||
-        container_print(a, &c, e) < 0)
+        print_record(a, &c, p, e) < 0)
         return -1;
     h->kept = (struct kept){ .path = c.path,
                              .name = c.name,
@@ -106,14 +128,13 @@ static int plan_new(struct arena *a, const struct policy *p,
 }
 
 static int plan_old(struct arena *a, const struct policy *p,
-                    struct container *c, const char *network, struct host *h,
-                    struct err *e)
+                    const struct container *c, struct host *h, struct err *e)
 {
     struct container now = *c;
 
     if (strcmp(c->digest, h->image_digest) != 0)
         return other_image(c, p, h, e);
-    if (check_network(c, network, e) < 0)
+    if (check_network(a, c, p, e) < 0)
         return -1;
     h->kept = (struct kept){ .path = c->path,
                              .name = c->name,
@@ -124,8 +145,7 @@ static int plan_old(struct arena *a, const struct policy *p,
                              .has_network = c->network != NULL };
     if (c->network || !p->keeps_network)
         return 0;
-    now.network = network;
-    if (container_print(a, &now, e) < 0)
+    if (print_record(a, &now, p, e) < 0)
         return -1;
     h->kept.record = now.record;
     h->kept.has_network = true;
@@ -136,7 +156,6 @@ int container_look(struct arena *a, struct policy *p, const struct backend *b,
                    const struct run_flags *f, struct host *h, struct err *e)
 {
     const struct store_place at = { f->data_home, f->home };
-    const char *network;
     struct container c;
     int r;
 
@@ -153,14 +172,10 @@ int container_look(struct arena *a, struct policy *p, const struct backend *b,
     /* A label that is too long for one that is kept is a label. */
     if (!p->keeps && strlen(p->label) > CONTAINER_NAME_MAX)
         return 0;
-    network = network_text(a, p);
-    if (!network)
-        return err_set(e, ERR_POLICY_VALIDATION,
-                       "the network rules are too many to be kept");
     r = container_find(a, &at, p->label, &c, e);
     if (r == 0)
-        return plan_old(a, p, &c, network, h, e);
+        return plan_old(a, p, &c, h, e);
     if (r < 0)
         return -1;
-    return p->keeps ? plan_new(a, p, &at, network, h, e) : 0;
+    return p->keeps ? plan_new(a, p, &at, h, e) : 0;
 }

@@ -33,7 +33,7 @@ static int store_of(struct arena *a, const struct store_place *at,
 int container_path(struct arena *a, const struct store_place *at,
                    const char *name, const char **out, struct err *e)
 {
-    const char *store;
+    const char *store = "";
     char key[SHA256_HEX];
 
     if (strlen(name) > CONTAINER_NAME_MAX) {
@@ -70,11 +70,14 @@ int container_print(struct arena *a, struct container *c, struct err *e)
     buf_puts(&b, "}\n");
     c->record = b.failed ? NULL : arena_strdup(a, b.data);
     buf_drop(&b);
-    return c->record ? 0
-                     : err_set(e, ERR_POLICY_VALIDATION,
-                               "what is to be kept of the container's policy "
-                               "is larger than %d bytes",
-                               CONTAINER_RECORD_MAX);
+    if (c->record)
+        return 0;
+    err_set(e, ERR_POLICY_VALIDATION,
+            "what is to be kept of the container's policy is larger than %d "
+            "bytes",
+            CONTAINER_RECORD_MAX);
+    err_hint(e, "write fewer rules, or leave preservePolicy out");
+    return err_where(e, "lifecycle.preservePolicy");
 }
 
 static bool take_text(struct arena *a, const struct json *v, const char *key,
@@ -151,7 +154,7 @@ int container_find(struct arena *a, const struct store_place *at,
     struct container c;
     scoped(drop_fd) int store = -1;
     scoped(drop_fd) int dir = -1;
-    const char *path, *around, *key;
+    const char *path = "", *around = "", *key;
 
     if (container_path(a, at, name, &path, e) < 0 ||
         store_of(a, at, &around, e) < 0 ||

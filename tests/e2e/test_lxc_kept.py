@@ -343,6 +343,24 @@ def none_at_all_is_kept_too():
     eq(go('echo ran').ok().out, 'ran\n')
 
 
+@test(seconds=120)
+def any_number_of_rules_where_none_are_kept():
+    def of(first):
+        return {'egress': {'default': 'deny', 'allow': [
+            {'to': [{'cidr': f'{first}.{i >> 8}.{i & 255}.0/24', 'except': [
+                f'{first}.{i >> 8}.{i & 255}.{k * 8}/29' for k in range(8)]}]}
+            for i in range(9000)]}}
+    for keep in (False, True, True, False):
+        eq(go('echo ran', keep=keep, network=of(10)).ok().out, 'ran\n')
+    refused(go('echo ran', lifecycle=PRESERVE, network=of(10)),
+            'policy_validation', 'lifecycle.preservePolicy',
+            'too many to be kept')
+    eq(left(), [])
+    go('true', lifecycle=PRESERVE, network=EGRESS).ok()
+    refused(go('echo ran', network=of(10)), 'policy_validation', 'network',
+            'keeps the network rules')
+
+
 @test
 def grants_are_each_runs_own():
     """As in MXC, which writes them anew for every run."""
