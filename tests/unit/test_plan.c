@@ -321,11 +321,10 @@ TEST(what_a_session_keeps)
 
 TEST(a_container_that_is_kept)
 {
-    static const struct step
-        kept = { STEP_KEPT, 0, { 0x801, 7 }, "/c/k", "r", 1 },
-        made = { STEP_KEPT, 0, { 0 }, "/c/k", "", 0 },
-        record = { STEP_RECORD, 0, { 0 }, NULL, "n", 1 };
-    static const struct {
+    const struct step kept = { STEP_KEPT, 0, { 0x801, 7 }, "/c/k", "r", 1 },
+                      made = { STEP_KEPT, 0, { 0 }, "/c/k", "", 0 },
+                      record = { STEP_RECORD, 0, { 0 }, NULL, "n", 1 };
+    const struct {
         struct step step[2];
         bool without_image;
         const char *want; /* NULL: fine */
