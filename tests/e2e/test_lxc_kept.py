@@ -469,6 +469,26 @@ def what_a_workload_left_in_the_way_is_told_with_a_remedy():
 
 
 @test
+def links_that_it_keeps_lead_no_mount_to_the_host():
+    """A mount point of a later run, beyond a link into what that is granted."""
+    here = os.getcwd()
+    for name in ('granted', 'deep/x/y'):
+        os.makedirs(name)
+    write('deep/x/y/f', 'deep')
+    grants = {'readwritePaths': [f'{here}/granted'],
+              'readonlyPaths': [f'{here}/deep/x/y']}
+    for link in (f'{here}/deep', f'{here}/deep/x'):
+        go(f'mkdir -p {os.path.dirname(link)}; ln -s {here}/granted {link}'
+           ).ok()
+        r = go('echo ran', filesystem=grants)
+        r.failed(125, 'mxc container rm')
+        eq((r.out, os.listdir('granted')), ('', []), link)
+        mxc('container', 'rm', 'one').ok()
+    eq(go(f'cat {here}/deep/x/y/f', filesystem=grants).ok().out, 'deep')
+    eq(os.listdir('granted'), [])
+
+
+@test
 def a_damaged_one_is_refused_and_can_be_removed():
     go('true').ok()
     good = json.loads(read(place('one') / 'record'))
