@@ -152,6 +152,19 @@ static int plan_old(struct arena *a, const struct policy *p,
     return 0;
 }
 
+/* What lasts beyond a session is its layer, and who stops it ends the rest. */
+static int check_session(const struct policy *p, struct err *e)
+{
+    if (!p->keeps && !p->keeps_network)
+        return 0;
+    err_set(e, ERR_POLICY_VALIDATION,
+            "a session is no container that is kept: it lasts until it is "
+            "deprovisioned");
+    err_hint(e, "leave lifecycle out; or run single commands: mxc run");
+    return err_where(e, "lifecycle.%s",
+                     p->keeps ? "destroyOnExit" : "preservePolicy");
+}
+
 int container_look(struct arena *a, struct policy *p, const struct backend *b,
                    const struct run_flags *f, struct host *h, struct err *e)
 {
@@ -161,6 +174,8 @@ int container_look(struct arena *a, struct policy *p, const struct backend *b,
 
     if (!(b->features & FEAT_KEEP))
         return 0;
+    if (h->session_place)
+        return check_session(p, e);
     if (p->keeps_network && !p->keeps)
         return nothing_to_keep_with(e);
     if (!p->label || !p->label[0]) {

@@ -382,6 +382,29 @@ def a_policy_without_its_container_is_refused_by_name():
     eq(left(), [])
 
 
+@test
+def a_session_is_no_container():
+    """And nothing of the containers is its business, whatever it is called."""
+    go('echo x >/mine').ok()
+    before = read(place('one') / 'record')
+    os.mkdir('run', 0o700)
+    os.environ['XDG_RUNTIME_DIR'] = os.path.abspath('run')
+    for lifecycle, clause in ((KEEP, 'destroyOnExit'),
+                              (PRESERVE, 'destroyOnExit'),
+                              ({'preservePolicy': True}, 'preservePolicy')):
+        path = request('true', lifecycle=lifecycle)
+        doc = json.loads(read(path))
+        del doc['process']
+        write(path, json.dumps(doc))
+        r = mxc('provision', '--json', 'result.json', path)
+        r.failed(1, 'a session is no container that is kept')
+        error = json.loads(read('result.json'))['error']
+        eq((error['code'], error['details']['where']),
+           ('policy_validation', f'lifecycle.{clause}'))
+    eq((left(), read(place('one') / 'record')), ([place('one').name], before))
+    eq(os.listdir('run/mxc'), [])
+
+
 # --- list, show, delete -----------------------------------------------------
 
 @test
