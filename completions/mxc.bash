@@ -7,7 +7,7 @@ _mxc() {
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         mapfile -t COMPREPLY < <(compgen -W \
-            "run check explain provision start exec cp stop deprovision ps inspect logs pause resume gc doctor image migrate schema help --help --version" -- "$word")
+            "run check explain provision start exec cp stop deprovision ps inspect logs pause resume gc doctor image container migrate schema help --help --version" -- "$word")
         return
     fi
     # What follows "--" is a command of its own.
@@ -109,6 +109,9 @@ _mxc() {
     --grace)
         mapfile -t COMPREPLY < <(compgen -W "10s 30s 1m 5m 1h" -- "$word")
         return ;;
+    --template)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return ;;
     --to)
         mapfile -t COMPREPLY < <(compgen -W "1.0.0 1.1.0+c1" -- "$word")
         return ;;
@@ -119,7 +122,13 @@ _mxc() {
     if [[ ${COMP_WORDS[1]} == image && $word != -* ]] &&
         ((COMP_CWORD == 2)); then
         mapfile -t COMPREPLY < <(compgen -W \
-            "import list show verify rm" -- "$word")
+            "import download list show verify rm" -- "$word")
+        return
+    fi
+    if [[ ${COMP_WORDS[1]} == container && $word != -* ]] &&
+        ((COMP_CWORD == 2)); then
+        mapfile -t COMPREPLY < <(compgen -W \
+            "list show rm" -- "$word")
         return
     fi
     case ${COMP_WORDS[1]} in
@@ -139,10 +148,11 @@ _mxc() {
     resume) options="--json --help" ;;
     gc) options="--help" ;;
     doctor) options="--json --help" ;;
-    image) options="--json --help" ;;
+    image) options="--json --template --help" ;;
+    container) options="--json --help" ;;
     migrate) options="--json --to --help" ;;
     schema) options="--version --help" ;;
-    help) options="run check explain provision start exec cp stop deprovision ps inspect logs pause resume gc doctor image migrate schema" ;;
+    help) options="run check explain provision start exec cp stop deprovision ps inspect logs pause resume gc doctor image container migrate schema" ;;
     *) return ;;
     esac
     if [[ $word == -* || ${COMP_WORDS[1]} == help ]]; then

@@ -139,12 +139,17 @@ struct mxc_options {
                                * $XDG_RUNTIME_DIR, else the usual directory */
     uint64_t idle_timeout_ms; /* mxc_session_provision: stop it when idle for */
     uint64_t max_age_ms;      /* so long, or when so old; 0: never */
+    const char *data_home;    /* from /; in mxc/images and mxc/containers below
+                               * it is what the backend lxc uses.  NULL: as with
+                               * the command, $XDG_DATA_HOME, else
+                               * $HOME/.local/share.  Root's is in /var/lib in
+                               * any case */
 };
 
 #define MXC_OPTIONS_INIT                                                       \
     {                                                                          \
         sizeof(struct mxc_options), NULL, NULL, NULL, MXC_STDIO_NULL, -1, -1,  \
-            -1, 0, 0, 0, 0, 0, 0, NULL, 0, NULL, 0, 0                          \
+            -1, 0, 0, 0, 0, 0, 0, NULL, 0, NULL, 0, 0, NULL                    \
     }
 
 /* --- looking ------------------------------------------------------------- */

@@ -69,7 +69,7 @@ static int keep(struct arena *a, const struct image_store *s,
 
 /* 1: there is none of that name. */
 static int find_image(struct arena *a, const char *name,
-                      const struct image_place *at, struct host *h,
+                      const struct store_place *at, struct host *h,
                       struct err *e)
 {
     struct image_store s;
@@ -95,7 +95,7 @@ static int no_use(const struct backend *b, struct err *e)
 int image_look(struct arena *a, const struct policy *p, const struct backend *b,
                const struct run_flags *f, struct host *h, struct err *e)
 {
-    const struct image_place at = { f->data_home, f->home };
+    const struct store_place at = { f->data_home, f->home };
     int r;
 
     if (!b->has_image)

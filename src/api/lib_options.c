@@ -50,6 +50,8 @@ int lib_options(const struct mxc_options *from, struct mxc_options *to,
         return wrong(e, "directory is not absolute", "write it from /");
     if (o.runtime && check_runtime(o.runtime, e) < 0)
         return -1;
+    if (o.data_home && o.data_home[0] != '/')
+        return wrong(e, "data_home is not absolute", "write it from /");
     if (o.rows > SIZE_MAX_TTY || o.columns > SIZE_MAX_TTY)
         return wrong(e, "the terminal is too large", "at most 32767 each");
     if (o.input_len && !o.input)
@@ -166,8 +168,8 @@ int lib_find(const char *libexec, const char *name, char *out, size_t size,
 /* --- the request -----------------------------------------------------------
  */
 
-/* The one thing that is read of the caller's environment; not by a program
- * that has more rights than its user. */
+/* What is read of the caller's environment: this, and where images and
+ * containers are; not by a program that has more rights than its user. */
 const char *lib_runtime(const struct mxc_options *o)
 {
     return o->runtime ? o->runtime : secure_getenv("XDG_RUNTIME_DIR");
@@ -180,10 +182,15 @@ void lib_flags(const struct mxc_options *o, char driver[PATH_MAX],
     const bool has_driver =
         lib_find(o->libexec, "mxc-lxc", driver, PATH_MAX, &none) == 0;
 
-    *out = (struct run_flags){ .lxc_driver = has_driver ? driver : "",
-                               .directory = o->directory,
-                               .backend = o->backend,
-                               .runtime = lib_runtime(o) };
+    *out =
+        (struct run_flags){ .lxc_driver = has_driver ? driver : "",
+                            .directory = o->directory,
+                            .backend = o->backend,
+                            .runtime = lib_runtime(o),
+                            .data_home = o->data_home
+                                             ? o->data_home
+                                             : secure_getenv("XDG_DATA_HOME"),
+                            .home = secure_getenv("HOME") };
 }
 
 int lib_prepare(struct arena *a, const char *request, size_t len,

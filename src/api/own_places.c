@@ -63,23 +63,16 @@ static const char *real_root(struct arena *a, char *path, bool *exists)
                : NULL;
 }
 
-/* Plans of sessions lie there, and what a workload could write there would be
- * the next one's policy. */
-static int guard_root(struct arena *a, struct policy *p, const char *runtime,
-                      const struct mountinfo *m, struct err *e)
+/* The place that is called 'real' now is kept from every sandbox: under 'path',
+ * refused where a grant lies inside. */
+static int hide_place(struct arena *a, struct policy *p,
+                      const struct mountinfo *m, const char *path,
+                      const char *real, bool exists, const char *what,
+                      struct err *e)
 {
-    char path[PATH_MAX];
-    struct err none;
-    const char *real;
     struct own_place at;
     enum access covered = ACCESS_DENY;
-    bool exists;
 
-    if (session_root_path(runtime, path, sizeof(path), &none) < 0)
-        return 0;
-    real = real_root(a, path, &exists);
-    if (!real)
-        return 0;
     if (find_names(a, m, real, &at, e) < 0)
         return -1;
     for (size_t i = 0; i < p->nrules; i++) {
@@ -88,8 +81,8 @@ static int guard_root(struct arena *a, struct policy *p, const char *runtime,
         if (r->access == ACCESS_DENY || !r->at.exists)
             continue;
         if (exists && is_inside(r->at.real, &at)) {
-            err_set(e, ERR_POLICY_VALIDATION,
-                    "'%s' is where mxc keeps its sessions", r->path);
+            err_set(e, ERR_POLICY_VALIDATION, "'%s' is where mxc keeps its %s",
+                    r->path, what);
             err_hint(e, "grant something else: no sandbox may see it");
             return err_where(e, "%s", r->origin);
         }
@@ -99,9 +92,28 @@ static int guard_root(struct arena *a, struct policy *p, const char *runtime,
     /* What is not there cannot be read, but it could be made. */
     if (covered == ACCESS_DENY || (!exists && covered == ACCESS_READ))
         return 0;
-    if (policy_add_path(p, a, ACCESS_DENY, real, "mxc's sessions", e) < 0)
+    what = arena_printf(a, "mxc's %s", what);
+    if (!what)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory for policy");
+    if (policy_add_path(p, a, ACCESS_DENY, path, what, e) < 0)
         return -1;
     return paths_look_at(a, p, p->nrules - 1, e);
+}
+
+/* Plans of sessions lie there, and what a workload could write there would be
+ * the next one's policy. */
+static int guard_root(struct arena *a, struct policy *p, const char *runtime,
+                      const struct mountinfo *m, struct err *e)
+{
+    char path[PATH_MAX];
+    struct err none;
+    const char *real;
+    bool exists;
+
+    if (session_root_path(runtime, path, sizeof(path), &none) < 0)
+        return 0;
+    real = real_root(a, path, &exists);
+    return real ? hide_place(a, p, m, real, real, exists, "sessions", e) : 0;
 }
 
 static int guard_sessions(struct arena *a, struct policy *p,
@@ -169,8 +181,22 @@ static int guard_images(struct arena *a, struct policy *p,
     return refuse_writing(p, n, &store, e);
 }
 
+/* What one container wrote is not another sandbox's to read, and what could be
+ * written there would be a later container's programs. */
+static int guard_containers(struct arena *a, struct policy *p,
+                            const struct mountinfo *m, struct err *e)
+{
+    char real[PATH_MAX];
+
+    if (!p->containers || !realpath(p->containers, real))
+        return 0;
+    return hide_place(a, p, m, p->containers, real, true, "containers", e);
+}
+
 int paths_guard(struct arena *a, struct policy *p, const struct mountinfo *m,
                 struct err *e)
 {
-    return guard_sessions(a, p, m, e) < 0 ? -1 : guard_images(a, p, m, e);
+    if (guard_sessions(a, p, m, e) < 0 || guard_containers(a, p, m, e) < 0)
+        return -1;
+    return guard_images(a, p, m, e);
 }

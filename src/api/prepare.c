@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "backends/native/base.h"
-#include "image/image.h"
+#include "sys/store.h"
 
 static int unknown_backend(const char *name, struct err *e)
 {
@@ -103,15 +103,14 @@ static int set_cwd(struct arena *a, struct policy *p, const char *cwd,
     return 0;
 }
 
-/* A caller of whom no home is known has no store. */
-static int find_images(struct arena *a, const struct run_flags *f,
-                       const char **out, struct err *e)
+/* A caller of whom no home is known has none. */
+static int find_store(struct arena *a, const struct run_flags *f,
+                      const char *name, const char **out, struct err *e)
 {
-    const struct image_place at = { f->data_home, f->home };
+    const struct store_place at = { f->data_home, f->home };
     char path[PATH_MAX];
-    struct err none;
 
-    if (image_store_path(&at, path, &none) < 0)
+    if (store_path(&at, name, path) < 0)
         return 0;
     *out = arena_strdup(a, path);
     return *out ? 0 : err_set(e, ERR_BACKEND_ERROR, "out of memory");
@@ -159,7 +158,11 @@ static int apply_flags(struct arena *a, struct policy *p, const char *cwd,
     p->die_with_parent = f->die_with_parent;
     p->accept_missing = f->accept_missing;
     p->runtime = f->runtime;
-    return find_images(a, f, &p->images, e);
+    if (f->fills_store)
+        return 0;
+    if (find_store(a, f, "images", &p->images, e) < 0)
+        return -1;
+    return find_store(a, f, "containers", &p->containers, e);
 }
 
 /* "/bin" and the like: a link where the host has a link. */
@@ -360,6 +363,7 @@ static int build(struct arena *a, const struct request *r,
         backend_check(p.backend, &p.policy, e) < 0 ||
         policy_check_network(&p.policy, e) < 0 ||
         image_look(a, &p.policy, p.backend, f, &p.host, e) < 0 ||
+        container_look(a, &p.policy, p.backend, f, &p.host, e) < 0 ||
         (net_has_egress(&p.policy.net) && network_look(a, &p.host, e) < 0) ||
         finish(a, arena_strdup(a, cwd), plan_only || f->want_receipt, &p, e) <
             0)

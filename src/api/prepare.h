@@ -46,6 +46,7 @@ struct run_flags {
     bool tools;
     bool tty;
     bool die_with_parent;
+    bool fills_store;  /* may write where images are: one is to come */
     bool want_receipt; /* a plan that carries its receipt as JSON */
     uint32_t accept_missing;
     const char *data_home;  /* the caller's XDG_DATA_HOME, for images */
@@ -107,6 +108,11 @@ int driver_look(struct arena *a, struct host *h, struct err *e);
  * there, or cannot be trusted is refused, and one that would be of no use. */
 int image_look(struct arena *a, const struct policy *p, const struct backend *b,
                const struct run_flags *f, struct host *h, struct err *e);
+
+/* The container that is kept under the policy's label, or shall be (h->kept).
+ * Gives it a name where it has none. */
+int container_look(struct arena *a, struct policy *p, const struct backend *b,
+                   const struct run_flags *f, struct host *h, struct err *e);
 
 /* Fill in what the host says about every rule; expands a grant of "/". */
 int paths_look(struct arena *a, struct policy *p, struct err *e);

@@ -5,6 +5,17 @@
 #include "plan/plan.h"
 #include "policy/policy.h"
 
+/* The container of which the run is one, where it is kept. */
+struct kept {
+    const char *path; /* of its directory; NULL: none is kept */
+    const char *name;
+    const char *found;  /* its record; "": it is to be made */
+    const char *record; /* what that becomes; NULL: it stays */
+    uint64_t dev, ino;
+    bool ends;        /* with this run */
+    bool has_network; /* its rules are kept with it */
+};
+
 /* What planning may know of this machine and of the caller.  Plain data, so
  * that tests can invent any host. */
 struct host {
@@ -26,6 +37,7 @@ struct host {
     uint64_t image_dev, image_ino;
     const char *session_place; /* of the session that is planned, canonical;
                                 * NULL: it is a run */
+    struct kept kept;
     const char *resolv_conf; /* its name servers that others may ask, or NULL */
     const char *runsc;       /* gVisor's program, or NULL */
     uint64_t runsc_dev, runsc_ino;

@@ -38,7 +38,8 @@ enum {
     OPT_SOME_ID = 1 << 10, /* the same, and it may be left out */
     OPT_EXEC = 1 << 11,    /* a command in a session */
     OPT_END = 1 << 12,     /* how a session ends */
-    OPT_COPY = 1 << 13     /* into a session, or out of it */
+    OPT_COPY = 1 << 13,    /* into a session, or out of it */
+    OPT_IMAGE = 1 << 14
 };
 
 /* Options of all commands: the one table behind getopt, help and
@@ -92,6 +93,7 @@ enum option_id {
     ID_MAX_SIZE,
     ID_LIMIT,
     ID_NO_NETWORK,
+    ID_TEMPLATE,
     ID_HELP
 };
 
@@ -106,6 +108,7 @@ struct cli {
     uint16_t rows, columns;  /* --pty; 0: none */
     const char *version;     /* schema --version */
     const char *to;          /* migrate --to */
+    const char *template;    /* image --template */
     char **word;             /* OPT_WORDS: what is no option */
     int nwords;
     bool plan;
@@ -136,6 +139,10 @@ int cli_read_request(struct cli *c, struct err *e);
 
 /* A request by its name: whoever wrote it did not forget the "--". */
 bool cli_names_request(const char *name);
+
+/* A run, from the flags on; `caller` is whose end ends it, where they say so.
+ */
+int cli_run(struct cli *c, pid_t caller, int *exit_code, struct err *e);
 
 /* Everything that a run does before it runs. */
 int cli_prepare_only(struct cli *c, struct prepared *p, struct err *e);
@@ -168,6 +175,8 @@ int cmd_explain(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_image(int argc, char **argv);
 extern const char *const image_verbs[];
+int cmd_container(int argc, char **argv);
+extern const char *const container_verbs[];
 int cmd_migrate(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
 int cmd_tables(int argc, char **argv);

@@ -5,14 +5,14 @@
 
 #include "base/report.h"
 #include "cli/cli.h"
-#include "image/image.h"
+#include "cli/image_download.h"
 
-const char *const image_verbs[] = { "import", "list", "show",
-                                    "verify", "rm",   NULL };
+const char *const image_verbs[] = { "import", "download", "list", "show",
+                                    "verify", "rm",       NULL };
 
 struct call {
     struct cli *c;
-    struct image_place at;
+    struct store_place at;
     const char *name, *source; /* operands */
     struct buf *text, *json;   /* the answer, for people and programs */
 };
@@ -143,6 +143,16 @@ static void put_notes(const struct call *k, const struct unpack_report *told)
     buf_puts(k->json, "]");
 }
 
+static void put_imported(const struct call *k, const struct image_store *s,
+                         const struct image *image,
+                         const struct unpack_report *told)
+{
+    text_image(k->text, s, image);
+    buf_puts(k->json, "\"outcome\":\"imported\",\"image\":");
+    json_image(k->json, s, image);
+    put_notes(k, told);
+}
+
 static int verb_import(struct call *k, struct err *e)
 {
     struct unpack_report told = { 0 };
@@ -154,12 +164,26 @@ static int verb_import(struct call *k, struct err *e)
         image_open_locked(&s, &k->at, e) < 0)
         return -1;
     r = image_import(&s, k->name, k->source, &image, &told, e);
-    if (r == 0) {
-        text_image(k->text, &s, &image);
-        buf_puts(k->json, "\"outcome\":\"imported\",\"image\":");
-        json_image(k->json, &s, &image);
-        put_notes(k, &told);
-    }
+    if (r == 0)
+        put_imported(k, &s, &image, &told);
+    image_close(&s);
+    return r;
+}
+
+static int verb_download(struct call *k, struct err *e)
+{
+    struct unpack_report told = { 0 };
+    struct image_store s;
+    struct image image = { 0 };
+    int r;
+
+    if (image_check_name(k->name, e) < 0 ||
+        image_open_locked(&s, &k->at, e) < 0)
+        return -1;
+    r = image_download(&k->c->arena, &s, k->name, k->c->template, &image, &told,
+                       e);
+    if (r == 0)
+        put_imported(k, &s, &image, &told);
     image_close(&s);
     return r;
 }
@@ -276,6 +300,7 @@ static const struct {
     const char *usage;
 } verbs[] = {
     { verb_import, 2, "mxc image import NAME TARBALL|DIR" },
+    { verb_download, 1, "mxc image download DISTRIBUTION/RELEASE" },
     { verb_list, 0, "mxc image list" },
     { verb_show, 1, "mxc image show NAME" },
     { verb_verify, 1, "mxc image verify NAME" },
@@ -295,8 +320,13 @@ static int find_verb(const struct cli *c, struct err *e)
         err_set(e, ERR_MALFORMED_REQUEST, "image: no such verb '%s'",
                 c->word[0]);
     if (c->nwords == 0 || !image_verbs[v])
-        return err_hint(e, "import, list, show, verify or rm; mxc image "
-                           "--help");
+        return err_hint(e, "import, download, list, show, verify or rm; mxc "
+                           "image --help");
+    if (c->template && verbs[v].run != verb_download) {
+        err_set(e, ERR_MALFORMED_REQUEST,
+                "image %s: --template is for download", image_verbs[v]);
+        return err_hint(e, "%s", verbs[v].usage);
+    }
     if (c->nwords - 1 == verbs[v].operands)
         return v;
     err_set(e, ERR_MALFORMED_REQUEST, "image %s: %s", image_verbs[v],

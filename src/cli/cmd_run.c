@@ -11,7 +11,7 @@
 #include "cli/cli.h"
 #include "supervise/supervise.h"
 
-static int run(struct cli *c, pid_t caller, int *exit_code, struct err *e)
+int cli_run(struct cli *c, pid_t caller, int *exit_code, struct err *e)
 {
     struct prepared p;
     struct plan_view view;
@@ -66,7 +66,7 @@ int cmd_run(int argc, char **argv)
         c.flags.home = getenv("HOME");
         c.flags.data_home = getenv("XDG_DATA_HOME");
         c.flags.search_path = getenv("PATH");
-        if (run(&c, caller, &r, &e) < 0)
+        if (cli_run(&c, caller, &r, &e) < 0)
             r = cli_fail(&c, &e, CLI_FAILED);
     }
     /* The process ends here: its memory goes with it. */

@@ -81,6 +81,10 @@ const struct command commands[] = {
       "keep the roots that containers of the lxc backend start from",
       "import NAME TARBALL|DIR   take a tar archive (plain, gzip, bzip2, xz, "
       "zstd; '-':\n                          standard input) or a directory\n"
+      "download NAME             the archive that the distribution's server "
+      "of images has\n                          of "
+      "DISTRIBUTION/RELEASE[/VARIANT],"
+      " by lxc-download(1)\n                          of this host\n"
       "list                      the images\n"
       "show NAME                 one image\n"
       "verify NAME               read all of it again: is it what was "
@@ -91,7 +95,20 @@ const struct command commands[] = {
       "others' in\n${XDG_DATA_HOME:-~/.local/share}/mxc/images.\n"
       "Exit code: 0, 1 if it is refused or fails, 2 for a wrong command "
       "line.\n",
-      OPT_WORDS | OPT_JSON, cmd_image, image_verbs },
+      OPT_WORDS | OPT_IMAGE | OPT_JSON, cmd_image, image_verbs },
+    { "container", "VERB [NAME] [OPTION...]",
+      "list and remove the containers of the lxc backend that are kept",
+      "list        those that are kept\n"
+      "show NAME   one of them\n"
+      "rm NAME     remove it and all that it wrote\n\n"
+      "A container is kept when a request says \"lifecycle\": "
+      "{\"destroyOnExit\": false}:\nwhat its run wrote is there for the next "
+      "one with the same containerId. Root's\nare in "
+      "/var/lib/mxc/containers, others' in\n"
+      "${XDG_DATA_HOME:-~/.local/share}/mxc/containers.\n"
+      "Exit code: 0, 1 if it is refused or fails, 2 for a wrong command "
+      "line.\n",
+      OPT_WORDS | OPT_JSON, cmd_container, container_verbs },
     { "migrate", "[OPTION...] FILE",
       "rewrite a request of a former contract in a later one",
       "The new request goes to standard output. Standard error tells what "

@@ -95,6 +95,8 @@ const struct option_row option_rows[] = {
       "files, processes, file-size or memory (bytes)", OPT_EXEC, ID_LIMIT },
     { "no-network", 0, NULL, "let it make no sockets", OPT_EXEC,
       ID_NO_NETWORK },
+    { "template", 0, "FILE", "download: where LXC's program lxc-download is",
+      OPT_IMAGE, ID_TEMPLATE },
     { "help",    'h', NULL, "show this help", ~0u, ID_HELP },
     { 0 }
 };
@@ -357,6 +359,9 @@ static int take(struct cli *c, const struct command *cmd, int id,
         return take_time(c, cmd, id, arg);
     case ID_LIMIT:
         return take_limit(c, cmd, arg);
+    case ID_TEMPLATE:
+        c->template = arg;
+        return -1;
     case ID_ACCEPT:
         if (wall_find(arg) == WALL_NONE)
             return usage(c, cmd, "no wall of that name:", arg,

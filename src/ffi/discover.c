@@ -15,6 +15,7 @@ enum { REASON = 256 };
 struct sight {
     bool can_run;
     bool can_network;
+    bool can_lxc;
     char run_reason[REASON];
     char network_reason[REASON];
 };
@@ -37,6 +38,18 @@ static void reason(const struct json *check, char out[REASON])
     add_reason(json_get(check, "cause"), ": ", out);
 }
 
+static bool has_lxc(const struct json *doc)
+{
+    const struct json *list = json_get(doc, "backends");
+
+    if (!list || list->type != JSON_ARRAY)
+        return false;
+    for (const struct json *b = list->first; b; b = b->next)
+        if (json_is(json_get(b, "name"), "lxc"))
+            return json_is(json_get(b, "state"), "ok");
+    return false;
+}
+
 static void read_sight(const char *json, struct sight *out)
 {
     scoped(arena_drop) struct arena a = { .limit = 16 << 20 };
@@ -48,6 +61,7 @@ static void read_sight(const char *json, struct sight *out)
         return;
     ready = json_get(doc, "ready");
     out->can_run = ready && ready->type == JSON_BOOL && ready->truth;
+    out->can_lxc = out->can_run && has_lxc(doc);
     checks = json_get(doc, "checks");
     if (!checks || checks->type != JSON_ARRAY)
         return;
@@ -92,22 +106,30 @@ static void network_warning(struct buf *b, const struct sight *s)
     buf_putc(b, ']');
 }
 
+static void put_backend(struct buf *b, const char *name, const struct sight *s)
+{
+    buf_printf(b, "{\"backend\":\"%s\",", name);
+    if (s->can_network)
+        buf_puts(b, "\"capabilities\":[\"proxyEnforcement\"]");
+    else
+        network_warning(b, s);
+    buf_putc(b, '}');
+}
+
 MXC_FFI_API char *mxc_available_backends_json(void)
 {
     struct buf b = { .max = 4096 };
     struct sight s;
 
     look(&s);
-    if (!s.can_run) {
-        buf_puts(&b, "[]");
-        return text_give(text_take(&b));
+    buf_putc(&b, '[');
+    if (s.can_run)
+        put_backend(&b, "bubblewrap", &s);
+    if (s.can_lxc) {
+        buf_putc(&b, ',');
+        put_backend(&b, "lxc", &s);
     }
-    buf_puts(&b, "[{\"backend\":\"bubblewrap\",");
-    if (s.can_network)
-        buf_puts(&b, "\"capabilities\":[\"proxyEnforcement\"]");
-    else
-        network_warning(&b, &s);
-    buf_puts(&b, "}]");
+    buf_putc(&b, ']');
     return text_give(text_take(&b));
 }
 
@@ -124,8 +146,9 @@ MXC_FFI_API char *mxc_platform_support_json(void)
         return text_give(text_take(&b));
     }
     buf_puts(&b, "{\"isSupported\":true,\"reason\":null,"
-                 "\"availableMethods\":[\"bubblewrap\"],"
-                 "\"bubblewrapNetwork\":{\"proxyEnforcement\":");
+                 "\"availableMethods\":[");
+    buf_puts(&b, s.can_lxc ? "\"lxc\",\"bubblewrap\"]," : "\"bubblewrap\"],");
+    buf_puts(&b, "\"bubblewrapNetwork\":{\"proxyEnforcement\":");
     buf_puts(&b, s.can_network ? "\"supported\"," : "\"unsupported\",");
     network_warning(&b, &s);
     buf_puts(&b, "}}");

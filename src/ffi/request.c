@@ -36,7 +36,6 @@ static const struct elsewhere elsewhere[] = {
       "mxc does not yet support streaming for the 'hyperlight' backend" },
     { "windows_sandbox", 2,
       "mxc does not yet support streaming for the 'windows_sandbox' backend" },
-    { "lxc", 4, "the 'lxc' backend is not behind this interface" },
 };
 /* clang-format on */
 

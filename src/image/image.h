@@ -21,6 +21,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/sha256.h"
+#include "sys/store.h"
 #include "unpack/proto.h"
 
 enum { IMAGE_NAME_MAX = 128 };
@@ -29,6 +30,7 @@ struct image_store {
     char path[PATH_MAX];
     int root, names, trees, tmp; /* descriptors */
     int lock;                    /* -1: only looking */
+    struct store_place place;
 };
 
 struct image {
@@ -39,25 +41,15 @@ struct image {
     time_t sealed;
 };
 
-/* What the caller's environment says about where the store is. */
-struct image_place {
-    const char *data_home; /* XDG_DATA_HOME, or NULL */
-    const char *home;
-};
-
 /* "alpine/3.23": one to three words of letters, digits and ._- */
 int image_check_name(const char *name, struct err *e);
 
-/* Where it is, or would be. */
-int image_store_path(const struct image_place *at, char out[PATH_MAX],
-                     struct err *e);
-
 /* Open the store for looking.  1: there is none yet. */
-int image_open(struct image_store *s, const struct image_place *at,
+int image_open(struct image_store *s, const struct store_place *at,
                struct err *e);
 /* Open it for changing, made if it is not there; waits for whoever else
  * changes it, and removes what a killed import left. */
-int image_open_locked(struct image_store *s, const struct image_place *at,
+int image_open_locked(struct image_store *s, const struct store_place *at,
                       struct err *e);
 void image_close(struct image_store *s);
 

@@ -8,31 +8,16 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "container/container.h"
 #include "image/parts.h"
-
-static int delete_below(int fd, struct err *e);
-
-/* A directory: open it, empty it, remove it. */
-static int delete_dir(int dir, const char *name, struct err *e)
-{
-    int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-    if (fd < 0)
-        return err_sys(e, "openat(2)", errno, "cannot remove '%.200s'", name);
-    if (delete_below(fd, e) < 0)
-        return -1;
-    if (unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-        return err_sys(e, "unlinkat(2)", errno, "cannot remove '%.200s'", name);
-    return 0;
-}
+#include "sys/tree.h"
 
 int image_delete(int dir, const char *name, struct err *e)
 {
-    if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
-        return 0;
-    if (errno == EISDIR || errno == EPERM)
-        return delete_dir(dir, name, e);
-    return err_sys(e, "unlinkat(2)", errno, "cannot remove '%.200s'", name);
+    int r = tree_remove(dir, name);
+
+    return r < 0 ? err_sys(e, "unlinkat(2)", -r, "cannot remove '%.200s'", name)
+                 : 0;
 }
 
 static bool is_dots(const char *name)
@@ -40,31 +25,13 @@ static bool is_dots(const char *name)
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-/* Takes the descriptor. */
-static int delete_below(int fd, struct err *e)
-{
-    DIR *d = fdopendir(fd);
-    const struct dirent *entry;
-    int r = 0;
-
-    if (!d) {
-        (void)close(fd);
-        return err_sys(e, "fdopendir(3)", errno, "cannot remove a tree");
-    }
-    while (r == 0 && (entry = readdir(d)))
-        if (!is_dots(entry->d_name))
-            r = image_delete(dirfd(d), entry->d_name, e);
-    (void)closedir(d);
-    return r;
-}
-
 int image_sweep(const struct image_store *s, struct err *e)
 {
     int fd = openat(s->tmp, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int r = fd < 0 ? -errno : tree_empty(fd);
 
-    if (fd < 0)
-        return err_sys(e, "openat(2)", errno, "cannot clean the image store");
-    return delete_below(fd, e);
+    return r < 0 ? err_sys(e, "unlinkat(2)", -r, "cannot clean the image store")
+                 : 0;
 }
 
 static bool is_named(const struct image_store *s, const char *const *name,
@@ -103,14 +70,62 @@ static bool is_used(const struct image_store *s, const char *digest)
     return !image_claim(s, digest, &lock);
 }
 
+/* 1: the container *name is kept on it.  -1: that cannot be known. */
+static int kept_on(struct arena *a, const struct image_store *s,
+                   const char *digest, const char **name, struct err *e)
+{
+    struct container *list;
+    size_t n, damaged;
+
+    if (container_list(a, &s->place, &list, &n, &damaged, e) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i].digest, digest) == 0) {
+            *name = list[i].name;
+            return 1;
+        }
+    return 0;
+}
+
+static bool is_kept_on(const struct image_store *s, const char *digest)
+{
+    scoped(arena_drop) struct arena a = { .limit = 64 << 20 };
+    const char *name;
+    struct err none;
+
+    return kept_on(&a, s, digest, &name, &none) != 0;
+}
+
+static int check_unused(const struct image_store *s, const struct image *image,
+                        struct err *e)
+{
+    scoped(arena_drop) struct arena a = { .limit = 64 << 20 };
+    const char *kept;
+    int r;
+
+    if (is_used(s, image->digest)) {
+        err_set(e, ERR_BACKEND_ERROR, "a container runs on the image '%s'",
+                image->name);
+        return err_hint(e, "end it first");
+    }
+    r = kept_on(&a, s, image->digest, &kept, e);
+    if (r <= 0)
+        return r;
+    err_set(e, ERR_BACKEND_ERROR,
+            "the container '%.120s' is kept on the image '%s'", kept,
+            image->name);
+    return err_hint(e, "`mxc container rm` removes it");
+}
+
 /* Out of trees/ in one step: half of a tree must not keep its seal.  One that
- * a container runs on, or begins to, stays. */
+ * a container runs on, begins to, or is kept on, stays.  Claimed first: as long
+ * as that holds, no run can begin that would keep one. */
 static int drop_tree(const struct image_store *s, const char *digest,
                      struct err *e)
 {
     scoped(drop_fd) int lock = -1;
 
-    if (!image_claim(s, digest, &lock))
+    if (!image_claim(s, digest, &lock) || is_kept_on(s, digest))
         return 0;
     if (renameat(s->trees, digest, s->tmp, digest) < 0)
         return err_sys(e, "renameat(2)", errno, "cannot remove '%s'", digest);
@@ -150,11 +165,8 @@ int image_remove(const struct image_store *s, const char *name, struct err *e)
     r = image_find(s, name, &image, &damage);
     if (r == 1)
         return 1;
-    if (r == 0 && is_used(s, image.digest)) {
-        err_set(e, ERR_BACKEND_ERROR, "a container runs on the image '%s'",
-                name);
-        return err_hint(e, "end it first");
-    }
+    if (r == 0 && check_unused(s, &image, e) < 0)
+        return -1;
     image_label(name, label);
     if (unlinkat(s->names, label, 0) < 0)
         return err_sys(e, "unlinkat(2)", errno, "cannot remove '%s'", name);

@@ -9,9 +9,8 @@
 #include <unistd.h>
 
 #include "base/ascii.h"
+#include "container/container.h"
 #include "image/parts.h"
-
-static const char system_store[] = "/var/lib/mxc/images";
 
 enum { MOST_WORDS = 3 };
 
@@ -61,26 +60,19 @@ void image_unlabel(const char *label, char name[LABEL_MAX])
             *p = '/';
 }
 
-int image_store_path(const struct image_place *at, char out[PATH_MAX],
-                     struct err *e)
+static int find_place(const struct store_place *at, char out[PATH_MAX],
+                      struct err *e)
 {
-    int n;
+    int r = store_path(at, "images", out);
 
-    if (geteuid() == 0)
-        n = snprintf(out, PATH_MAX, "%s", system_store);
-    else if (at->data_home && at->data_home[0] == '/')
-        n = snprintf(out, PATH_MAX, "%s/mxc/images", at->data_home);
-    else if (at->home && at->home[0] == '/')
-        n = snprintf(out, PATH_MAX, "%s/.local/share/mxc/images", at->home);
-    else {
-        err_set(e, ERR_BACKEND_ERROR, "there is no place for images");
-        return err_hint(e, "HOME or XDG_DATA_HOME, an absolute path");
-    }
-    if (n < 0 || n >= PATH_MAX)
+    if (r == -ENAMETOOLONG)
         return err_set(e, ERR_BACKEND_ERROR,
                        "the path of the image store is "
                        "too long");
-    return 0;
+    if (r == 0)
+        return 0;
+    err_set(e, ERR_BACKEND_ERROR, "there is no place for images");
+    return err_hint(e, "HOME or XDG_DATA_HOME, an absolute path without '..'");
 }
 
 /* Whoever else can write there could put another root under a sealed name. */
@@ -129,13 +121,16 @@ static int open_parts(struct image_store *s, struct err *e)
     return s->tmp < 0 ? -1 : 0;
 }
 
-static int open_root(struct image_store *s, const struct image_place *at,
+static int open_root(struct image_store *s, const struct store_place *at,
                      struct err *e)
 {
-    *s = (struct image_store){
-        .root = -1, .names = -1, .trees = -1, .tmp = -1, .lock = -1
-    };
-    if (image_store_path(at, s->path, e) < 0)
+    *s = (struct image_store){ .root = -1,
+                               .names = -1,
+                               .trees = -1,
+                               .tmp = -1,
+                               .lock = -1,
+                               .place = *at };
+    if (find_place(at, s->path, e) < 0)
         return -1;
     s->root = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (s->root < 0 && errno != ENOENT)
@@ -150,7 +145,7 @@ static bool is_begun_only(const struct image_store *s)
     return faccessat(s->root, "tmp", F_OK, 0) < 0 && errno == ENOENT;
 }
 
-int image_open(struct image_store *s, const struct image_place *at,
+int image_open(struct image_store *s, const struct store_place *at,
                struct err *e)
 {
     int r = open_root(s, at, e);
@@ -164,27 +159,15 @@ int image_open(struct image_store *s, const struct image_place *at,
     return r;
 }
 
-/* Each directory on the way, as `mkdir -p -m 700` would. */
-static int make_way(const char *path, struct err *e)
-{
-    char at[PATH_MAX];
-
-    for (size_t n = 1; path[n - 1]; n++) {
-        if (path[n] != '/' && path[n] != '\0')
-            continue;
-        (void)snprintf(at, sizeof(at), "%.*s", (int)n, path);
-        if (mkdir(at, 0700) < 0 && errno != EEXIST)
-            return err_sys(e, "mkdir(2)", errno, "cannot make '%s'", at);
-    }
-    return 0;
-}
-
+/* That of containers too, before a workload can make one of its own. */
 static int make_store(struct image_store *s, struct err *e)
 {
     static const char *const parts[] = { "names", "trees", "tmp" };
+    char at[PATH_MAX];
+    int r = store_make(s->path, at);
 
-    if (make_way(s->path, e) < 0)
-        return -1;
+    if (r < 0)
+        return err_sys(e, "mkdir(2)", -r, "cannot make '%s'", at);
     if (s->root < 0)
         s->root = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (s->root < 0)
@@ -194,7 +177,7 @@ static int make_store(struct image_store *s, struct err *e)
         if (mkdirat(s->root, parts[i], 0700) < 0 && errno != EEXIST)
             return err_sys(e, "mkdirat(2)", errno,
                            "cannot make '%s' of the image store", parts[i]);
-    return 0;
+    return container_make_store(&s->place, e);
 }
 
 static int take_lock(struct image_store *s, struct err *e)
@@ -213,7 +196,7 @@ static int take_lock(struct image_store *s, struct err *e)
     return 0;
 }
 
-int image_open_locked(struct image_store *s, const struct image_place *at,
+int image_open_locked(struct image_store *s, const struct store_place *at,
                       struct err *e)
 {
     if (open_root(s, at, e) < 0 || make_store(s, e) < 0 ||

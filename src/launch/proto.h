@@ -18,8 +18,13 @@ enum { LAUNCH_PLAN_FD = 3, LAUNCH_STATUS_FD = 4 };
 enum {
     LAUNCH_STDIO_FD = 6, /* to 8 */
     RUNTIME_ARGS_FD = 9,
-    RUNTIME_LAUNCHER_FD = 10
+    RUNTIME_LAUNCHER_FD = 10,
+    RUNTIME_KEPT_FD = 11 /* the locked directory of a STEP_KEPT */
 };
+
+/* Before a remedy, in a line of its own, which is the last that a runtime of
+ * ours says. */
+#define RUNTIME_HINT "try: "
 
 enum launch_msg {
     MSG_NONE = 0,

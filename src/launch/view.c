@@ -463,6 +463,8 @@ int view_apply(struct view *v, const struct step *s, struct err *e)
     case STEP_RUNTIME_ARG:
     case STEP_RUNSC:
     case STEP_IMAGE:
+    case STEP_KEPT:
+    case STEP_RECORD:
     case STEP_END:
         break; /* other stages' business */
     }

@@ -4,6 +4,7 @@
  * its first process is mxc-launch.  It sees no cgroup: none is made, so none
  * is left, and it works alike with all kinds of them. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <lxc/lxccontainer.h>
 #include <sched.h>
@@ -12,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include "base/scoped.h"
 #include "lxc/lxc.h"
 #include "sys/caps.h"
 #include "sys/userns.h"
@@ -59,6 +61,26 @@ int lxc_enter(const struct plan_view *plan, struct err *e)
     return r < 0 ? err_sys(e, op, -r, "cannot become the container's root") : 0;
 }
 
+/* liblxc wants to read of a cgroup that it is in, and takes a host that has
+ * mounted none for one without memory: it is told of a root. */
+static int show_cgroup(struct err *e)
+{
+    static const char path[] = "/proc/self/cgroup", ours[] = "/sys/cgroup",
+                      text[] = "0::/\n";
+    scoped(drop_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    scoped(drop_fd) int file = -1;
+    char c;
+
+    if (fd < 0 || read(fd, &c, 1) > 0)
+        return 0;
+    file = open(ours, O_WRONLY | O_CREAT | O_CLOEXEC, 0444);
+    if (file < 0 ||
+        write(file, text, sizeof(text) - 1) != (ssize_t)sizeof(text) - 1 ||
+        mount(ours, path, NULL, MS_BIND, NULL) < 0)
+        return err_sys(e, "mount(2)", errno, "cannot show a cgroup to liblxc");
+    return 0;
+}
+
 /* A network without the host's abstract sockets, where liblxc listens for
  * commands; and no cgroup. */
 static int leave_host(struct err *e)
@@ -71,6 +93,8 @@ static int leave_host(struct err *e)
               "mode=0755,size=64k,nr_inodes=64") < 0 ||
         mkdir("/sys/fs", 0755) < 0 || mkdir("/sys/fs/cgroup", 0755) < 0)
         return err_sys(e, "mount(2)", errno, "cannot cover /sys");
+    if (show_cgroup(e) < 0)
+        return -1;
     r = caps_keep(KEPT_CAPS);
     return r < 0 ? err_sys(e, "capset(2)", -r, "cannot drop capabilities") : 0;
 }

@@ -41,6 +41,8 @@ int main(void)
     if (map_plan(&plan, &e) < 0 || lxc_enter(&plan, &e) < 0 ||
         lxc_make_root(&plan, &e) < 0 || lxc_run(&e) < 0) {
         (void)fprintf(stderr, "%s\n", e.msg);
+        if (e.hint[0])
+            (void)fprintf(stderr, RUNTIME_HINT "%s\n", e.hint);
         return 1;
     }
     return 0;

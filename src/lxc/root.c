@@ -6,6 +6,7 @@
  * whatever liblxc writes is written to memory. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +15,9 @@
 #include <sys/stat.h>
 
 #include "base/compat.h"
+#include "container/container.h"
 #include "launch/launch.h"
+#include "launch/proto.h"
 #include "lxc/lxc.h"
 #include "sys/mounts.h"
 
@@ -48,7 +51,49 @@ static int hold_image(const struct step *s, int *root, struct err *e)
                      : 0;
 }
 
-/* What may be written is in memory, and goes with its last mount. */
+/* Where what is written of the root goes. */
+struct upper {
+    int upper, work; /* of a container that is kept; -1: into memory */
+};
+
+static void drop_upper(struct upper *u)
+{
+    drop_fd(&u->upper);
+    drop_fd(&u->work);
+}
+
+/* The directory that the supervisor holds, by its path: overlayfs takes none of
+ * another mount namespace. */
+static int open_kept(const struct step *s, struct upper *out, struct err *e)
+{
+    char path[PATH_MAX];
+    struct upper u = { .upper = -1, .work = -1 };
+    scoped(drop_fd) int dir = -1;
+    struct stat held, here;
+
+    (void)snprintf(path, sizeof(path), "%s%s", s->path,
+                   s->text_len ? "" : CONTAINER_NEW);
+    dir = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir < 0 || fcntl(RUNTIME_KEPT_FD, F_SETFD, FD_CLOEXEC) < 0 ||
+        fstat(RUNTIME_KEPT_FD, &held) < 0 || fstat(dir, &here) < 0)
+        return err_sys(e, "open(2)", errno, "cannot open the container");
+    if (held.st_dev != here.st_dev || held.st_ino != here.st_ino)
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "the container was replaced while it was being set up");
+    u.upper =
+        openat(dir, "upper", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    u.work = openat(dir, "work", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (u.upper < 0 || u.work < 0) {
+        err_sys(e, "openat(2)", errno, "the container is damaged");
+        drop_upper(&u);
+        return -1;
+    }
+    *out = u;
+    return 0;
+}
+
+/* A place for the mount, and for what may be written where that is in memory:
+ * it goes with its last mount. */
 static int mount_upper(const struct step *root, struct err *e)
 {
     char options[96];
@@ -63,9 +108,26 @@ static int mount_upper(const struct step *root, struct err *e)
     return 0;
 }
 
-/* Detached mounts of the whole and of what becomes /dev, which is of the same
- * memory: one ceiling for all that is written.  /run is the host's again. */
-static int mount_overlay(const struct step *top, int image, int *out, int *dev,
+static int no_overlay(const struct upper *u, int sys, struct err *e)
+{
+    if (u->upper >= 0) {
+        err_sys(e, "mount(2)", sys,
+                "cannot make a copy-on-write root with what is kept of the "
+                "container");
+        return err_hint(e, "the filesystem that it is on must be fit for "
+                           "overlayfs: ext4, xfs, btrfs; not NFS, not another "
+                           "overlay");
+    }
+    err_sys(e, "mount(2)", sys, "cannot make a copy-on-write root");
+    return err_hint(e, "overlayfs in a user namespace needs Linux 5.11 or "
+                       "later; the backend 'native' needs none");
+}
+
+/* Detached mounts of the whole and of what becomes /dev, which is in memory,
+ * that of the root where it is there too: one ceiling for all that is written.
+ * /run is the host's again. */
+static int mount_overlay(const struct step *top, int image,
+                         const struct upper *u, int *out, int *dev,
                          struct err *e)
 {
     char options[160];
@@ -73,16 +135,19 @@ static int mount_overlay(const struct step *top, int image, int *out, int *dev,
 
     if (mount_upper(top, e) < 0)
         return -1;
-    (void)snprintf(options, sizeof(options),
-                   "lowerdir=/proc/self/fd/%d,upperdir=" UPPER ",workdir=" WORK
-                   ",userxattr",
-                   image);
+    if (u->upper >= 0)
+        (void)snprintf(options, sizeof(options),
+                       "lowerdir=/proc/self/fd/%d,upperdir=/proc/self/fd/%d,"
+                       "workdir=/proc/self/fd/%d,userxattr",
+                       image, u->upper, u->work);
+    else
+        (void)snprintf(options, sizeof(options),
+                       "lowerdir=/proc/self/fd/%d,upperdir=" UPPER
+                       ",workdir=" WORK ",userxattr",
+                       image);
     if (mount("overlay", LXC_ROOT, "overlay", MS_NOSUID | MS_NODEV, options) <
-        0) {
-        err_sys(e, "mount(2)", errno, "cannot make a copy-on-write root");
-        return err_hint(e, "overlayfs in a user namespace needs Linux 5.11 or "
-                           "later; the backend 'native' needs none");
-    }
+        0)
+        return no_overlay(u, errno, e);
     r = mount_clone_path(LXC_ROOT);
     if (r < 0)
         return err_sys(e, "open_tree(2)", -r, "cannot take the root");
@@ -188,14 +253,36 @@ static int attach(const struct view *v, struct err *e)
                  : 0;
 }
 
-static const char *image_of(const struct plan_view *plan, struct step *out)
+static bool find_step(const struct plan_view *plan, enum step_kind kind,
+                      struct step *out)
 {
     for (size_t i = 0; i < plan->head.nsteps; i++) {
         *out = plan_step(plan, i);
-        if (out->kind == STEP_IMAGE)
-            return out->path;
+        if (out->kind == kind)
+            return true;
     }
-    return NULL;
+    return false;
+}
+
+static int make_steps(const struct plan_view *plan, struct view *v, int dev,
+                      struct err *e)
+{
+    for (size_t i = 1; i < plan->head.nsteps; i++) {
+        const struct step s = plan_step(plan, i);
+
+        if (make_step(v, &s, dev, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Its workloads may have left anything where the view is made. */
+static int in_the_way(struct err *e)
+{
+    if (!e->hint[0])
+        err_hint(e, "what the container's own runs wrote may be in the way: "
+                    "`mxc container rm` removes it with all of that");
+    return -1;
 }
 
 int lxc_make_root(const struct plan_view *plan, struct err *e)
@@ -207,19 +294,22 @@ int lxc_make_root(const struct plan_view *plan, struct err *e)
                       .has_image = true,
                       .has_hollow = true };
     const struct step top = plan_step(plan, 0);
+    scoped(drop_upper) struct upper upper = { .upper = -1, .work = -1 };
     scoped(drop_fd) int image = -1;
     scoped(drop_fd) int dev = -1;
     struct step s;
+    bool is_kept;
 
-    if (!image_of(plan, &s))
+    if (!find_step(plan, STEP_IMAGE, &s))
         return err_set(e, ERR_BACKEND_ERROR, "the plan has no image");
-    if (hold_image(&s, &image, e) < 0 ||
-        mount_overlay(&top, image, &v.root, &dev, e) < 0)
+    if (hold_image(&s, &image, e) < 0)
         return -1;
-    for (size_t i = 1; i < plan->head.nsteps; i++) {
-        s = plan_step(plan, i);
-        if (make_step(&v, &s, dev, e) < 0)
-            return -1;
-    }
+    is_kept = find_step(plan, STEP_KEPT, &s);
+    if (is_kept && open_kept(&s, &upper, e) < 0)
+        return -1;
+    if (mount_overlay(&top, image, &upper, &v.root, &dev, e) < 0)
+        return -1;
+    if (make_steps(plan, &v, dev, e) < 0)
+        return is_kept ? in_the_way(e) : -1;
     return attach(&v, e);
 }

@@ -38,7 +38,7 @@ static const struct row rows[] = {
     { "available-backends", NULL, TAKES_NOTHING, AT(lists_backends), 0,
       "list what this host can run, as JSON, and do nothing else" },
     { "delete", NULL, TAKES_NOTHING, AT(delete), 0,
-      "delete an LXC container; needs --containername" },
+      "delete a container that was kept; needs --containername" },
     { "containername", "NAME", TAKES_VALUE, AT(container), 0,
       "the container that --delete is about" },
     { "setup-hyperlight", "RUNTIMES", TAKES_LIST, AT(setup), AT(runtimes),

@@ -135,21 +135,6 @@ int refuse_setup(const struct args *a)
     return DOOR_REFUSED;
 }
 
-/* No container of ours outlives its run (lifecycle.destroyOnExit). */
-int refuse_delete(const struct args *a)
-{
-    if (!a->container) {
-        say_text(STDERR_FILENO,
-                 "Error: --containername is required with --delete");
-        return DOOR_REFUSED;
-    }
-    say_text(STDOUT_FILENO, "Container '%s' does not exist.", a->container);
-    say_text(STDERR_FILENO,
-             "error: containers of this engine end with their run, and none is "
-             "kept; lxc-destroy(1) deletes those that LXC has");
-    return DOOR_REFUSED;
-}
-
 static const char *absent(enum containment c)
 {
     return backend_row(backends, c) ? NULL : "is not available in this build";

@@ -66,13 +66,18 @@ struct door {
     char *const *environment;
 };
 
+/* The caller's variable "NAME="; NULL where there is none. */
+const char *door_variable(const struct door *d, const char *name);
+
+/* delete.c */
+int delete_container(const struct door *d);
+
 /* acquire.c: the request's text, from where the arguments say. */
 int acquire(struct door *d, struct err *e);
 
 /* backends.c */
 int list_backends(void);
 int refuse_setup(const struct args *a);
-int refuse_delete(const struct args *a);
 /* Why this containment is not to be had, or NULL; *out is its room. */
 const char *unavailable(enum containment c, bool experimental, char out[160]);
 

@@ -51,8 +51,8 @@ static int read_request(struct door *d, struct err *e)
     return 0;
 }
 
-/* Where the caller's images are; NULL where it does not say. */
-static const char *of_environment(const struct door *d, const char *name)
+/* Where the caller's images and containers are. */
+const char *door_variable(const struct door *d, const char *name)
 {
     for (char *const *entry = d->environment; *entry; entry++)
         if (strncmp(*entry, name, strlen(name)) == 0)
@@ -68,8 +68,8 @@ static int get_ready(struct door *d, struct err *e)
     const struct run_flags flags = {
         .backend =
             d->request->containment == CONTAIN_BUBBLEWRAP ? "native" : NULL,
-        .home = of_environment(d, "HOME="),
-        .data_home = of_environment(d, "XDG_DATA_HOME="),
+        .home = door_variable(d, "HOME="),
+        .data_home = door_variable(d, "XDG_DATA_HOME="),
     };
 
     if (prepare_parsed(&d->arena, d->request, &flags, &d->prepared, e) < 0 ||
@@ -234,7 +234,7 @@ int main(int argc, char **argv, char **envp)
     if (d.args.setup)
         return refuse_setup(&d.args);
     if (d.args.delete)
-        return refuse_delete(&d.args);
+        return delete_container(&d);
     if (!d.args.path && !d.args.config && !d.args.config_base64) {
         say_text(STDERR_FILENO,
                  "Error: No config provided. Use a positional path, --config, "

@@ -40,6 +40,8 @@ static uint32_t allowed_flags(uint32_t kind)
     case STEP_PIN:
     case STEP_SYSCTL:
         return STEP_OPTIONAL;
+    case STEP_KEPT:
+        return STEP_LAST;
     default:
         return 0;
     }
@@ -219,6 +221,34 @@ static int check_layer(const struct plan_view *v, struct err *e)
     return 0;
 }
 
+/* A container that is kept has an image's root; one that is to be made gets a
+ * record, and does not end with the run that makes it. */
+static int check_kept(const struct plan_view *v, struct err *e)
+{
+    const size_t n = plan_count(v, STEP_KEPT),
+                 records = plan_count(v, STEP_RECORD);
+
+    if (n && v->head.flags & PLAN_SESSION)
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: a session has no container that is "
+                       "kept");
+    if (n > 1 || records > n || n > plan_count(v, STEP_IMAGE))
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: it may have one container that is kept, "
+                       "with an image and a record");
+    for (size_t i = 0; n && i < v->head.nsteps; i++) {
+        const struct step s = plan_step(v, i);
+
+        if (s.kind != STEP_KEPT)
+            continue;
+        if (!s.text_len && (!records || s.flags & STEP_LAST))
+            return bad(e, i, "a new container without a record, or an end");
+        if (s.text_len && !s.num[1])
+            return bad(e, i, "a container without identity");
+    }
+    return 0;
+}
+
 static int check_whole(const struct plan_view *v, struct err *e)
 {
     for (size_t i = 0; i < v->head.nsteps; i++)
@@ -244,7 +274,7 @@ static int check_whole(const struct plan_view *v, struct err *e)
     if (!!plan_count(v, STEP_ABSENT) != !!(v->head.flags & PLAN_BROKER_CREATES))
         return err_set(e, ERR_BACKEND_ERROR,
                        "plan refused: absent paths and broker flag disagree");
-    if (check_runsc(v, e) < 0 || check_layer(v, e) < 0)
+    if (check_runsc(v, e) < 0 || check_layer(v, e) < 0 || check_kept(v, e) < 0)
         return -1;
     return check_network(v, e);
 }

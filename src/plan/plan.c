@@ -44,9 +44,9 @@ const char *step_name(enum step_kind kind)
 
 static void print_flags(uint32_t flags, struct buf *out)
 {
-    static const char *const names[] = {
-        "ro", "noexec", "optional", "dir", "create", "soft", "by-fd", "layer"
-    };
+    static const char *const names[] = { "ro",    "noexec", "optional",
+                                         "dir",   "create", "soft",
+                                         "by-fd", "layer",  "last" };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (flags & 1u << i)
@@ -68,6 +68,7 @@ static void print_numbers(const struct step *s, struct buf *out)
     case STEP_WATCH:
     case STEP_RUNSC:
     case STEP_IMAGE:
+    case STEP_KEPT:
         if (s->num[1])
             buf_printf(out, " object=%" PRIx64 ":%" PRIu64, s->num[0],
                        s->num[1]);
@@ -101,6 +102,7 @@ static void print_numbers(const struct step *s, struct buf *out)
     case STEP_RUNTIME:
     case STEP_RUNTIME_ARG:
     case STEP_OVERLAY:
+    case STEP_RECORD:
     case STEP_END:
         break;
     }

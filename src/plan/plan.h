@@ -47,8 +47,11 @@
     X(26, RUNSC, "runsc", 'h', 's') /* num: dev, ino; its config.json */       \
     X(27, IMAGE, "image", 'h', '-') /* the root's; num: dev, ino */            \
     X(28, OVERLAY, "overlay", 'a',                                             \
-      'h') /* over the host's directory of that                                \
-            * name; "up" and "work" lie in text */
+      'h')                            /* over the host's directory of that     \
+                                       * name; "up" and "work" lie in text */  \
+    X(29, KEPT, "kept", 'h', 's')     /* the container; num: dev, ino; its     \
+                                       * record, "": it is to be made */       \
+    X(30, RECORD, "record", '-', 's') /* what that becomes */
 
 enum step_kind {
     STEP_NONE = 0,
@@ -66,7 +69,8 @@ enum {
     STEP_CREATE = 1 << 4, /* make the mount point (private space) */
     STEP_SOFT = 1 << 5,   /* the soft limit alone, up to the hard one */
     STEP_BY_FD = 1 << 6,  /* not in its command line */
-    STEP_LAYER = 1 << 7   /* a session's, which its workload has filled */
+    STEP_LAYER = 1 << 7,  /* a session's, which its workload has filled */
+    STEP_LAST = 1 << 8    /* it ends with this run */
 };
 
 /* What stands in a runtime's arguments for descriptors that it is given: the

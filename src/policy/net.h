@@ -93,6 +93,9 @@ bool net_needs_gateway(const struct net_policy *p);
 /* May ICMP echo be sent to anybody? */
 bool net_has_icmp(const struct net_policy *p);
 
+/* All of it as text, for comparing; nothing where there is no network. */
+void net_print(struct buf *b, const struct net_policy *p);
+
 /* --- names ----------------------------------------------------------- */
 
 enum { NET_NAME_MAX = 253 };

@@ -84,13 +84,16 @@ struct policy {
     const char **service_from;
     const char *proxy_origin; /* of either kind */
 
-    bool private_home; /* HOME, USER, LANG, TMPDIR of its own */
+    bool keeps;         /* destroyOnExit: false */
+    bool keeps_network; /* preservePolicy */
+    bool private_home;  /* HOME, USER, LANG, TMPDIR of its own */
     bool tty;
     bool die_with_parent;
     uint32_t accept_missing; /* enum wall bits */
     const char *runtime;     /* directory with the sessions, beside the usual
                               * one; NULL: none */
     const char *images;      /* directory of the image store; NULL: none */
+    const char *containers;  /* directory of those that are kept; NULL: none */
 
     struct need need[16];
     size_t nneeds;

@@ -210,6 +210,8 @@ static void take_ui(struct policy *p, const struct request *r)
 static void take_rest(struct policy *p, const struct request *r)
 {
     p->label = r->container_id;
+    p->keeps = r->lifecycle.keep_on_exit;
+    p->keeps_network = r->lifecycle.preserve_policy;
     policy_ask_tier(p, r->tier, "guarantees.tier");
     p->layer = r->layer;
     p->layer_origin = "session.layer";

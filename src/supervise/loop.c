@@ -11,6 +11,7 @@
 
 #include "gateway/proto.h"
 #include "launch/proto.h"
+#include "supervise/kept.h"
 #include "supervise/net_report.h"
 #include "supervise/supervise.h"
 
@@ -19,6 +20,7 @@ struct loop {
     const struct plan_view *plan;
     struct sandbox *sandbox;
     struct gateway *gateway;
+    struct kept_run *kept;
     struct net_report *report;
     struct result *result;
     struct watch *watch;
@@ -68,9 +70,14 @@ static int tell_launcher(const struct loop *l, uint32_t msg, int32_t status)
 }
 
 /* A word that was not heard would leave both sides waiting for ever.  Where
- * there is nobody left to hear it, the last word from there tells why. */
+ * there is nobody left to hear it, the last word from there tells why.  When
+ * nothing else can be in the way, the container that is kept becomes so. */
 static void say_go(struct loop *l)
 {
+    if (kept_begin(l->kept, &l->result->err) < 0) {
+        end(l, OUTCOME_FAILED, EXIT_MXC);
+        return;
+    }
     if (tell_launcher(l, MSG_GO, 0) == 0 || errno == EPIPE ||
         errno == ECONNRESET) {
         l->has_said_go = true;
@@ -180,7 +187,7 @@ static void pass_on(struct loop *l, unsigned number)
 static bool may_go_early(const struct loop *l)
 {
     return !(l->plan->head.flags & PLAN_TTY) &&
-           !plan_count(l->plan, STEP_WATCH);
+           !plan_count(l->plan, STEP_WATCH) && !l->kept->want.path;
 }
 
 /* The word, once, when both are ready: a workload without a gateway would see
@@ -523,8 +530,8 @@ static void tell_of_the_stuck(struct err *e)
 }
 
 void supervise(const struct supervise_args *a, struct sandbox *s,
-               struct gateway *g, int parent, struct net_report *report,
-               struct result *out)
+               struct gateway *g, struct kept_run *kept, int parent,
+               struct net_report *report, struct result *out)
 {
     struct loop l = { .args = a,
                       .plan = a->plan,
@@ -533,6 +540,7 @@ void supervise(const struct supervise_args *a, struct sandbox *s,
                       .columns = a->columns,
                       .sandbox = s,
                       .gateway = g,
+                      .kept = kept,
                       .report = report,
                       .is_gateway_ready = g->status < 0,
                       .result = out,

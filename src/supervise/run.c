@@ -12,6 +12,7 @@
 
 #include "base/compat.h"
 #include "base/report.h"
+#include "supervise/kept.h"
 #include "supervise/net_report.h"
 #include "supervise/supervise.h"
 
@@ -89,8 +90,9 @@ void terminal_give_back(const struct terminal *t)
         (void)ioctl(t->fd, TIOCNXCL);
 }
 
-static void run(const struct supervise_args *a, int parent,
-                struct net_report *report, struct result *out)
+static void spawn_and_supervise(const struct supervise_args *a, int parent,
+                                struct kept_run *kept,
+                                struct net_report *report, struct result *out)
 {
     const struct plan_view *plan = a->plan;
     struct gateway g;
@@ -102,14 +104,28 @@ static void run(const struct supervise_args *a, int parent,
     if (gateway_spawn(plan, a->launcher, a->events_fd >= 0, &g, &inside,
                       &out->err) < 0)
         return;
-    if (sandbox_spawn(plan, a->launcher, a->plan_fd, inside, &s, &out->err) ==
-        0) {
+    if (sandbox_spawn(plan, a->launcher, a->plan_fd, inside, kept->hold.dir, &s,
+                      &out->err) == 0) {
         /* Theirs alone: each shall notice the other's end. */
         drop_fd(&inside);
-        supervise(a, &s, &g, parent, report, out);
+        supervise(a, &s, &g, kept, parent, report, out);
         terminal_give_back(&terminal);
     }
     gateway_stop(&g);
+}
+
+static void run(const struct supervise_args *a, int parent,
+                struct net_report *report, struct result *out)
+{
+    struct kept_run kept;
+    struct err e = { 0 };
+
+    if (kept_take(a->plan, &kept, &out->err) < 0)
+        return;
+    spawn_and_supervise(a, parent, &kept, report, out);
+    /* The workload's own end is told all the same. */
+    if (kept_release(&kept, &e) < 0 && !out->err.msg[0])
+        out->err = e;
 }
 
 /* With --die-with-parent the sandbox does not outlive its caller.  A pidfd

@@ -24,7 +24,7 @@
 
 /* Above every number that the child's descriptors get. */
 enum { HIGH = 32, CHILD_STACK = 64 * 1024 };
-enum { MAX_WORDS = 128, CHILD_FDS = RUNTIME_LAUNCHER_FD + 1 };
+enum { MAX_WORDS = 128, CHILD_FDS = RUNTIME_KEPT_FD + 1 };
 
 /* Its own pid namespace: when it ends, or we do, the kernel kills all that it
  * has started, at whatever moment, and its end is told when they are gone. */
@@ -153,8 +153,13 @@ static int fill_args(const struct plan_view *plan, struct child *c,
     return 0;
 }
 
-static int fill_fds(struct child *c, const char *launcher, int plan_fd,
-                    int status, int inside, struct err *e)
+/* What it is given, each -1 where there is none. */
+struct gifts {
+    int plan, status, inside, kept;
+};
+
+static int fill_fds(struct child *c, const char *launcher,
+                    const struct gifts *g, struct err *e)
 {
     scoped(drop_fd) int program = open(launcher, O_RDONLY | O_CLOEXEC);
     int *fd = c->fd, r = program < 0 ? -errno : 0;
@@ -166,11 +171,13 @@ static int fill_fds(struct child *c, const char *launcher, int plan_fd,
     if (r == 0)
         r = open_memory("mxc-runtime-words", &fd[2]);
     if (r == 0)
-        r = lift(plan_fd, &fd[LAUNCH_PLAN_FD]);
+        r = lift(g->plan, &fd[LAUNCH_PLAN_FD]);
     if (r == 0)
-        r = lift(status, &fd[LAUNCH_STATUS_FD]);
-    if (r == 0 && inside >= 0)
-        r = lift(inside, &fd[LAUNCH_INSIDE_FD]);
+        r = lift(g->status, &fd[LAUNCH_STATUS_FD]);
+    if (r == 0 && g->inside >= 0)
+        r = lift(g->inside, &fd[LAUNCH_INSIDE_FD]);
+    if (r == 0 && g->kept >= 0)
+        r = lift(g->kept, &fd[RUNTIME_KEPT_FD]);
     for (int i = 0; r == 0 && i < 3; i++)
         r = lift(i, &fd[LAUNCH_STDIO_FD + i]);
     if (r == 0)
@@ -204,7 +211,8 @@ static int start(struct child *c, int *pidfd, struct err *e)
 }
 
 int runtime_spawn(const struct plan_view *plan, const char *launcher,
-                  int plan_fd, int inside, struct sandbox *out, struct err *e)
+                  int plan_fd, int inside, int kept, struct sandbox *out,
+                  struct err *e)
 {
     struct child c = { .uid = plan->head.uid, .gid = plan->head.gid };
     scoped(drop_fd) int ours = -1;
@@ -217,7 +225,12 @@ int runtime_spawn(const struct plan_view *plan, const char *launcher,
         return err_sys(e, "socketpair(2)", errno, "cannot start");
     ours = pair[0];
     theirs = pair[1];
-    if (fill_fds(&c, launcher, plan_fd, theirs, inside, e) < 0 ||
+    if (fill_fds(&c, launcher,
+                 &(struct gifts){ .plan = plan_fd,
+                                  .status = theirs,
+                                  .inside = inside,
+                                  .kept = kept },
+                 e) < 0 ||
         fill_args(plan, &c, e) < 0 || start(&c, &pidfd, e) < 0)
         r = -1;
     else
@@ -231,7 +244,7 @@ int runtime_spawn(const struct plan_view *plan, const char *launcher,
 
 void runtime_explain(const struct sandbox *s, struct err *e)
 {
-    char text[sizeof(e->msg) / 2];
+    char text[sizeof(e->msg)], *hint;
     ssize_t n = pread(s->words, text, sizeof(text) - 1, 0);
 
     if (s->words < 0)
@@ -239,9 +252,15 @@ void runtime_explain(const struct sandbox *s, struct err *e)
     while (n > 0 && text[n - 1] == '\n')
         n--;
     text[n > 0 ? n : 0] = '\0';
+    hint = strstr(text, "\n" RUNTIME_HINT);
+    if (hint)
+        *hint = '\0';
     err_set(e, ERR_BACKEND_ERROR,
             "the runtime could not make the sandbox; nothing was run%s%s",
             n > 0 ? ": " : "", text);
-    err_hint(e, "`mxc doctor` tells whether the backend can be used here; the "
-                "backend 'native' needs no other program");
+    if (hint)
+        err_hint(e, "%s", hint + sizeof("\n" RUNTIME_HINT) - 1);
+    else
+        err_hint(e, "`mxc doctor` tells whether the backend can be used here; "
+                    "the backend 'native' needs no other program");
 }

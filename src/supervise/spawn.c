@@ -138,7 +138,7 @@ static uint64_t caps_for(const struct plan_view *plan, bool has_gateway)
 }
 
 int sandbox_spawn(const struct plan_view *plan, const char *launcher,
-                  int plan_fd, int inside_fd, struct sandbox *out,
+                  int plan_fd, int inside_fd, int kept_fd, struct sandbox *out,
                   struct err *e)
 {
     static char stack[CHILD_STACK] __attribute__((aligned(16)));
@@ -154,7 +154,8 @@ int sandbox_spawn(const struct plan_view *plan, const char *launcher,
     pid_t pid;
 
     if (plan_count(plan, STEP_RUNTIME))
-        return runtime_spawn(plan, launcher, plan_fd, inside_fd, out, e);
+        return runtime_spawn(plan, launcher, plan_fd, inside_fd, kept_fd, out,
+                             e);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_sys(e, "socketpair(2)", errno, "cannot start");
     ours = pair[0];

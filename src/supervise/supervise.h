@@ -75,13 +75,15 @@ void terminal_give_back(const struct terminal *t);
 
 /* Start the launcher as pid 1 of new namespaces.  `launcher` is the path of
  * its executable, `plan_fd` a sealed memfd, `inside` its socket to the
- * gateway or -1. */
+ * gateway, `kept` the directory of a container that is kept; both may be -1. */
 int sandbox_spawn(const struct plan_view *plan, const char *launcher,
-                  int plan_fd, int inside, struct sandbox *out, struct err *e);
+                  int plan_fd, int inside, int kept, struct sandbox *out,
+                  struct err *e);
 
 /* The same by a runtime, for a plan that has one. */
 int runtime_spawn(const struct plan_view *plan, const char *launcher,
-                  int plan_fd, int inside, struct sandbox *out, struct err *e);
+                  int plan_fd, int inside, int kept, struct sandbox *out,
+                  struct err *e);
 
 /* The sandbox's set-up died: what the runtime said of it, if there is one. */
 void runtime_explain(const struct sandbox *s, struct err *e);
@@ -122,9 +124,10 @@ bool sandbox_kill(struct sandbox *s);
 
 /* Run it to its end: always fills *out.  `parent` is a pidfd whose end is the
  * sandbox's too, or -1. */
+struct kept_run;
 void supervise(const struct supervise_args *a, struct sandbox *s,
-               struct gateway *g, int parent, struct net_report *report,
-               struct result *out);
+               struct gateway *g, struct kept_run *kept, int parent,
+               struct net_report *report, struct result *out);
 
 /* Orders of the caller.  Init with the descriptor, and the rest zero. */
 enum { CONTROL_LINE = 63, CONTROL_SIGNAL_MAX = 64 };

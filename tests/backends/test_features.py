@@ -12,7 +12,7 @@ import backends  # noqa: E402
 from tap import *  # noqa: E402,F403
 from internet import *  # noqa: E402,F403
 from contract import (  # noqa: E402
-    BACKEND, NAME, claims, request, submit, unenforced)
+    BACKEND, NAME, by_name, claims, request, submit, unenforced)
 
 net = internet()
 # The last is how IPv6 says it.
@@ -144,6 +144,20 @@ def tty():
     lacks(host.ok().out, '/dev/pts/0 ', 'control')
 
 
+def keep():
+    """What a run wrote is there for the next of the same name, and for no
+    other; the last run ends it."""
+    def ran(name, stays=True):
+        r = submit(request(
+            command='cat /mine; echo x >>/mine', containerId=name,
+            lifecycle={'destroyOnExit': not stays}, **by_name()))
+        eq(r.status, 0, str(r))
+        return r.out
+    eq([ran('a'), ran('a'), ran('b'), ran('a', False), ran('a', False)],
+       ['', 'x\n', '', 'x\nx\n', ''])
+    mxc('container', 'rm', 'b').ok()
+
+
 def no_such_feature():
     fail('claimed by no backend so far: there is no probe of it')
 
@@ -152,7 +166,7 @@ PROBES = {
     'filesystem': filesystem, 'no network': no_network, 'egress': egress,
     'names': names, 'forward': forward, 'proxy': proxy,
     'built-in proxy': built_in_proxy, 'no ui': no_ui, 'timeout': timeout,
-    'tty': tty,
+    'tty': tty, 'keep': keep,
 }
 
 NET = '192.0.2.0/24'

@@ -70,8 +70,6 @@ RENDERINGS = {
                      r'error: MicroVM backend not compiled in .*'),
     'backends-list': ('out', r'\[\n  \{\n    "backend": "bubblewrap",.*',
                       r'\[.*"hyperlight".*|\[.*"bubblewrap".*'),
-    'lxc-delete': ('err', r"error: containers of this engine end with their run.*",
-                   r''),
     'former-contract': (None, r'', r'Request error\n.*Unsupported contract '
                                   r'version.*', (0, 1)),
     'not-ignored': (None, r"backend 'native' cannot enforce .*", r'', (255, 0)),

@@ -617,4 +617,136 @@ def the_store_itself_is_no_image():
     eq(left_in_tmp(), [])
 
 
+# --- download --------------------------------------------------------------
+
+TEMPLATE = r"""#!/bin/sh
+# LXC's program, as far as mxc knows it.
+set -eu
+said=$*
+while [ $# -gt 0 ]; do
+    case $1 in
+        --dist=*) d=${1#*=} ;; --release=*) r=${1#*=} ;;
+        --arch=*) a=${1#*=} ;; --variant=*) v=${1#*=} ;;
+        --rootfs=*) root=${1#*=} ;; --path=*) p=${1#*=} ;;
+    esac
+    shift
+done
+c=$LXC_CACHE_PATH/download/$d/$r/$a/$v
+mkdir -p "$c" "$p/x/bin" "$p/x/etc"
+echo '#!/bin/sh' >"$p/x/bin/hello"
+echo "$said" >"$p/x/etc/said"
+id -u >"$p/x/etc/uid"
+grep CapEff /proc/self/status >"$p/x/etc/caps"
+{ @BODY@
+} >"$p/x/etc/body" 2>&1 || true
+tar -C "$p/x" -cJf "$c/rootfs.tar.xz" .
+@END@
+echo 20260101 >"$c/build_id"
+mkdir -p "$HOME/out"
+tar -C "$root" -xf "$c/rootfs.tar.xz"
+"""
+
+
+def downloaded(name, body='true', end='', status=0):
+    path = write('template', TEMPLATE.replace('@BODY@', body).replace(
+        '@END@', end))
+    path.chmod(0o755)
+    r = image('download', name, '--template', path)
+    eq(r.status, status, repr(r))
+    return r
+
+
+def text(name, file):
+    return read(f'{tree(name)}/etc/{file}').strip()
+
+
+@test
+def a_distribution_is_downloaded_by_the_program_of_the_host():
+    need('tar', 'xz')
+    downloaded('alpine/3.23')
+    machine = os.uname().machine
+    arch = {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(machine, machine)
+    said = text('alpine/3.23', 'said')
+    for piece in ('--dist=alpine --release=3.23', f'--arch={arch} ',
+                  '--variant=default'):
+        has(said, piece)
+    check(os.access(f'{tree("alpine/3.23")}/bin/hello', os.R_OK))
+    image('verify', 'alpine/3.23').ok()
+    downloaded('debian/bookworm/cloud')
+    has(text('debian/bookworm/cloud', 'said'),
+        '--dist=debian --release=bookworm')
+    has(text('debian/bookworm/cloud', 'said'), '--variant=cloud')
+    eq(left_in_tmp(), [])
+
+
+@test
+def what_downloads_is_in_a_sandbox():
+    """Each works outside; no capability, and no file but its own."""
+    need('tar', 'xz')
+    secret = write('secret', 'of the caller')
+    os.chmod(secret, 0o644)
+    attack_it = f'cat {secret}; echo x >{os.getcwd()}/made'
+    has(run(['sh', '-c', attack_it]).ok().out, 'of the caller')
+    os.unlink('made')
+    downloaded('a/b', body=attack_it)
+    lacks(text('a/b', 'body'), 'of the caller')
+    check(not os.path.exists('made'), 'a file outside')
+    eq(text('a/b', 'caps').split()[1], '0' * 16)
+    eq(text('a/b', 'uid'), str(os.geteuid()))
+
+
+@cases({
+    'a link': ('rm "$c/rootfs.tar.xz"; ln -s @HERE@/mine.tar '
+               '"$c/rootfs.tar.xz"'),
+    'a link on the way': ('mv "$c" "$c.real"; ln -s "$c.real" "$c"'),
+    'a pipe': ('rm "$c/rootfs.tar.xz"; mkfifo "$c/rootfs.tar.xz"; '
+               'echo 1 >"$c/build_id"; exit'),
+    'nothing': 'rm "$c/rootfs.tar.xz"',
+    'half of it': 'exit 3',
+})
+def what_it_leaves_is_an_archive_or_nothing(end):
+    need('tar', 'xz')
+    Tar('mine.tar').add('etc/mine', data=b'x').done()
+    r = downloaded('a/b', end=end.replace('@HERE@', os.getcwd()), status=1)
+    has(r.err, 'lxc-download brought no archive of a/b/')
+    image('show', 'a/b').failed(1, 'there is no image')
+    eq(left_in_tmp(), [])
+
+
+@test
+def what_it_said_is_shown_without_its_bytes():
+    r = downloaded('a/b', end=r"""printf 'no \033[31mroute\n' >&2; exit 7""",
+                   status=1)
+    has(r.err, '| no \\x1b[31mroute')
+    has(r.err, 'it ended with status 7')
+
+
+@test
+def a_hostile_archive_is_unpacked_behind_walls():
+    need('tar', 'xz')
+    downloaded('a/b', end=(
+        'mkdir -p "$p/y"; ln -s / "$p/y/out"; '
+        'tar -C "$p/y" -cf "$p/y.tar" out; rm "$p/y/out"; mkdir "$p/y/out"; '
+        'echo x >"$p/y/out/mxc-test-escape"; '
+        'tar -C "$p/y" -rf "$p/y.tar" out/mxc-test-escape; '
+        'xz <"$p/y.tar" >"$c/rootfs.tar.xz"'), status=1)
+    check(not os.path.exists('/mxc-test-escape'), 'through the link')
+    eq(left_in_tmp(), [])
+
+
+@test
+def nothing_is_downloaded_without_the_program_or_a_word():
+    """Not by a run, and not without the program."""
+    image('download', 'a/b', '--template', '/no/such/lxc-download').failed(
+        1, '/no/such/lxc-download is not there', 'install LXC')
+    for template in ('relative', '/', '/usr'):
+        image('download', 'a/b', '--template', template).failed(
+            1, f'{template} is not there, or not executable', 'install LXC')
+    image('download', 'debian').failed(1, 'names no release')
+    image('download', '../x').failed(1, 'no name of an image')
+    image('list', '--template', '/x').failed(2, '--template is for download')
+    image('download').failed(2, 'an operand is missing')
+    eq(told('list')['images'], [])
+
+
 main()

@@ -26,6 +26,7 @@ MODULES = TOP / 'build/oracle/node_modules'
 ARCH = 'arm64' if platform.machine() == 'aarch64' else 'x64'
 NODE = TOP / f'build/oracle-node/node_modules/node-linux-{ARCH}/bin/node'
 GONE = '\ufffd'
+HAS_LXC = (MXC.parent / '../libexec/mxc/mxc-lxc').exists()
 
 
 def fetch():
@@ -119,7 +120,8 @@ def errors():
     for name, code in {
             'ingress': 'backend_error', 'seatbelt': 'unsupported_containment',
             'processcontainer': 'unsupported_containment',
-            'lxc': 'backend_unavailable', 'missing': 'policy_validation',
+            'lxc': 'policy_validation' if HAS_LXC else 'backend_unavailable',
+            'missing': 'policy_validation',
             'empty': 'malformed_request', 'path': 'malformed_request',
             'cidr': 'malformed_request', 'spawn': 'backend_error',
             'pty': 'unsupported_containment', 'size': 'malformed_request',
@@ -128,6 +130,8 @@ def errors():
         check(e and e['message'], f'{name}: {e}')
         eq((e['isMxc'], e['code']), (True, code), f'{name}: {e}')
     has(got['missing']['remediation'], 'create it')
+    if HAS_LXC:
+        has(got['lxc']['remediation'], 'mxc image import alpine/3.23')
 
 
 # --- spawn ---------------------------------------------------------------------
@@ -201,8 +205,9 @@ def terminal_ends():
 @test
 def discovers():
     r = scene('discovery')
-    eq(r['backends'], [{'backend': 'bubblewrap', 'warnings': [],
-                        'capabilities': ['proxyEnforcement']}])
+    eq(r['backends'], [{'backend': name, 'warnings': [],
+                        'capabilities': ['proxyEnforcement']}
+                       for name in ('bubblewrap', *['lxc'] * HAS_LXC)])
     eq(r['consent']['effectiveState'], 'not-applicable')
 
 

@@ -12,10 +12,13 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '..', 'lib'))
 from tap import *  # noqa: E402,F403
+import images  # noqa: E402
 from ffi import (ALLOW_ALL, OURS, PRESENTER, Library, byref,  # noqa: E402
                  c_int32, c_void_p, is_sanitized, one_shot, peek)
 
 lib = Library(OURS)
+HAS_LXC = (MXC.parent / '../libexec/mxc/mxc-lxc').exists()
+images.private_store()
 MARK = '\ufffd'.encode()
 
 
@@ -159,14 +162,44 @@ def malformed_says_where():
 
 @cases({name: (name, status) for name, status in {
     'seatbelt': 2, 'processcontainer': 2, 'wslc': 2, 'isolation_session': 2,
-    'vm': 2, 'microvm': 2, 'hyperlight': 2, 'windows_sandbox': 2,
-    'lxc': 4}.items()})
+    'vm': 2, 'microvm': 2, 'hyperlight': 2, 'windows_sandbox': 2}.items()})
 def other_backends(name, status):
     more = {'network': ALLOW_ALL} if name == 'isolation_session' else {}
     request = one_shot('true', '1.1.0-alpha', containment=name, **more)
     for experimental in (0, 1, -1):
         refused(request, status, experimental=experimental)
     refused({**request, 'zz': 1}, 1)
+
+
+@test
+def a_container_of_an_image():
+    """As by lxc-exec: what is missing is said, what is kept is kept."""
+    if not HAS_LXC:
+        skip('this build has no mxc-lxc')
+    if b'/ld-linux' in (MXC.parent / '../libexec/mxc/mxc-launch').read_bytes():
+        skip('mxc-launch needs libraries, which an image has not')
+
+    def asked(command, **more):
+        return one_shot(command, containment='lxc', lxc={
+            'distribution': 'test', 'release': '1'}, **more)
+    refused(asked('true'), 11, "there is no image 'test/1'")
+    refused(one_shot('true', containment='lxc', lxc={
+        'distribution': '', 'release': ''}), 11,
+        'LXC distribution and release are required')
+    mxc('image', 'import', 'test/1', images.root(
+        files={'etc/motd': 'of the image'})).ok()
+    ran(asked('cat /etc/motd; echo err >&2; exit 3'), exit_code=3,
+        out=b'of the image', err=b'err\n')
+    with lib.spawn(asked('cat; exit 5')) as box:
+        i, o = box.stdin(), box.stdout()
+        i.write_all(b'typed')
+        i.free()
+        eq((o.all(), box.wait()), (b'typed', (0, 5, 0)))
+        o.free()
+    more = {'containerId': 'one', 'lifecycle': {'destroyOnExit': False}}
+    for want in (b'', b'x\n'):
+        ran(asked('cat /mine; echo x >/mine', **more), out=want)
+    run([MXC.parent / 'lxc-exec', '--delete', '--containername', 'one']).ok()
 
 
 @test
@@ -241,11 +274,12 @@ def signals_of_the_workload_are_not_ours():
 def backends_and_platform():
     if is_sanitized():
         skip('the programs leak, and so fail their own test')
+    names = ['bubblewrap', *['lxc'] * HAS_LXC]
     eq(json.loads(lib.owned('mxc_available_backends_json')),
-       [{'backend': 'bubblewrap', 'capabilities': ['proxyEnforcement']}])
+       [{'backend': n, 'capabilities': ['proxyEnforcement']} for n in names])
     eq(json.loads(lib.owned('mxc_platform_support_json')),
        {'isSupported': True, 'reason': None,
-        'availableMethods': ['bubblewrap'],
+        'availableMethods': sorted(names, reverse=True),
         'bubblewrapNetwork': {'proxyEnforcement': 'supported',
                               'warnings': []}})
     eq(lib.raw.mxc_version(), b'1.0.1')

@@ -27,7 +27,7 @@ FEATURES = {
     'timeout': (10, 'timeout'),
     'tty': (11, 'terminal of its own'),
     'limits': (8, 'limits of memory, processor, output'),
-    'keep': (9, 'a sandbox that outlives its run'),
+    'keep': (9, 'what a run wrote, kept for the next of its name'),
 }
 
 _NO = {'ingress', 'loopback', 'ui', 'limits', 'keep'}
@@ -47,7 +47,8 @@ BACKENDS = {
     'gvisor': Backend(('runsc',), ('runsc', 'exe'),
                       set(FEATURES) - _NO - {'tty'}, pace=0.05, start=0.3,
                       absent=False, sessions=False),
-    'lxc': Backend((), ('mxc-lxc',), set(FEATURES) - _NO, has_image=True),
+    'lxc': Backend((), ('mxc-lxc',), set(FEATURES) - _NO | {'keep'},
+                   has_image=True),
 }
 
 # The first needs no word on the command line.

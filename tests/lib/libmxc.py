@@ -43,7 +43,7 @@ class Options(ctypes.Structure):
                 ('cancel_fd', c_int32), ('output_max', c_size_t),
                 ('input', c_char_p), ('input_len', c_size_t),
                 ('runtime', c_char_p), ('idle_timeout_ms', c_uint64),
-                ('max_age_ms', c_uint64)]
+                ('max_age_ms', c_uint64), ('data_home', c_char_p)]
 
     def __init__(self, **fields):
         if 'input' in fields:

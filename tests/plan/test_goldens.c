@@ -139,10 +139,36 @@ static const struct host keeper = {
     .session_place = "/run/user/1000/mxc/0123456789abcdef0123456789abcdef",
 };
 
+/* A container of that name is there already, and one is not. */
+static struct host with_kept(const struct kept *kept)
+{
+    struct host h = user;
+
+    h.kept = *kept;
+    return h;
+}
+
+static const struct kept made = {
+    .path = "/home/u/.local/share/mxc/containers/89ab",
+    .name = "builder",
+    .found = "",
+    .record = "{\"name\":\"builder\"}\n",
+    .has_network = true,
+};
+static const struct kept last = {
+    .path = "/home/u/.local/share/mxc/containers/89ab",
+    .name = "builder",
+    .found = "{\"name\":\"builder\"}\n",
+    .dev = 0x801,
+    .ino = 4712,
+    .ends = true,
+};
+
 static const struct {
     const char *name;
     const struct host *host;
     bool tty;
+    const struct kept *kept;
 } cases[] = {
     { "nothing", &user, false },
     { "workspace", &user, false },
@@ -165,6 +191,8 @@ static const struct {
     { "gvisor", &user, false },
     { "net-gvisor", &root, false },
     { "lxc", &user, false },
+    { "lxc-kept", &user, false, &made },
+    { "lxc-last", &user, false, &last },
     { "net-lxc", &user, true },
     { "session-private", &keeper, false },
     { "session-system", &keeper, false },
@@ -280,10 +308,12 @@ TEST(plans_are_as_reviewed)
         const char *json = read_text(
             &a, arena_printf(&a, SOURCE_ROOT "/tests/plan/golden/%s.json",
                              cases[i].name));
+        const struct host kept =
+            cases[i].kept ? with_kept(cases[i].kept) : *cases[i].host;
 
         NOTE(cases[i].name);
         CHECK(json != NULL);
-        render(&a, json, cases[i].host, cases[i].tty, &out);
+        render(&a, json, &kept, cases[i].tty, &out);
         CHECK(!out.failed);
         CHECK(forget_size(out.data, "\nfilter ("));
         CHECK(forget_size(out.data, "\nrules (") ==

@@ -61,6 +61,9 @@ static void make_plan(struct plan *p, struct arena *a)
         (struct step){
             STEP_RUNTIME_ARG, STEP_BY_FD, { 0 }, NULL, "--proc", 0 });
     add(p, a, (struct step){ STEP_IMAGE, 0, { 0x801, 7 }, "/var/i", NULL, 0 });
+    add(p, a,
+        (struct step){ STEP_KEPT, STEP_LAST, { 0x801, 8 }, "/c/k", "{}", 0 });
+    add(p, a, (struct step){ STEP_RECORD, 0, { 0 }, NULL, "{\n}", 0 });
 }
 
 static const char printed[] = "root bytes=4096 inodes=16\n"
@@ -88,7 +91,9 @@ static const char printed[] = "root bytes=4096 inodes=16\n"
                               "listen port=5432\n"
                               "runtime /usr/bin/bwrap\n"
                               "runtime-arg --proc by-fd\n"
-                              "image /var/i object=801:7\n";
+                              "image /var/i object=801:7\n"
+                              "kept /c/k {} object=801:8 last\n"
+                              "record {\\n}\n";
 
 static struct plan_view pack(struct plan *p, struct arena *a)
 {
@@ -246,6 +251,8 @@ static void make_session_plan(struct plan *p, struct arena *a)
     p->step[STEP_RUNTIME - 1] = pin;
     p->step[STEP_RUNTIME_ARG - 1] = pin;
     p->step[STEP_IMAGE - 2] = pin;
+    p->step[STEP_KEPT - 3] = pin;
+    p->step[STEP_RECORD - 3] = pin;
 }
 
 TEST(what_a_session_keeps)
@@ -266,6 +273,9 @@ TEST(what_a_session_keeps)
         { false, kept, NULL },
         { true, overlay, "a layer without a session" },
         { true, kept, "a layer without a session" },
+        { false,
+          { STEP_KEPT, 0, { 1, 7 }, "/c/k", "r", 1 },
+          "a session has no container that is kept" },
         { false,
           { STEP_OVERLAY, 0, { 0 }, "/usr:/etc", "/s/b", 4 },
           "not a path to lay something over" },
@@ -309,6 +319,62 @@ TEST(what_a_session_keeps)
     }
 }
 
+TEST(a_container_that_is_kept)
+{
+    const struct step kept = { STEP_KEPT, 0, { 0x801, 7 }, "/c/k", "r", 1 },
+                      made = { STEP_KEPT, 0, { 0 }, "/c/k", "", 0 },
+                      record = { STEP_RECORD, 0, { 0 }, NULL, "n", 1 };
+    const struct {
+        struct step step[2];
+        bool without_image;
+        const char *want; /* NULL: fine */
+    } rows[] = {
+        { { kept }, false, NULL },
+        { { kept, record }, false, NULL },
+        { { made, record }, false, NULL },
+        { { { STEP_KEPT, STEP_LAST, { 1, 7 }, "/c/k", "r", 1 } }, false, NULL },
+        { { made }, false, "a new container without a record, or an end" },
+        { { { STEP_KEPT, STEP_LAST, { 0 }, "/c/k", "", 0 }, record },
+          false,
+          "a new container without a record, or an end" },
+        { { { STEP_KEPT, 0, { 1, 0 }, "/c/k", "r", 1 } },
+          false,
+          "a container without identity" },
+        { { record }, false, "it may have one container" },
+        { { kept, kept }, false, "it may have one container" },
+        { { record, record }, false, "it may have one container" },
+        { { kept }, true, "it may have one container" },
+        { { { STEP_KEPT, STEP_OPTIONAL, { 1, 7 }, "/c/k", "r", 1 } },
+          false,
+          "unknown flag" },
+        { { { STEP_KEPT, 0, { 1, 7 }, "/c/../k", "r", 1 } },
+          false,
+          "path is not absolute and clean" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena a = { .limit = 1 << 20 };
+        struct err e = { 0 };
+        struct plan_view v;
+        struct plan p;
+        void *bytes;
+        size_t len;
+
+        NOTE(rows[i].want ? rows[i].want : "fine");
+        make_plan(&p, &a);
+        for (size_t k = 0; k < 2; k++)
+            p.step[STEP_KEPT - 3 + k] =
+                rows[i].step[k].kind ? rows[i].step[k] : p.step[STEP_ENV - 1];
+        if (rows[i].without_image)
+            p.step[STEP_IMAGE - 2] = p.step[STEP_ENV - 1];
+        CHECK_INT(plan_pack(&p, &a, &bytes, &len, &e), 0);
+        CHECK_INT(plan_check(bytes, len, &v, &e), rows[i].want ? -1 : 0);
+        if (rows[i].want)
+            CHECK_HAS(e.msg, rows[i].want);
+        arena_drop(&a);
+    }
+}
+
 static const struct step runsc = { STEP_RUNSC,   0,    { 0x801, 5 },
                                    "/bin/runsc", "{}", 2 };
 
@@ -324,6 +390,8 @@ static void make_runsc_plan(struct plan *p, struct arena *a)
     p->step[STEP_RUNTIME - 1] = pin;
     p->step[STEP_RUNTIME_ARG - 1] = pin;
     p->step[STEP_IMAGE - 2] = pin;
+    p->step[STEP_KEPT - 3] = pin;
+    p->step[STEP_RECORD - 3] = pin;
     add(p, a, runsc);
 }
 

@@ -54,6 +54,23 @@ static int add_runtime(struct plan *plan, const struct host *h, struct arena *a,
     return plan_add(plan, a, image, e) < 0 ? -1 : plan_add(plan, a, runtime, e);
 }
 
+static int add_kept(struct plan *plan, const struct kept *k, struct arena *a,
+                    struct err *e)
+{
+    const struct step kept = { .kind = STEP_KEPT,
+                               .flags = k->ends ? STEP_LAST : 0,
+                               .num = { k->dev, k->ino },
+                               .path = k->path,
+                               .text = k->found };
+    const struct step record = { .kind = STEP_RECORD, .text = k->record };
+
+    if (!k->path)
+        return 0;
+    if (plan_add(plan, a, kept, e) < 0)
+        return -1;
+    return k->record ? plan_add(plan, a, record, e) : 0;
+}
+
 static int lxc_plan(const struct policy *p, const struct host *h,
                     const struct places *fs, const char *cwd, struct arena *a,
                     struct plan *out, struct err *e)
@@ -62,7 +79,8 @@ static int lxc_plan(const struct policy *p, const struct host *h,
     struct plan plan = { 0 };
 
     if (backend_native.plan(p, &inside, fs, cwd, a, &plan, e) < 0 ||
-        add_masks(&plan, p, fs, a, e) < 0 || add_runtime(&plan, h, a, e) < 0)
+        add_masks(&plan, p, fs, a, e) < 0 || add_runtime(&plan, h, a, e) < 0 ||
+        add_kept(&plan, &h->kept, a, e) < 0)
         return -1;
     plan.uid = h->uid;
     plan.gid = h->gid;
@@ -82,6 +100,21 @@ static int lxc_probe(const struct host *h, const struct policy *p,
     return backend_native.probe(h, p, e);
 }
 
+static const char *life_of(const struct kept *k, struct arena *a)
+{
+    if (!k->path)
+        return "changes end with the run";
+    if (k->ends)
+        return arena_printf(a,
+                            "with what the container '%s' has in '%s', all of "
+                            "which ends with the run",
+                            k->name, k->path);
+    return arena_printf(a,
+                        "what is written stays with the container '%s', in "
+                        "'%s', as far as the disk has room",
+                        k->name, k->path);
+}
+
 static const struct receipt_row *lxc_receipt(const struct policy *p,
                                              const struct host *h,
                                              const struct places *fs,
@@ -91,11 +124,12 @@ static const struct receipt_row *lxc_receipt(const struct policy *p,
     const struct receipt_row *native =
         backend_native.receipt(p, &inside, fs, a);
     struct receipt_row *rows;
-    size_t n = 0;
+    const char *life = life_of(&h->kept, a);
+    size_t n = 0, first = 2;
 
     while (native && native[n].clause)
         n++;
-    rows = native ? arena_array(a, n + 3, sizeof(*rows)) : NULL;
+    rows = native && life ? arena_array(a, n + 4, sizeof(*rows)) : NULL;
     if (!rows)
         return NULL;
     rows[0] = (struct receipt_row){
@@ -106,13 +140,18 @@ static const struct receipt_row *lxc_receipt(const struct policy *p,
     };
     rows[1] = (struct receipt_row){
         .clause = "root",
-        .by = arena_printf(a,
-                           "image %s (sha256:%s), copy-on-write: changes end "
-                           "with the run",
-                           p->image, h->image_digest),
+        .by = arena_printf(a, "image %s (sha256:%s), copy-on-write: %s",
+                           p->image, h->image_digest, life),
         .state = "enforced",
     };
-    memcpy(rows + 2, native, (n + 1) * sizeof(*rows));
+    if (h->kept.has_network)
+        rows[first++] = (struct receipt_row){
+            .clause = "lifecycle.preservePolicy",
+            .by = "the network's rules are kept with the container: a later "
+                  "run of it has these, or none",
+            .state = "enforced",
+        };
+    memcpy(rows + first, native, (n + 1) * sizeof(*rows));
     return rows[1].by ? rows : NULL;
 }
 
@@ -121,7 +160,7 @@ const struct backend backend_lxc = {
     .summary = "a container with a copy-on-write root of an image; Landlock, "
                "seccomp and the gateway as in native",
     .tier = TIER_PROCESS,
-    .features = FEAT_LAUNCHED | FEAT_TTY,
+    .features = FEAT_LAUNCHED | FEAT_TTY | FEAT_KEEP,
     .has_image = true,
     .probe = lxc_probe,
     .plan = lxc_plan,

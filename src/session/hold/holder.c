@@ -175,7 +175,8 @@ static int spawn(struct holder *h, const char *launcher, struct err *e)
     if (gateway_spawn(h->plan, launcher, false, &h->gateway, &inside, e) < 0)
         return -1;
     h->is_gateway_ready = h->gateway.status < 0;
-    return sandbox_spawn(h->plan, launcher, h->plan_fd, inside, &h->sandbox, e);
+    return sandbox_spawn(h->plan, launcher, h->plan_fd, inside, -1, &h->sandbox,
+                         e);
 }
 
 static int open_control(struct holder *h, struct err *e)
