@@ -264,8 +264,8 @@ static int sections_fit(const struct request *r, const struct backend *b,
     return request_check_sections(r, c, e);
 }
 
-static int finish(struct arena *a, const char *caller_cwd, bool want_receipt,
-                  struct prepared *p, struct err *e)
+int prepare_plan(struct arena *a, const char *caller_cwd, bool want_receipt,
+                 struct prepared *p, struct err *e)
 {
     /* After the look, which knows what a grant of "/" comes to; before the
      * base, which is nobody's place to start in. */
@@ -361,8 +361,8 @@ static int build(struct arena *a, const struct request *r,
         policy_check_network(&p.policy, e) < 0 ||
         image_look(a, &p.policy, p.backend, f, &p.host, e) < 0 ||
         (net_has_egress(&p.policy.net) && network_look(a, &p.host, e) < 0) ||
-        finish(a, arena_strdup(a, cwd), plan_only || f->want_receipt, &p, e) <
-            0)
+        prepare_plan(a, arena_strdup(a, cwd), plan_only || f->want_receipt, &p,
+                     e) < 0)
         return -1;
     *out = p;
     return 0;

@@ -37,7 +37,10 @@ enum {
     OPT_ID = 1 << 9,       /* the ID of a session comes first */
     OPT_SOME_ID = 1 << 10, /* the same, and it may be left out */
     OPT_EXEC = 1 << 11,    /* a command in a session */
-    OPT_END = 1 << 12      /* how a session ends */
+    OPT_END = 1 << 12,     /* how a session ends */
+    OPT_POOL = 1 << 13,    /* what makes a pool */
+    OPT_CLAIM = 1 << 14,   /* a command in a pool */
+    OPT_REQUEST = 1 << 15  /* the request of a command in a session */
 };
 
 /* Options of all commands: the one table behind getopt, help and
@@ -90,6 +93,10 @@ enum option_id {
     ID_LAYER,
     ID_LIMIT,
     ID_NO_NETWORK,
+    ID_SIZE,
+    ID_NAME,
+    ID_WAIT,
+    ID_COLD,
     ID_HELP
 };
 
@@ -112,6 +119,10 @@ struct cli {
     uint64_t idle_ms, age_ms, grace_ms;
     bool has_grace;
     bool no_network;
+    uint32_t size;    /* of a pool; 0: the usual */
+    const char *name; /* of a new one */
+    uint64_t wait_ms; /* for a sandbox */
+    bool has_wait, is_cold;
     struct session_limit limit[16];
     size_t nlimits;
     const char *text; /* the request, when policy_file was read */
@@ -179,5 +190,7 @@ int cmd_ps(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_logs(int argc, char **argv);
 int cmd_gc(int argc, char **argv);
+int cmd_pool(int argc, char **argv);
+extern const char *const pool_verbs[];
 
 #endif
