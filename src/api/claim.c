@@ -196,18 +196,20 @@ static int decide(struct arena *a, const struct pool_dir *d,
                   const struct run_flags *f, const char *here,
                   struct prepared *p, struct err *e)
 {
-    static const char *stands_in[] = { "true" };
-
     *p = (struct prepared){ .backend = &backend_native };
     if (take_rules(a, d, &p->policy, e) < 0)
         return -1;
     for (size_t i = 0; i < f->npaths; i++)
         if (add_grant(a, here, &f->path[i], &p->policy, e) < 0)
             return -1;
-    p->policy.arg = stands_in;
+    p->policy.arg = arena_array(a, 1, sizeof(*p->policy.arg));
+    if (!p->policy.arg)
+        return out_of_memory(e);
+    p->policy.arg[0] = "true";
     p->policy.nargs = 1;
     p->policy.runtime = f->runtime;
-    if (host_look(a, &p->host, e) < 0)
+    if (prepare_find_images(a, f, &p->policy.images, e) < 0 ||
+        host_look(a, &p->host, e) < 0)
         return -1;
     return prepare_plan(a, here, false, p, e);
 }

@@ -103,9 +103,8 @@ static int set_cwd(struct arena *a, struct policy *p, const char *cwd,
     return 0;
 }
 
-/* A caller of whom no home is known has no store. */
-static int find_images(struct arena *a, const struct run_flags *f,
-                       const char **out, struct err *e)
+int prepare_find_images(struct arena *a, const struct run_flags *f,
+                        const char **out, struct err *e)
 {
     const struct image_place at = { f->data_home, f->home };
     char path[PATH_MAX];
@@ -159,7 +158,7 @@ static int apply_flags(struct arena *a, struct policy *p, const char *cwd,
     p->die_with_parent = f->die_with_parent;
     p->accept_missing = f->accept_missing;
     p->runtime = f->runtime;
-    return find_images(a, f, &p->images, e);
+    return prepare_find_images(a, f, &p->images, e);
 }
 
 /* "/bin" and the like: a link where the host has a link. */

@@ -85,6 +85,11 @@ int prepare_parsed(struct arena *a, const struct request *r,
                    const struct run_flags *f, struct prepared *out,
                    struct err *e);
 
+/* Where the caller's image store would be; *out stays NULL for a caller of whom
+ * no home is known. */
+int prepare_find_images(struct arena *a, const struct run_flags *f,
+                        const char **out, struct err *e);
+
 /* The last part of it: policy, host and backend are filled in, and what they
  * come to is not. */
 int prepare_plan(struct arena *a, const char *caller_cwd, bool want_receipt,

@@ -361,11 +361,12 @@ static int act_on(size_t v, int argc, char **argv)
     r = cli_parse(&c, &verbs[v], argc, argv);
     if (r >= 0)
         return r;
-    if (!acts[v])
-        return run_claim(&c, caller);
     c.flags.term = getenv("TERM");
     c.flags.home = getenv("HOME");
+    c.flags.data_home = getenv("XDG_DATA_HOME");
     c.flags.search_path = getenv("PATH");
+    if (!acts[v])
+        return run_claim(&c, caller);
     r = acts[v](&c, &e) < 0 ? cli_fail_phase(&c, &e, CLI_REFUSED) : CLI_OK;
     cli_free(&c);
     return r;

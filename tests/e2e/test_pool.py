@@ -229,6 +229,24 @@ def what_no_run_gets_no_claim_gets():
 
 
 @test(only='user')
+def no_claim_writes_to_the_store_of_images():
+    os.makedirs('data/mxc/images/trees')
+    env = {'XDG_DATA_HOME': os.path.abspath('data')}
+    with Pool() as p:
+        mxc(*p.argv('true', rw='data/mxc/images/trees'), env=env).failed(
+            125, 'where mxc keeps its images')
+        r = mxc(*p.argv('sh', '-c', 'echo >data/own; echo >data/mxc/images/x',
+                        rw='data', cwd='.'), env=env)
+        has(r.ok(2).err, 'Read-only file system')
+        eq((os.listdir('data/mxc/images'), sorted(os.listdir('data'))),
+           (['trees'], ['mxc', 'own']))
+    r = mxc('pool', 'start', '--rw', 'data/mxc/images/trees', env=env)
+    if r.status == 0:
+        mxc('pool', 'stop', r.out.strip())
+    r.failed(1, 'where mxc keeps its images')
+
+
+@test(only='user')
 def a_claim_grants_no_more_than_its_caller_has():
     with Pool() as p:
         p.run('true', rw='/usr').failed(125, 'does not have')
