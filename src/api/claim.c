@@ -324,13 +324,17 @@ static int check_effect(struct arena *a, const struct policy *p,
 }
 
 /* A new mount over something that stands would hide it.  A directory of the
- * sandbox's own has nothing in it yet. */
+ * sandbox's own has nothing in it yet; what a denied one shows of itself is
+ * complete, and closed (STEP_HOLLOW). */
 static int check_over(const struct difference *d, const struct step *s,
                       struct err *e)
 {
     for (size_t i = 0; i < d->old->head.nsteps; i++) {
         struct step old = plan_step(d->old, i);
 
+        if (old.kind == STEP_HOLLOW && s->flags & STEP_CREATE &&
+            path_is_within(s->path, old.path))
+            return must_not_change(old.path, e);
         if (stands(&old) && old.kind != STEP_DIR &&
             path_is_within(old.path, s->path) &&
             !(s->kind == STEP_PIN && old.kind == STEP_BIND))
@@ -530,6 +534,9 @@ static int merge(struct arena *a, const struct plan_view *old,
         if (!replaces(claim, &s) && plan_add(out, a, s, e) < 0)
             return -1;
     }
+    if (!has_mounted)
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "the pool's plan has no place for more");
     return add_claim(a, old, claim, false, out, e);
 }
 

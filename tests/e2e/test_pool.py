@@ -253,6 +253,18 @@ def a_claim_grants_no_more_than_its_caller_has():
 
 
 @test
+def what_a_denied_directory_shows_is_complete():
+    for name in 'y', 'z':
+        os.makedirs(f'a/x/{name}')
+    with Pool(rw='a', deny='a/x', ro='a/x/y') as p:
+        p.sh('ls a/x/y', cwd='.').ok()
+        p.run('true', ro='a/x/z').failed(125, 'would change what stands at')
+        p.sh('ls a/x/y', cwd='.').ok()
+        eventually(lambda: p.look()['claims'] >= 2, what='it is counted')
+        eq(p.look()['claims'], 2, 'claims')
+
+
+@test
 def no_network_for_one_command():
     code = ('import socket\n'
             'try: socket.socket(); print("made")\n'
