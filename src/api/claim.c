@@ -95,7 +95,8 @@ int claim_make_pool(struct arena *a, const char *text, size_t len,
     out->plan.nsteps = n;
     out->plan.flags |= PLAN_WARM;
     if (plan_pack(&out->plan, a, &bytes, &s->plan_len, e) < 0 ||
-        plan_check(bytes, s->plan_len, &v, e) < 0)
+        plan_check(bytes, s->plan_len, &v, e) < 0 ||
+        pool_mounts(&v, s->facts.mounts, e) < 0)
         return -1;
     s->plan = bytes;
     s->rules = print_rules(a, &out->policy);
@@ -547,9 +548,11 @@ int claim_cold_plan(struct arena *a, const struct pool_dir *d,
 {
     const uint64_t most = c->timeout_ms;
     struct plan_view old, claim;
+    struct pool_facts facts;
     struct plan p;
 
-    if (pool_plan(d, &old, e) < 0 ||
+    if (pool_facts(d, &facts, e) < 0 || pool_plan(d, &old, e) < 0 ||
+        pool_check_mounts(&old, facts.mounts, e) < 0 ||
         pool_claim_plan(a, c, extra, bytes, len, e) < 0 ||
         plan_check_claim(*bytes, *len, &claim, e) < 0)
         return -1;

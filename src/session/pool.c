@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "sys/hostpath.h"
 
 #define PREFIX "pool."
 
@@ -128,6 +129,16 @@ static uint64_t number(const struct json *v, const char *key)
     return member && json_u64(member, &n) == 0 ? n : 0;
 }
 
+/* One that does not fit stays empty. */
+static void take_text(const struct json *v, const char *key, char *out,
+                      size_t size)
+{
+    const struct json *member = json_get(v, key);
+
+    if (member && member->type == JSON_STRING && member->len < size)
+        memcpy(out, member->text, member->len);
+}
+
 int pool_facts(const struct pool_dir *d, struct pool_facts *out, struct err *e)
 {
     enum { RECORD_MAX = 4096 };
@@ -146,6 +157,7 @@ int pool_facts(const struct pool_dir *d, struct pool_facts *out, struct err *e)
                                 .idle_ms = number(v, "idleTimeoutMs"),
                                 .age_ms = number(v, "maxAgeMs"),
                                 .size = (uint32_t)number(v, "size") };
+    take_text(v, "mounts", out->mounts, sizeof(out->mounts));
     return out->size >= 1 && out->size <= POOL_SIZE_MAX ? 0 : broken("pool", e);
 }
 
@@ -169,6 +181,53 @@ int pool_plan(const struct pool_dir *d, struct plan_view *out, struct err *e)
         return broken("plan", e);
     }
     return 0;
+}
+
+/* The base's own paths are the same for every policy, and nobody looks there
+ * for what is mounted. */
+static bool is_grant(const struct step *s)
+{
+    return s->kind == STEP_BIND && s->num[1] != 0;
+}
+
+int pool_mounts(const struct plan_view *plan, char out[SHA256_HEX],
+                struct err *e)
+{
+    enum { MOUNTS_MAX = 64 << 20 };
+
+    scoped(arena_drop) struct arena a = { .limit = MOUNTS_MAX };
+    struct mountinfo *m = NULL;
+    struct sha256 sum;
+
+    sha256_begin(&sum);
+    for (size_t i = 0; i < plan->head.nsteps; i++) {
+        const struct step s = plan_step(plan, i);
+
+        if (!is_grant(&s))
+            continue;
+        if (!m && mountinfo_read(&a, &m, e) < 0)
+            return -1;
+        mountinfo_add_below(m, s.text, &sum);
+    }
+    sha256_end(&sum, out);
+    return 0;
+}
+
+/* A mount that has come meanwhile may show below a granted path what the policy
+ * denies elsewhere, or the host's kernel: nobody has looked at it. */
+int pool_check_mounts(const struct plan_view *plan, const char *then,
+                      struct err *e)
+{
+    char now[SHA256_HEX];
+
+    if (pool_mounts(plan, now, e) < 0)
+        return -1;
+    if (strcmp(now, then) == 0)
+        return 0;
+    err_set(e, ERR_BACKEND_ERROR,
+            "what the host has mounted below the pool's paths is not what it "
+            "had when the pool was started");
+    return err_hint(e, "start the pool anew");
 }
 
 /* Who holds the lock is the keeper, or is removing it; and the name may be

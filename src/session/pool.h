@@ -17,6 +17,7 @@
 #ifndef MXC_SESSION_POOL_H
 #define MXC_SESSION_POOL_H
 
+#include "base/sha256.h"
 #include "session/client.h"
 
 enum {
@@ -32,6 +33,7 @@ struct pool_facts {
     uint64_t idle_ms;    /* 0: it may be idle for ever */
     uint64_t age_ms;     /* 0: it may get as old as it likes */
     uint32_t size;
+    char mounts[SHA256_HEX]; /* pool_mounts, when it was decided */
 };
 
 struct pool_dir {
@@ -107,6 +109,13 @@ int pool_open(const char *runtime, const char *name, struct pool_dir *out,
 void pool_close(struct pool_dir *d);
 int pool_facts(const struct pool_dir *d, struct pool_facts *out, struct err *e);
 int pool_plan(const struct pool_dir *d, struct plan_view *out, struct err *e);
+
+/* What the host has mounted at and below the paths that the plan grants: the
+ * decision about them was one about that, too. */
+int pool_mounts(const struct plan_view *plan, char out[SHA256_HEX],
+                struct err *e);
+int pool_check_mounts(const struct plan_view *plan, const char *then,
+                      struct err *e);
 
 /* A file of it; ENOENT is *text NULL. */
 int pool_read(const struct pool_dir *d, struct arena *a, const char *name,

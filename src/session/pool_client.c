@@ -177,13 +177,14 @@ static int find_keeper(const char *launcher, char out[PATH_MAX], struct err *e)
 
 static int write_facts(int dir, const struct pool_facts *f, struct err *e)
 {
-    char text[256];
-    int n =
-        snprintf(text, sizeof(text),
-                 "{\"version\":%d,\"created\":%llu,\"size\":%u,"
-                 "\"idleTimeoutMs\":%llu,\"maxAgeMs\":%llu}\n",
-                 POOL_VERSION, (unsigned long long)f->created_ms, f->size,
-                 (unsigned long long)f->idle_ms, (unsigned long long)f->age_ms);
+    char text[512];
+    int n = snprintf(text, sizeof(text),
+                     "{\"version\":%d,\"created\":%llu,\"size\":%u,"
+                     "\"idleTimeoutMs\":%llu,\"maxAgeMs\":%llu,"
+                     "\"mounts\":\"%s\"}\n",
+                     POOL_VERSION, (unsigned long long)f->created_ms, f->size,
+                     (unsigned long long)f->idle_ms,
+                     (unsigned long long)f->age_ms, f->mounts);
 
     return session_write(dir, "pool", text, (size_t)n, e);
 }

@@ -336,6 +336,74 @@ def a_policy_that_cannot_be_held_ends_the_command():
         eventually(lambda: not before & set(p.inits()), what='it is gone')
 
 
+def leave_mounts():
+    """What this process mounts from now on ends with it."""
+    eq(ctypes.CDLL(None).unshare(0x20000), 0, 'CLONE_NEWNS')
+    run(['mount', '--make-rprivate', '/']).ok()
+
+
+@contextlib.contextmanager
+def mounted(path):
+    run(['mount', '-t', 'tmpfs', 'mxc-test', path]).ok()
+    try:
+        yield
+    finally:
+        run(['umount', path]).ok()
+
+
+@test(only='root')
+def what_the_host_mounts_is_there_as_in_a_run():
+    leave_mounts()
+    os.makedirs('w/m')
+    with Pool(size=2) as p:
+        with mounted('w/m'):
+            os.makedirs('w/m/new')
+            eq(p.sh('ls w/m', cwd='.', rw='w').ok().out, 'new\n')
+            p.run('true', rw='w/m/new').ok()
+        # Nothing of what was there before.
+        eq(p.sh('ls w/m', cwd='.', rw='w').ok().out, '')
+        eventually(lambda: p.look()['ready'] == 2, what='two are ready')
+        eq(p.look()['failures'], 0, 'failures')
+
+
+@test(only='root')
+def what_nobody_has_looked_at_is_not_granted():
+    """A denied directory by another name; the host's kernel."""
+    leave_mounts()
+    os.makedirs('w/m')
+    write('secret/key', 'key')
+    for argv in (['mount', '--bind', 'secret', 'w/m'],
+                 ['mount', '-t', 'proc', 'mxc-test', 'w/m']):
+        with Pool(rw='w', deny='secret') as p:
+            run(argv).ok()
+            try:
+                check(os.listdir('w/m'), 'control')
+                if 'proc' not in argv:
+                    eq(mxc('run', '--rw', 'w', '--deny', 'secret', '--', 'ls',
+                           os.path.abspath('w/m')).status, 2, 'in a run')
+                for _ in range(3):
+                    r = p.sh('ls w/m', cwd='.')
+                    r.failed(125, 'not what it had when the pool was started')
+                p.sh('ls w/m', cwd='.', flags=('--cold',)).failed(125)
+            finally:
+                run(['umount', 'w/m']).ok()
+            eventually(lambda: p.look()['ready'] == 1, 20, 'one is ready')
+            eq(p.sh('ls w/m', cwd='.').ok().out, '')
+
+
+@test
+def who_runs_a_command_keeps_nothing_of_the_host_busy():
+    with Pool() as p:
+        slot, = p.slots()
+        has(list(descriptors(slot).values()), '/', 'the host, while it waits')
+        q = p.spawn('sleep', '100')
+        eventually(lambda: 'sleep' in descendants().values(), what='it runs')
+        eventually(lambda: '/' not in descriptors(slot).values(),
+                   what='it is let go of')
+        q.kill()
+        q.communicate()
+
+
 @test
 def a_claim_without_a_word_is_none():
     with Pool() as p:
@@ -501,6 +569,18 @@ def idle_timeout_and_maximum_age():
     with Pool('--max-age', '300ms') as p:
         eq(p.run('sleep', '100').status, 128 + signal.SIGTERM)
         eventually(lambda: not os.listdir(root()), what='it is gone')
+
+
+@test
+def what_nobody_claims_is_no_work():
+    with Pool('--idle-timeout', '1s') as p:
+        keeper, until = p.keeper(), time.monotonic() + 10
+        while p.look():
+            check(time.monotonic() < until, 'it is kept alive')
+            for slot in children(keeper, 'mxc-slot'):
+                for pid in children(slot, 'mxc-init'):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
 
 
 @test

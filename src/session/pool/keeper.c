@@ -198,16 +198,18 @@ static size_t count(const struct keeper *k, enum slot_state state)
     return n;
 }
 
+/* What becomes of sandboxes that nobody has claimed is no work. */
 static void set_state(struct keeper *k, struct slot *s, enum slot_state state)
 {
-    s->state = state;
-    if (!count(k, SLOT_BUSY))
+    if (s->state == SLOT_BUSY && state != SLOT_BUSY)
         k->idle_since_ms = pool_now_ms();
+    s->state = state;
 }
 
 static int start_slot(struct keeper *k, struct slot *s, struct err *e)
 {
-    const char *argv[] = { "mxc-pool", "slot", k->launcher, NULL };
+    const char *argv[] = { "mxc-pool", "slot", k->launcher, k->facts.mounts,
+                           NULL };
     scoped(drop_fd) int ours = -1;
     scoped(drop_fd) int theirs = -1;
     int pair[2];
@@ -283,12 +285,20 @@ static void on_ended(struct keeper *k, struct slot *s,
                      const struct pool_record *rec)
 {
     const struct pool_record again = { .word = WORD_AGAIN };
+    const uint64_t now = pool_now_ms();
 
-    k->claims += rec->was_claimed;
-    if (!rec->was_claimed && rec->err.msg[0] && !k->is_stopping)
-        note_err(k, &rec->err);
     set_state(k, s, SLOT_NONE);
-    if (is_short_of(k, pool_now_ms()) &&
+    if (rec->was_claimed) {
+        k->claims++;
+        k->idle_since_ms = now;
+    } else if (!k->is_stopping) {
+        /* Whatever ends them may end the next as well. */
+        if (k->next_ms < now + FIRST_PAUSE_MS)
+            k->next_ms = now + FIRST_PAUSE_MS;
+        if (rec->err.msg[0])
+            note_err(k, &rec->err);
+    }
+    if (is_short_of(k, now) &&
         talk_send(s->word, &again, sizeof(again), NULL, 0, MSG_DONTWAIT) == 0)
         set_state(k, s, SLOT_MAKING);
     else

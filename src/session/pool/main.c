@@ -5,7 +5,8 @@
  *
  *     mxc-pool keep LAUNCHER ENTRY NAME    directory, plan, starter and root of
  *                                          the sessions as 0 to 3
- *     mxc-pool slot LAUNCHER               as enum slot_fd has them */
+ *     mxc-pool slot LAUNCHER MOUNTS        SLOT_PLAN and what follows it;
+ *                                          MOUNTS: struct pool_facts */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -56,7 +57,7 @@ int main(int argc, char **argv)
     supervise_ignore_signals();
     if (argc == 5 && strcmp(argv[1], "keep") == 0)
         return keeper_main(argv[2], argv[3], argv[4]);
-    if (argc == 3 && strcmp(argv[1], "slot") == 0)
-        return slot_main(argv[2]);
+    if (argc == 4 && strcmp(argv[1], "slot") == 0)
+        return slot_main(argv[2], argv[3]);
     return EXIT_MXC;
 }

@@ -36,7 +36,7 @@ struct pool_record {
 enum { SLOT_SHORT_MS = 10 };
 
 int keeper_main(const char *launcher, const char *temp, const char *name);
-int slot_main(const char *launcher);
+int slot_main(const char *launcher, const char *mounts);
 
 /* What both do (main.c). */
 uint64_t pool_now_ms(void);

@@ -5,6 +5,7 @@
  * is offered to another. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ _Static_assert((int)POOL_INLINE == (int)CLAIM_INLINE,
 enum source {
     FROM_WATCH, /* first: a policy that cannot be held comes before all else */
     FROM_MORE,
+    FROM_MOUNTS, /* before the door: who is out of date takes no claim */
     FROM_GATEWAY,
     FROM_INIT,
     FROM_KEEPER,
@@ -40,16 +42,19 @@ enum state { MAKING = 0, READY, TAKEN, RUNNING, OVER };
 struct slot {
     const struct plan_view *plan;
     const char *launcher;
+    const char *mounts_then; /* of the host, when the policy was decided */
     int plan_fd, door, keeper;
     /* --- of one sandbox */
     enum state state;
     bool is_ready, is_gateway_ready;
-    bool was_offered, is_known_busy; /* as the keeper knows */
+    bool could_be_made, is_known_busy; /* as the keeper knows */
     struct sandbox sandbox;
     struct gateway gateway;
     struct net_report report;
     struct watch *watch, *more; /* of the pool's policy, and of the claim's */
     int epoll, client;
+    int mounts;          /* the host's, as they were when it was made, */
+    bool has_old_mounts; /* and are no more */
     int host; /* the tree that its grants come from: init's to close at once */
     uint32_t flags;   /* of the claim */
     uint64_t signals; /* that init had no room for */
@@ -168,7 +173,14 @@ static int spawn(struct slot *s, struct err *e)
     if (gateway_spawn(s->plan, s->launcher, false, &s->gateway, &inside, e) < 0)
         return -1;
     s->is_gateway_ready = s->gateway.status < 0;
-    if (sandbox_spawn(s->plan, s->launcher, s->plan_fd, inside, &s->sandbox,
+    /* Before the sandbox has a copy of them: a change is told once, to the
+     * first who asks (proc(5), mountinfo), be that this call. */
+    s->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+    if (s->mounts < 0)
+        return err_sys(e, "open(2)", errno, "cannot watch the host's mounts");
+    if (follow(s, s->mounts, FROM_MOUNTS, EPOLLPRI, e) < 0 ||
+        pool_check_mounts(s->plan, s->mounts_then, e) < 0 ||
+        sandbox_spawn(s->plan, s->launcher, s->plan_fd, inside, &s->sandbox,
                       e) < 0 ||
         follow(s, s->gateway.status, FROM_GATEWAY, EPOLLIN, e) < 0 ||
         follow(s, s->sandbox.status, FROM_INIT, EPOLLIN, e) < 0)
@@ -185,16 +197,30 @@ static int offer(struct slot *s, struct err *e)
         follow(s, s->door, FROM_DOOR, EPOLLIN | EPOLLEXCLUSIVE, e) < 0)
         return -1;
     s->state = READY;
-    s->was_offered = true;
+    s->could_be_made = true;
     tell_keeper(s, WORD_READY, NULL);
     return 0;
 }
 
+/* It is made anew, which is nobody's fault.  What has a command goes on, as a
+ * run does. */
+static void on_mounts(struct slot *s)
+{
+    s->has_old_mounts = true;
+    if (s->state == READY)
+        end(s, OUTCOME_FAILED, 0);
+}
+
 static void maybe_offer(struct slot *s)
 {
-    if (s->state == MAKING && s->is_ready && s->is_gateway_ready &&
-        offer(s, &s->err) < 0)
+    if (s->state != MAKING || !s->is_ready || !s->is_gateway_ready)
+        return;
+    if (s->has_old_mounts) {
+        s->could_be_made = true;
         end(s, OUTCOME_FAILED, 0);
+    } else if (offer(s, &s->err) < 0) {
+        end(s, OUTCOME_FAILED, 0);
+    }
 }
 
 /* --- the claim -------------------------------------------------------------
@@ -217,12 +243,27 @@ static int open_plan(const struct slot *s, const int *fds, size_t n,
     return a->len ? 0 : plan_unseal(fds[0], PLAN_MAX_BYTES, bytes, len, e);
 }
 
+/* A claim's grants are decided by what the host has mounted now, and mounted
+ * with what it had below them when the sandbox was made: the same, or none. */
+static int check_mounts(const struct slot *s, struct err *e)
+{
+    struct pollfd p = { .fd = s->mounts, .events = POLLPRI };
+
+    if (!s->has_old_mounts && poll(&p, 1, 0) == 0)
+        return 0;
+    err_set(e, ERR_BACKEND_ERROR,
+            "the host's mounts changed while the command was handed over");
+    return err_hint(e, "nothing was run; try again");
+}
+
 /* Watched before it is looked at once more and mounted. */
 static int look_at(struct slot *s, const void *bytes, size_t len, struct err *e)
 {
     struct plan_view v;
 
     if (plan_check_claim(bytes, len, &v, e) < 0)
+        return -1;
+    if (check_mounts(s, e) < 0)
         return -1;
     if (!!(v.head.flags & PLAN_TTY) != (s->in.ask.head.size != 0))
         return err_set(e, ERR_BACKEND_ERROR,
@@ -511,6 +552,10 @@ static void on_time(struct slot *s)
         now >= s->taken_ms + SLOT_SHORT_MS) {
         s->is_known_busy = true;
         tell_keeper(s, WORD_BUSY, NULL);
+        /* Init has its own for as long as it needs one, and nobody waits now
+         * for what the last close takes: no filesystem of the host's shall be
+         * kept busy by what runs. */
+        drop_fd(&s->host);
     }
     if (s->state != RUNNING)
         return;
@@ -551,6 +596,9 @@ static void on_event(struct slot *s, enum source from)
         break;
     case FROM_MORE:
         on_watch(s, s->more);
+        break;
+    case FROM_MOUNTS:
+        on_mounts(s);
         break;
     case FROM_GATEWAY:
         on_gateway(s);
@@ -619,6 +667,7 @@ static void finish(struct slot *s)
     gateway_stop(&s->gateway);
     watch_destroy(s->watch);
     watch_destroy(s->more);
+    drop_fd(&s->mounts);
     drop_fd(&s->host);
     drop_fd(&s->epoll);
 }
@@ -629,7 +678,7 @@ static void one_sandbox(struct slot *s)
     s->sandbox = (struct sandbox){ .pidfd = -1, .status = -1, .words = -1 };
     s->gateway = (struct gateway){ .pidfd = -1, .status = -1 };
     s->report.events_fd = -1;
-    s->epoll = s->client = s->host = -1;
+    s->epoll = s->client = s->mounts = s->host = -1;
     if (spawn(s, &s->err) < 0)
         end(s, OUTCOME_FAILED, 0);
     while (s->state != OVER)
@@ -676,27 +725,38 @@ static bool serve_once(const struct slot *like)
         return false;
     s->plan = like->plan;
     s->launcher = like->launcher;
+    s->mounts_then = like->mounts_then;
     s->plan_fd = like->plan_fd;
     s->door = like->door;
     s->keeper = like->keeper;
     one_sandbox(s);
-    tell_keeper(s, s->was_offered ? WORD_ENDED : WORD_FAILED, &s->err);
+    tell_keeper(s, s->could_be_made ? WORD_ENDED : WORD_FAILED, &s->err);
     return is_wanted_again(s);
 }
 
-int slot_main(const char *launcher)
+static void serve(struct slot *like, const char *launcher, const char *mounts,
+                  const struct plan_view *plan)
 {
-    scoped(drop_mem) struct slot *s = calloc(1, sizeof(*s));
+    like->plan = plan;
+    like->launcher = launcher;
+    like->mounts_then = mounts;
+    while (serve_once(like))
+        continue;
+}
+
+int slot_main(const char *launcher, const char *mounts)
+{
+    struct slot *s = calloc(1, sizeof(*s));
+    int code = EXIT_MXC;
     struct plan_view plan;
     struct err e;
 
     /* It was started as "exe". */
     (void)prctl(PR_SET_NAME, "mxc-slot", 0, 0, 0);
-    if (!s || open_slot(s, &plan, &e) < 0)
-        return EXIT_MXC;
-    s->plan = &plan;
-    s->launcher = launcher;
-    while (serve_once(s))
-        continue;
-    return 0;
+    if (s && open_slot(s, &plan, &e) == 0) {
+        serve(s, launcher, mounts, &plan);
+        code = 0;
+    }
+    free(s);
+    return code;
 }
