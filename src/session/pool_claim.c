@@ -138,6 +138,10 @@ int pool_hear(int conn, struct say *out, int *fd, struct err *e)
                    "keeper, and the command with it");
 }
 
+/* How long a sandbox that is ready may need to say so, for who does not want to
+ * wait for one that is not. */
+enum { ANSWER_MS = 20 };
+
 /* Somebody answers once the sandbox is ours: 1; 0 when nobody did. */
 static int hear_taken(int conn, int64_t wait_ms, struct err *e)
 {
@@ -146,8 +150,11 @@ static int hear_taken(int conn, int64_t wait_ms, struct err *e)
     struct say s;
     int none;
 
-    if (talk_send(conn, &take, sizeof(take), NULL, 0, 0) < 0 ||
-        poll(&p, 1, wait_ms > INT_MAX ? INT_MAX : (int)wait_ms) <= 0)
+    if (wait_ms < ANSWER_MS)
+        wait_ms = ANSWER_MS;
+    /* Who has hung up has said why. */
+    (void)talk_send(conn, &take, sizeof(take), NULL, 0, 0);
+    if (poll(&p, 1, wait_ms > INT_MAX ? INT_MAX : (int)wait_ms) <= 0)
         return 0;
     if (pool_hear(conn, &s, &none, e) < 0)
         return -1;

@@ -448,6 +448,37 @@ def who_finds_none_waits_or_makes_one():
 
 
 @test
+def who_does_not_wait_gets_what_is_ready():
+    least = 1 << 30
+
+    def lower():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (least, least))
+
+    def is_warm(flags):
+        eventually(lambda: p.look()['ready'] == 1, what='it is ready')
+        # The caller's limits are those of a cold one.
+        r = p.sh('ulimit -Hf', flags=flags, preexec_fn=lower)
+        return r.status == 0 and str(least // 512) not in r.out
+    with Pool() as p:
+        for flags in ('--wait', '0'), ('--cold',):
+            # On a busy machine one that is ready may be slow to say so.
+            eventually(lambda: is_warm(flags), what='it gets that')
+
+
+@test
+def who_no_longer_waits_costs_no_sandbox():
+    with Pool() as p:
+        with Stopped(p):
+            p.run('true').ok()
+            for _ in range(3):
+                p.run('true', flags=('--wait', '10ms')).failed(125, 'within')
+        # Behind those at the door.
+        p.run('true').ok()
+        eventually(lambda: p.look()['claims'] >= 2, what='it is counted')
+        eq(p.look()['claims'], 2, 'claims')
+
+
+@test
 def a_cold_run_is_of_the_same_policy():
     write('w/deny', '')
     write('r/f', '')

@@ -378,13 +378,21 @@ static void on_client(struct slot *s)
         drop_fd(&fds[i]);
 }
 
+/* Who waited no longer for this: it costs nobody a sandbox. */
+static bool has_left(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+
+    return poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
+}
+
 static void accept_one(struct slot *s)
 {
     int fd = accept4(s->door, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     if (fd < 0) /* another was faster */
         return;
-    if (!pool_is_owner(fd)) {
+    if (!pool_is_owner(fd) || has_left(fd)) {
         (void)close(fd);
         return;
     }
