@@ -209,6 +209,12 @@ static int check_command(const struct plan_view *v, struct err *e)
     if (is_warm && plan_count(v, STEP_RUNTIME))
         return err_set(e, ERR_BACKEND_ERROR,
                        "plan refused: a warm sandbox is made by nobody else");
+    /* Init does it, for the one command that it has. */
+    if (v->head.flags & PLAN_EXEC_NO_SOCKETS &&
+        (is_session || plan_count(v, STEP_RUNSC)))
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: who runs its commands does not forbid "
+                       "sockets");
     if (is_warm && v->head.flags & (PLAN_SESSION | PLAN_NET_DIAL))
         return err_set(e, ERR_BACKEND_ERROR,
                        "plan refused: a warm sandbox that is a session, or "

@@ -72,8 +72,9 @@ struct pool_ask {
 };
 
 enum {
-    POOL_NO_HALTS = 1,  /* SAY_HALTED is not wanted */
-    POOL_TELL_START = 2 /* SAY_STARTED is, without a terminal too */
+    POOL_NO_HALTS = 1,   /* SAY_HALTED is not wanted */
+    POOL_TELL_START = 2, /* SAY_STARTED is, without a terminal too */
+    POOL_ALL_FLAGS = POOL_NO_HALTS | POOL_TELL_START
 };
 
 /* Before SAY_ENDED, where there is something to tell: number is its size, the

@@ -615,6 +615,20 @@ def what_nobody_claims_is_no_work():
 
 
 @test
+def what_is_not_understood_is_refused():
+    with Pool() as p:
+        for version, want, flags, zero in ((9, 2, 0, 0), (1, 9, 0, 0),
+                                           (1, 2, 4, 0), (1, 2, 0, 1)):
+            eventually(lambda: p.look()['ready'] == 1, what='it is ready')
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+                s.connect(f'{p.dir}/door')
+                s.send(struct.pack('IIiIIIQ', version, want, 0, 0, flags, zero,
+                                   0))
+                has(s.recv(8192).decode(errors='replace'), 'another version')
+        p.run('true').ok()
+
+
+@test
 def nobody_else_is_let_in():
     with Pool() as p:
         eq(os.stat(p.dir).st_mode & 0o777, 0o700)

@@ -178,6 +178,10 @@ TEST(a_warm_sandbox)
     CHECK_INT(plan_pack(&p, &arena, &bytes, &len, &e), 0);
     CHECK_INT(plan_check(bytes, len, &v, &e), -1);
     CHECK_HAS(e.msg, "warm");
+    p.flags = PLAN_WARM | PLAN_EXEC_NO_SOCKETS;
+    CHECK_INT(plan_pack(&p, &arena, &bytes, &len, &e), 0);
+    CHECK_INT(plan_check(bytes, len, &v, &e), -1);
+    CHECK_HAS(e.msg, "forbid sockets");
     p.flags = PLAN_WARM;
     add(&p, (struct step){ .kind = STEP_ARG, .text = "true" });
     CHECK_INT(plan_pack(&p, &arena, &bytes, &len, &e), 0);

@@ -319,7 +319,9 @@ static void on_ask(struct slot *s, ssize_t got, int *fds, size_t n)
     struct say taken = { .what = SAY_DONE };
 
     if (got < (ssize_t)sizeof(*a) || a->version != POOL_VERSION ||
-        a->len > POOL_INLINE || (size_t)got != sizeof(*a) + a->len) {
+        (a->want != POOL_TAKE && a->want != POOL_RUN) || a->zero ||
+        a->flags & ~(uint32_t)POOL_ALL_FLAGS || a->len > POOL_INLINE ||
+        (size_t)got != sizeof(*a) + a->len) {
         err_set(&s->err, ERR_BACKEND_ERROR,
                 "the pool was started by another version of mxc");
         err_hint(&s->err, "stop it with that version");
