@@ -669,6 +669,18 @@ def the_keeper_has_nothing_of_its_starter():
 
 
 @test
+def the_starters_shell_may_allow_few_descriptors():
+    def allow(soft, hard):
+        return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    r = mxc('pool', 'start', '--size', '2', preexec_fn=allow(64, hard)).ok()
+    mxc('pool', 'run', r.out.strip(), '--', 'true').ok()
+    mxc('pool', 'stop', r.out.strip()).ok()
+    mxc('pool', 'start', preexec_fn=allow(64, 64)).failed(
+        1, 'a pool may need')
+
+
+@test
 def many_claims_leave_nothing():
     os.mkdir('w')
     with Pool(size=2) as p:

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -587,13 +588,35 @@ static void finish(struct keeper *k)
     tell_starter(k, &k->err);
 }
 
+/* As a session's holder (holder.c): two for each slot, and a few of its own. */
+static int allow_descriptors(struct err *e)
+{
+    enum { NEEDED = 2 * POOL_SLOTS + PEERS + 48 };
+    struct rlimit lim;
+
+    if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
+        return err_sys(e, "getrlimit(2)", errno, "cannot keep the pool");
+    if (lim.rlim_max < NEEDED) {
+        err_set(e, ERR_BACKEND_UNAVAILABLE,
+                "a pool may need %d descriptors, and %llu are allowed", NEEDED,
+                (unsigned long long)lim.rlim_max);
+        return err_hint(e, "raise the hard limit of open files (ulimit -Hn)");
+    }
+    if (lim.rlim_cur >= NEEDED)
+        return 0;
+    lim.rlim_cur = NEEDED;
+    return setrlimit(RLIMIT_NOFILE, &lim) < 0
+               ? err_sys(e, "setrlimit(2)", errno, "cannot keep the pool")
+               : 0;
+}
+
 static int begin(struct keeper *k, struct err *e)
 {
     const struct pool_dir d = { .root = k->root, .fd = k->dir };
 
     (void)snprintf(k->program, sizeof(k->program), "/proc/self/exe");
-    if (pool_facts(&d, &k->facts, e) < 0 || take_signals(k, e) < 0 ||
-        listen_at(k, "control", &k->control, e) < 0)
+    if (allow_descriptors(e) < 0 || pool_facts(&d, &k->facts, e) < 0 ||
+        take_signals(k, e) < 0 || listen_at(k, "control", &k->control, e) < 0)
         return -1;
     return listen_at(k, "door", &k->door, e);
 }
