@@ -129,23 +129,42 @@ bool pool_members(const struct pool_dir *d, struct pool_look *look,
     return true;
 }
 
+/* Of one that is gone, what is left.  One that was killed a moment ago holds on
+ * to it until the kernel has taken it apart. */
+static int remove_left(const struct pool_dir *d, struct err *e)
+{
+    enum { TRIES = 100, PAUSE_MS = 10 };
+
+    for (int i = 0; i < TRIES; i++) {
+        if (pool_sweep(d->root, d->name))
+            return 0;
+        (void)poll(NULL, 0, PAUSE_MS);
+    }
+    return err_set(e, ERR_BACKEND_ERROR,
+                   "the pool's keeper has ended, and what it left cannot be "
+                   "removed");
+}
+
 int pool_stop(const struct pool_dir *d, uint64_t grace_ms, struct err *e)
 {
     scoped(drop_fd) int conn = -1;
     const uint64_t most = INT_MAX - PATIENCE_MS;
     struct say s;
+    ssize_t got;
     size_t none;
 
     if (grace_ms > most)
         grace_ms = most;
     if (reach(d, &conn, e) < 0)
-        /* Of one that is gone, what is left. */
-        return e->code == ERR_STALE_ID && pool_sweep(d->root, d->name) ? 0 : -1;
-    if (ask(conn, ASK_STOP, grace_ms, e) < 0)
-        return -1;
-    if (!has_word(conn, (int)grace_ms + PATIENCE_MS) ||
-        talk_receive(conn, &s, sizeof(s), NULL, 0, &none, 0) !=
-            (ssize_t)sizeof(s))
+        return e->code == ERR_STALE_ID ? remove_left(d, e) : -1;
+    /* Where nobody hears it, nobody answers. */
+    (void)ask(conn, ASK_STOP, grace_ms, e);
+    if (!has_word(conn, (int)grace_ms + PATIENCE_MS))
+        return silent(e);
+    got = talk_receive(conn, &s, sizeof(s), NULL, 0, &none, 0);
+    if (got <= 0)
+        return remove_left(d, e);
+    if (got != (ssize_t)sizeof(s))
         return silent(e);
     if (s.what != SAY_DONE) {
         *e = s.err;

@@ -555,6 +555,15 @@ def a_killed_keeper_takes_all_along():
 
 
 @test
+def a_stop_beside_the_keepers_end():
+    for _ in range(10):
+        with Pool(name='lab') as p:
+            os.kill(p.keeper(), signal.SIGKILL)
+            mxc('pool', 'stop', 'lab').ok()
+            eq(os.listdir(root()), [], 'what is left')
+
+
+@test
 def what_is_killed_is_replaced():
     with Pool(size=2) as p:
         for victims in p.inits, p.slots:
