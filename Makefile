@@ -68,6 +68,7 @@ test: all dev          ## everything, as root and as an ordinary user
 .PHONY: bench
 bench: all dev         ## start-up, network and SDK, next to others
 	@bench/run --build $(BUILD)
+	@bench/sessions --build $(BUILD)
 	@bench/backends --build $(BUILD)
 	@bench/network --build $(BUILD)
 	@bench/python --build $(BUILD)

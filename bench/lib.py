@@ -53,6 +53,13 @@ class Bench:
         return subprocess.Popen([*self.prefix, *argv], env=self.env,
                                 cwd=self.folder, **more)
 
+    def become_root(self):
+        """What follows is measured as root, with sessions of its own."""
+        self.prefix = []
+        runtime = self.folder / 'runtime-root'
+        runtime.mkdir(mode=0o700)
+        self.env['XDG_RUNTIME_DIR'] = str(runtime)
+
     @contextlib.contextmanager
     def session(self):
         """The id of a started session."""

@@ -7,7 +7,7 @@ _mxc() {
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         mapfile -t COMPREPLY < <(compgen -W \
-            "run check explain provision start exec cp stop deprovision ps inspect logs pause resume gc doctor image container migrate schema help --help --version" -- "$word")
+            "run check explain provision start exec cp stop deprovision ps inspect logs pause resume gc pool doctor image container migrate schema help --help --version" -- "$word")
         return
     fi
     # What follows "--" is a command of its own.
@@ -112,6 +112,15 @@ _mxc() {
     --template)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return ;;
+    --name)
+        mapfile -t COMPREPLY < <(compgen -W "" -- "$word")
+        return ;;
+    --size)
+        mapfile -t COMPREPLY < <(compgen -W "1 4 16" -- "$word")
+        return ;;
+    --wait)
+        mapfile -t COMPREPLY < <(compgen -W "10s 30s 1m 5m 1h" -- "$word")
+        return ;;
     --to)
         mapfile -t COMPREPLY < <(compgen -W "1.0.0 1.1.0+c1" -- "$word")
         return ;;
@@ -119,6 +128,12 @@ _mxc() {
         mapfile -t COMPREPLY < <(compgen -W "0.6.0-alpha 0.7.0-alpha 0.8.0-alpha 0.9.0-alpha 0.10.0-alpha 1.0.0 1.1.0-alpha 1.1.0+c1" -- "$word")
         return ;;
     esac
+    if [[ ${COMP_WORDS[1]} == pool && $word != -* ]] &&
+        ((COMP_CWORD == 2)); then
+        mapfile -t COMPREPLY < <(compgen -W \
+            "start run ls logs stop" -- "$word")
+        return
+    fi
     if [[ ${COMP_WORDS[1]} == image && $word != -* ]] &&
         ((COMP_CWORD == 2)); then
         mapfile -t COMPREPLY < <(compgen -W \
@@ -147,12 +162,13 @@ _mxc() {
     pause) options="--json --help" ;;
     resume) options="--json --help" ;;
     gc) options="--help" ;;
+    pool) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --tty --pty --die-with-parent --json --control --name --size --wait --cold --idle-timeout --max-age --grace --limit --no-network --help" ;;
     doctor) options="--json --help" ;;
     image) options="--json --template --help" ;;
     container) options="--json --help" ;;
     migrate) options="--json --to --help" ;;
     schema) options="--version --help" ;;
-    help) options="run check explain provision start exec cp stop deprovision ps inspect logs pause resume gc doctor image container migrate schema" ;;
+    help) options="run check explain provision start exec cp stop deprovision ps inspect logs pause resume gc pool doctor image container migrate schema" ;;
     *) return ;;
     esac
     if [[ $word == -* || ${COMP_WORDS[1]} == help ]]; then

@@ -24,6 +24,29 @@ static bool is_inside(const struct plan_view *v, const char *s, size_t len)
     return s >= start && s < end && len < (size_t)(end - s) && s[len] == '\0';
 }
 
+/* Plans of the other kinds: what is checked can be read. */
+static void read_other(const void *bytes, size_t size)
+{
+    int (*const checks[])(const void *, size_t, struct plan_view *,
+                          struct err *) = { plan_check_exec, plan_check_claim };
+
+    for (size_t k = 0; k < ARRAY_LEN(checks); k++) {
+        struct plan_view v = { .len = 77 };
+        struct err e = { 0 };
+
+        if (checks[k](bytes, size, &v, &e) < 0) {
+            must(v.len == 77 && e.code == ERR_BACKEND_ERROR);
+            continue;
+        }
+        for (size_t i = 0; i < v.head.nsteps; i++) {
+            struct step s = plan_step(&v, i);
+
+            must(!s.path || is_inside(&v, s.path, strlen(s.path)));
+            must(!s.text || is_inside(&v, s.text, s.text_len));
+        }
+    }
+}
+
 static void check_same(const struct plan_view *v, const struct plan_view *w)
 {
     must(v->head.nsteps == w->head.nsteps);
@@ -91,6 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(e.code == ERR_NONE);
         read_back(&v);
     }
+    read_other(h, size);
     free(h);
     return 0;
 }

@@ -137,7 +137,7 @@ struct mxc_options {
     size_t input_len;
     const char *runtime;      /* from /; sessions are kept in its "mxc".  NULL:
                                * $XDG_RUNTIME_DIR, else the usual directory */
-    uint64_t idle_timeout_ms; /* mxc_session_provision: stop it when idle for */
+    uint64_t idle_timeout_ms; /* of a session or pool: stop it when idle for */
     uint64_t max_age_ms;      /* so long, or when so old; 0: never */
     const char *data_home;    /* from /; in mxc/images and mxc/containers below
                                * it is what the backend lxc uses.  NULL: as with
@@ -246,8 +246,9 @@ MXC_API int mxc_sandbox_take_stderr(struct mxc_sandbox *sandbox);
 /* Lines of JSON about what happens (options.events), or -1. */
 MXC_API int mxc_sandbox_events(struct mxc_sandbox *sandbox);
 
-/* Process id of the supervisor, for a command of a session of who holds that.
- * For people: it may be reused when the sandbox has ended. */
+/* Process id of the supervisor, for a command of a session of who holds that,
+ * in a pool of its keeper.  For people: it may be reused when the sandbox has
+ * ended. */
 MXC_API int32_t mxc_sandbox_pid(const struct mxc_sandbox *sandbox);
 
 /* Readable from the moment that mxc_sandbox_wait would not block; for poll(2),
@@ -398,6 +399,59 @@ MXC_API int mxc_session_run(struct mxc_session *session,
                             const struct mxc_command *command,
                             const struct mxc_options *options,
                             struct mxc_result *result, struct mxc_error *error);
+
+/* --- pools ---------------------------------------------------------------- */
+
+/* Sandboxes of one policy that are made ahead, one command in each
+ * (docs/pool.md).  A pool is the user's, as a session is, and outlives this
+ * process; a handle is no more than a name for it.  Calls on one may come from
+ * several threads; only mxc_pool_close must be the last.  A child of fork(2)
+ * may close it, and nothing else. */
+struct mxc_pool;
+
+/* A request without a command, or NULL, as for a session.  `name` is what to
+ * call it, NULL: a name is made up; `size` how many are kept ready, at most 64,
+ * 0: the usual 4.  Returns when they are.  MXC_ALREADY_STARTED: there is one of
+ * that name. */
+MXC_API int mxc_pool_start(const char *request, size_t len, const char *name,
+                           uint32_t size, const struct mxc_options *options,
+                           struct mxc_pool **pool, struct mxc_error *error);
+
+/* One that is there: MXC_STALE_ID when it is not. */
+MXC_API int mxc_pool_open(const char *name, const struct mxc_options *options,
+                          struct mxc_pool **pool, struct mxc_error *error);
+
+/* Close the handle; the pool goes on.  NULL is fine. */
+MXC_API void mxc_pool_close(struct mxc_pool *pool);
+
+/* The pool's, as long as the handle is open. */
+MXC_API const char *mxc_pool_name(const struct mxc_pool *pool);
+
+/* Ask what runs in it to end, and kill what has not after grace_ms.  It is gone
+ * then; the handle is still to be closed. */
+MXC_API int mxc_pool_stop(struct mxc_pool *pool, uint64_t grace_ms,
+                          struct mxc_error *error);
+
+/* What there is to see of it, as JSON: one of `mxc pool ls --json`. */
+MXC_API int mxc_pool_inspect(struct mxc_pool *pool, char **json,
+                             struct mxc_error *error);
+
+/* Start a command in a sandbox that nobody has used, as mxc_session_exec does
+ * in a session.  Its lists are paths of the host, and grant or deny what the
+ * pool's policy does not: what cannot be added to a sandbox that is made is
+ * refused.  It waits for a sandbox: at most wait_ms, -1 for ever;
+ * MXC_BACKEND_UNAVAILABLE when there was none. */
+MXC_API int mxc_pool_exec(struct mxc_pool *pool,
+                          const struct mxc_command *command, int64_t wait_ms,
+                          const struct mxc_options *options,
+                          struct mxc_sandbox **sandbox,
+                          struct mxc_error *error);
+
+/* Run it to its end and capture the output, as mxc_run does. */
+MXC_API int mxc_pool_run(struct mxc_pool *pool,
+                         const struct mxc_command *command, int64_t wait_ms,
+                         const struct mxc_options *options,
+                         struct mxc_result *result, struct mxc_error *error);
 
 /* --- lifecycle requests --------------------------------------------------- */
 

@@ -97,15 +97,17 @@ struct mxc_sandbox {
     int wait_fd;          /* readable when it ends */
     pid_t pid;
     int control;  /* of a supervisor */
-    int result;   /* memfd that the supervisor writes to */
+    int result;   /* memfd that the supervisor writes to; of a command in a
+                   * pool, what the network refused */
     int terminal; /* of a command */
     int orders;   /* to the relay of its terminal, or -1 */
     int relay;    /* pidfd of that, or -1 */
     int events;
     int stream[3]; /* our ends */
     bool has_terminal;
-    bool is_shown; /* of a command: MXC_STDIO_TERMINAL */
-    bool was_told; /* of a command: `said` is how it ended */
+    const char *holder; /* of a command: who is at the other end */
+    bool is_shown;      /* of a command: MXC_STDIO_TERMINAL */
+    bool was_told;      /* of a command: `said` is how it ended */
     bool has_ended;
     struct result said;
     struct mxc_status status;

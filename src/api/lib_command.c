@@ -1,5 +1,5 @@
-/* lib_command.c - a command of a session: who is at the other end is the
- * session's holder.
+/* lib_command.c - a command of a session, or in a pool: who is at the other end
+ * is the session's holder, or the sandbox's supervisor.
  *
  * One connection is the command's: what is said on it is about it, and its end
  * is the command's.  The holder is given our descriptors and hands them on; no
@@ -7,15 +7,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "api/lib_session.h"
+#include "session/pool.h"
+#include "sys/seal.h"
 
 /* How long a holder may take to start a command: it is never busy for long. */
-enum { PATIENCE_MS = 10000 };
+enum { PATIENCE_MS = 10000, REPORT_MAX = 1 << 20 };
 
 /* --- the end ---------------------------------------------------------------
  */
@@ -55,19 +59,34 @@ static void take_word(struct mxc_sandbox *s, ssize_t got, const struct say *say)
     } else {
         *r = (struct result){ .exit_code = EXIT_MXC };
         err_set(&r->err, ERR_BACKEND_ERROR,
-                "the session's holder was killed, and the command with it");
+                "the %s was killed, and the command with it", s->holder);
     }
     s->was_told = true;
     /* Stays readable, for whoever polls from now on. */
     (void)shutdown(s->wait_fd, SHUT_RDWR);
 }
 
+/* What the network refused, where that was told: members, and a NUL. */
+static void add_report(const struct mxc_sandbox *s, struct buf *b)
+{
+    const void *bytes;
+    struct err ignored;
+    size_t len;
+
+    if (s->result < 0 ||
+        plan_unseal(s->result, REPORT_MAX, &bytes, &len, &ignored) < 0)
+        return;
+    buf_add(b, bytes, strnlen(bytes, len));
+    (void)munmap((void *)(uintptr_t)bytes, len);
+}
+
 static int take_end(struct mxc_sandbox *s, bool *ended, struct err *e)
 {
-    struct buf b = { .max = 64 * 1024 };
+    struct buf b = { .max = 64 * 1024 + REPORT_MAX };
     const struct result *r = &s->said;
 
     result_members(r, &b);
+    add_report(s, &b);
     buf_puts(&b, "}\n");
     if (b.failed) {
         buf_drop(&b);
@@ -99,6 +118,9 @@ static int collect(struct mxc_sandbox *s, bool *ended, struct err *e)
     if (!s->was_told) {
         got =
             session_command_receive(s->wait_fd, &say, &stray, &n, MSG_DONTWAIT);
+        if (got == (ssize_t)sizeof(say) && say.what == POOL_SAY_REPORT &&
+            s->result < 0)
+            s->result = take_fd(&stray);
         drop_fd(&stray);
         if (got != -EAGAIN)
             take_word(s, got, &say);
@@ -120,7 +142,7 @@ static int tell(const struct mxc_sandbox *s, enum ask_what what, int number,
     *gone = r == -EPIPE || r == -ECONNRESET;
     if (r == 0 || *gone)
         return 0;
-    return err_sys(e, "send(2)", -r, "the session's holder does not listen");
+    return err_sys(e, "send(2)", -r, "the %s does not listen", s->holder);
 }
 
 static int send_signal(struct mxc_sandbox *s, int signal, bool *gone,
@@ -210,19 +232,20 @@ static int take_terminal(struct mxc_sandbox *s, const struct mxc_options *o,
 
 /* Until it has started, or never will.  That it could not be executed is the
  * command's end, and no error here: as with mxc_spawn. */
-static int await_start(struct mxc_sandbox *s, struct err *e)
+static int await_start(struct mxc_sandbox *s, const struct lib_way *way,
+                       struct err *e)
 {
     struct pollfd p = { .fd = s->wait_fd, .events = POLLIN };
     struct say say;
     int r;
 
     do
-        r = poll(&p, 1, PATIENCE_MS);
+        r = poll(&p, 1, way->waits ? -1 : PATIENCE_MS);
     while (r < 0 && errno == EINTR);
     if (r <= 0)
-        return err_set(e, ERR_BACKEND_ERROR,
-                       "the session's holder does not answer");
-    if (session_command_hear(s->wait_fd, &say, &s->terminal, e) < 0)
+        return err_set(e, ERR_BACKEND_ERROR, "the %s does not answer",
+                       s->holder);
+    if (way->hear(s->wait_fd, &say, &s->terminal, e) < 0)
         return -1;
     if (say.what == SAY_FAILED) {
         *e = say.err;
@@ -233,9 +256,9 @@ static int await_start(struct mxc_sandbox *s, struct err *e)
     return 0;
 }
 
-static int hand_over(struct mxc_sandbox *s, int plan_fd,
-                     const struct session_command *c,
-                     const struct mxc_options *o, struct err *e)
+static int hand_over(struct mxc_sandbox *s, const struct session_command *c,
+                     const struct mxc_options *o, const struct lib_way *way,
+                     struct err *e)
 {
     int theirs[3] = { -1, -1, -1 };
     bool is_borrowed[3] = { false };
@@ -244,11 +267,28 @@ static int hand_over(struct mxc_sandbox *s, int plan_fd,
     for (int i = 0; r == 0 && !c->tty && i < 3; i++)
         r = lib_open_stream(s, i, o, &theirs[i], &is_borrowed[i], e);
     if (r == 0)
-        r = session_command_send(s->wait_fd, plan_fd, c, theirs, e);
+        r = way->send(way, s->wait_fd, c, theirs, e);
     for (int i = 0; i < 3; i++)
         if (!is_borrowed[i])
             drop_fd(&theirs[i]);
     return r;
+}
+
+int lib_command_start(struct mxc_sandbox *s, const struct session_command *c,
+                      const struct mxc_options *o, const struct lib_way *way,
+                      struct err *e)
+{
+    s->pid = holder_of(s->wait_fd);
+    if (hand_over(s, c, o, way, e) < 0 || await_start(s, way, e) < 0)
+        return -1;
+    return s->terminal < 0 ? 0 : take_terminal(s, o, way->libexec, e);
+}
+
+static int send_to_holder(const struct lib_way *way, int conn,
+                          const struct session_command *c, const int streams[3],
+                          struct err *e)
+{
+    return session_command_send(conn, way->plan_fd, c, streams, e);
 }
 
 static int start(struct mxc_session *session, struct mxc_sandbox *s,
@@ -263,17 +303,20 @@ static int start(struct mxc_session *session, struct mxc_sandbox *s,
     if (session_connect(&session->dir, &s->wait_fd, e) < 0 ||
         lib_session_plan(session, &plan, e) < 0)
         return -1;
-    s->pid = holder_of(s->wait_fd);
     guard_begin(&g);
     r = session_command_plan(plan, c, &plan_fd, e);
     guard_end(&g);
     if (r < 0)
         return -1;
-    if (hand_over(s, plan_fd, c, o, e) < 0 || await_start(s, e) < 0) {
+    r = lib_command_start(s, c, o,
+                          &(struct lib_way){ .send = send_to_holder,
+                                             .hear = session_command_hear,
+                                             .plan_fd = plan_fd,
+                                             .libexec = session->libexec },
+                          e);
+    if (r < 0)
         session_command_explain(&session->dir, e);
-        return -1;
-    }
-    return s->terminal < 0 ? 0 : take_terminal(s, o, session->libexec, e);
+    return r;
 }
 
 /* As large as the caller's, where that is of a size. */
@@ -293,6 +336,29 @@ static int take_size(struct mxc_options *o, struct err *e)
     return 0;
 }
 
+int lib_command_make(struct session_command *c, struct mxc_options *o,
+                     const char *holder, struct mxc_sandbox **out,
+                     struct err *e)
+{
+    struct mxc_sandbox *s;
+
+    if (o->stdio == MXC_STDIO_TERMINAL && take_size(o, e) < 0)
+        return -1;
+    s = lib_sandbox_make(&command, o);
+    if (!s) {
+        (void)lib_out_of_memory(e);
+        return -1;
+    }
+    s->holder = holder;
+    s->is_shown = o->stdio == MXC_STDIO_TERMINAL;
+    c->no_halts = true;
+    c->tty = lib_has_terminal(o);
+    c->rows = o->rows;
+    c->columns = o->columns;
+    *out = s;
+    return 0;
+}
+
 int lib_exec(struct mxc_session *session, const struct session_command *c,
              const struct mxc_options *o, struct mxc_sandbox **out,
              struct err *e)
@@ -301,16 +367,8 @@ int lib_exec(struct mxc_session *session, const struct session_command *c,
     struct mxc_options how = *o;
     struct mxc_sandbox *s;
 
-    if (o->stdio == MXC_STDIO_TERMINAL && take_size(&how, e) < 0)
+    if (lib_command_make(&mine, &how, "session's holder", &s, e) < 0)
         return -1;
-    s = lib_sandbox_make(&command, o);
-    if (!s)
-        return lib_out_of_memory(e);
-    s->is_shown = o->stdio == MXC_STDIO_TERMINAL;
-    mine.no_halts = true;
-    mine.tty = lib_has_terminal(o);
-    mine.rows = how.rows;
-    mine.columns = how.columns;
     if (start(session, s, &mine, &how, e) < 0) {
         lib_sandbox_free(s);
         return -1;

@@ -74,8 +74,8 @@ static int take_limits(struct arena *a, const struct mxc_command *from,
     return 0;
 }
 
-static int take_command(struct arena *a, const struct mxc_command *given,
-                        struct session_command *to, struct err *e)
+int lib_take_command(struct arena *a, const struct mxc_command *given,
+                     struct session_command *to, struct err *e)
 {
     struct mxc_command from = MXC_COMMAND_INIT;
 
@@ -119,7 +119,7 @@ static int run(struct mxc_session *session, const struct mxc_command *command,
 {
     struct arena a = { .limit = ARENA_MAX };
     struct session_command c;
-    int r = take_command(&a, command, &c, e);
+    int r = lib_take_command(&a, command, &c, e);
 
     if (r == 0)
         r = lib_exec(session, &c, o, out, e);

@@ -4,7 +4,7 @@
 #define MXC_API_LIB_SESSION_H
 
 #include "api/lib.h"
-#include "session/client.h"
+#include "session/pool.h"
 
 struct mxc_session {
     pthread_mutex_t lock; /* of the plan */
@@ -44,6 +44,34 @@ int lib_relay_resize(const struct mxc_sandbox *s, uint16_t rows,
 int lib_exec(struct mxc_session *session, const struct session_command *c,
              const struct mxc_options *o, struct mxc_sandbox **out,
              struct err *e);
+
+/* What the caller says of a command, checked. */
+int lib_take_command(struct arena *a, const struct mxc_command *given,
+                     struct session_command *to, struct err *e);
+
+/* How a command gets to whoever runs it. */
+struct lib_way {
+    int (*send)(const struct lib_way *way, int conn,
+                const struct session_command *c, const int streams[3],
+                struct err *e);
+    int (*hear)(int conn, struct say *out, int *fd, struct err *e);
+    bool waits;       /* for ever until it has started */
+    int plan_fd;      /* of a session's */
+    const void *plan; /* of a claim's */
+    size_t len;
+    const char *libexec;
+};
+
+/* A sandbox that is a command; `holder` in words.  Completes what is asked for
+ * and how. */
+int lib_command_make(struct session_command *c, struct mxc_options *o,
+                     const char *holder, struct mxc_sandbox **out,
+                     struct err *e);
+
+/* Hand it over on its wait_fd: it has started then, or never will. */
+int lib_command_start(struct mxc_sandbox *s, const struct session_command *c,
+                      const struct mxc_options *o, const struct lib_way *way,
+                      struct err *e);
 
 /* Nothing that is for mxc_spawn or mxc_run alone. */
 int lib_check_exec(const struct mxc_options *o, struct err *e);

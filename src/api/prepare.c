@@ -116,6 +116,16 @@ static int find_store(struct arena *a, const struct run_flags *f,
     return *out ? 0 : err_set(e, ERR_BACKEND_ERROR, "out of memory");
 }
 
+int prepare_find_stores(struct arena *a, const struct run_flags *f,
+                        struct policy *p, struct err *e)
+{
+    if (f->fills_store)
+        return 0;
+    if (find_store(a, f, "images", &p->images, e) < 0)
+        return -1;
+    return find_store(a, f, "containers", &p->containers, e);
+}
+
 static int apply_flags(struct arena *a, struct policy *p, const char *cwd,
                        const struct run_flags *f, struct err *e)
 {
@@ -158,11 +168,7 @@ static int apply_flags(struct arena *a, struct policy *p, const char *cwd,
     p->die_with_parent = f->die_with_parent;
     p->accept_missing = f->accept_missing;
     p->runtime = f->runtime;
-    if (f->fills_store)
-        return 0;
-    if (find_store(a, f, "images", &p->images, e) < 0)
-        return -1;
-    return find_store(a, f, "containers", &p->containers, e);
+    return prepare_find_stores(a, f, p, e);
 }
 
 /* "/bin" and the like: a link where the host has a link. */
@@ -267,8 +273,8 @@ static int sections_fit(const struct request *r, const struct backend *b,
     return request_check_sections(r, c, e);
 }
 
-static int finish(struct arena *a, const char *caller_cwd, bool want_receipt,
-                  struct prepared *p, struct err *e)
+int prepare_plan(struct arena *a, const char *caller_cwd, bool want_receipt,
+                 struct prepared *p, struct err *e)
 {
     /* After the look, which knows what a grant of "/" comes to; before the
      * base, which is nobody's place to start in. */
@@ -365,8 +371,8 @@ static int build(struct arena *a, const struct request *r,
         image_look(a, &p.policy, p.backend, f, &p.host, e) < 0 ||
         container_look(a, &p.policy, p.backend, f, &p.host, e) < 0 ||
         (net_has_egress(&p.policy.net) && network_look(a, &p.host, e) < 0) ||
-        finish(a, arena_strdup(a, cwd), plan_only || f->want_receipt, &p, e) <
-            0)
+        prepare_plan(a, arena_strdup(a, cwd), plan_only || f->want_receipt, &p,
+                     e) < 0)
         return -1;
     *out = p;
     return 0;

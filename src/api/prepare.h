@@ -86,6 +86,16 @@ int prepare_parsed(struct arena *a, const struct request *r,
                    const struct run_flags *f, struct prepared *out,
                    struct err *e);
 
+/* Where the caller's images and containers would be; NULL for a caller of whom
+ * no home is known. */
+int prepare_find_stores(struct arena *a, const struct run_flags *f,
+                        struct policy *p, struct err *e);
+
+/* The last part of it: policy, host and backend are filled in, and what they
+ * come to is not. */
+int prepare_plan(struct arena *a, const char *caller_cwd, bool want_receipt,
+                 struct prepared *p, struct err *e);
+
 /* The caller and the kernel, as far as planning needs them. */
 int host_look(struct arena *a, struct host *out, struct err *e);
 

@@ -39,7 +39,10 @@ enum {
     OPT_EXEC = 1 << 11,    /* a command in a session */
     OPT_END = 1 << 12,     /* how a session ends */
     OPT_COPY = 1 << 13,    /* into a session, or out of it */
-    OPT_IMAGE = 1 << 14
+    OPT_IMAGE = 1 << 14,
+    OPT_POOL = 1 << 15,   /* what makes a pool */
+    OPT_CLAIM = 1 << 16,  /* a command in a pool */
+    OPT_REQUEST = 1 << 17 /* the request of a command in a session */
 };
 
 /* Options of all commands: the one table behind getopt, help and
@@ -94,6 +97,10 @@ enum option_id {
     ID_LIMIT,
     ID_NO_NETWORK,
     ID_TEMPLATE,
+    ID_SIZE,
+    ID_NAME,
+    ID_WAIT,
+    ID_COLD,
     ID_HELP
 };
 
@@ -118,6 +125,10 @@ struct cli {
     bool has_grace;
     uint64_t max_size; /* cp; 0: as usual */
     bool no_network;
+    uint32_t size;    /* of a pool; 0: the usual */
+    const char *name; /* of a new one */
+    uint64_t wait_ms; /* for a sandbox */
+    bool has_wait, is_cold;
     struct session_limit limit[16];
     size_t nlimits;
     const char *text; /* the request, when policy_file was read */
@@ -192,5 +203,7 @@ int cmd_ps(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_logs(int argc, char **argv);
 int cmd_gc(int argc, char **argv);
+int cmd_pool(int argc, char **argv);
+extern const char *const pool_verbs[];
 
 #endif

@@ -19,8 +19,8 @@
 /* --- what was asked for ----------------------------------------------------
  */
 
-static const char *full_path(struct cli *c, const char *path, const char *what,
-                             struct err *e)
+const char *exec_full_path(struct cli *c, const char *path, const char *what,
+                           struct err *e)
 {
     char here[PATH_MAX];
     const char *full = path;
@@ -58,7 +58,7 @@ static int take_paths(struct cli *c, struct session_command *out, struct err *e)
         struct narrow_path *to = &p[out->npaths++];
 
         to->access = access_of[f->path[i].access];
-        to->path = full_path(c, f->path[i].path, "path", e);
+        to->path = exec_full_path(c, f->path[i].path, "path", e);
         if (!to->path)
             return -1;
     }
@@ -66,8 +66,7 @@ static int take_paths(struct cli *c, struct session_command *out, struct err *e)
     return 0;
 }
 
-/* What --pty says, or as the caller's terminal. */
-static void find_size(const struct cli *c, struct session_command *out)
+void exec_find_size(const struct cli *c, struct session_command *out)
 {
     struct winsize w = { .ws_row = 24, .ws_col = 80 };
 
@@ -141,7 +140,7 @@ static int add_options(struct cli *c, struct session_command *out,
     if (f->timeout_ms && (!out->timeout_ms || f->timeout_ms < out->timeout_ms))
         out->timeout_ms = f->timeout_ms;
     if (f->cwd) {
-        out->cwd = full_path(c, f->cwd, "--cwd", e);
+        out->cwd = exec_full_path(c, f->cwd, "--cwd", e);
         if (!out->cwd)
             return -1;
     }
@@ -168,21 +167,23 @@ static int take_command(struct cli *c, struct session_command *out,
         err_set(e, ERR_MALFORMED_REQUEST, "no command to run");
         return err_hint(e, "write it after '--', as in: mxc exec ID -- ls");
     }
-    find_size(c, out);
+    if (f->tty)
+        exec_find_size(c, out);
     return add_options(c, out, e);
 }
 
 /* --- the command -----------------------------------------------------------
  */
 
-static int print_json(const struct exec *x, struct err *e)
+static int print_json(const struct exec *x, const char *more, struct err *e)
 {
-    struct buf b = { .max = 64 * 1024 };
+    struct buf b = { .max = 8 << 20 };
     int written;
 
     if (x->json < 0)
         return 0;
     result_members(&x->result, &b);
+    buf_puts(&b, more);
     buf_puts(&b, "}\n");
     written = report_write(x->json, &b, e);
     buf_drop(&b);
@@ -198,9 +199,21 @@ static void print_error(const struct err *e)
     buf_drop(&b);
 }
 
+int exec_tell(const struct exec *x, const char *more)
+{
+    struct err e;
+
+    if (x->result.err.msg[0])
+        print_error(&x->result.err);
+    if (print_json(x, more, &e) == 0)
+        return x->result.exit_code;
+    print_error(&e);
+    return CLI_FAILED;
+}
+
 /* A pidfd of the caller follows the process, whichever thread of it started
  * us. */
-static int follow_caller(struct exec *x, pid_t caller, struct err *e)
+int exec_follow_caller(struct exec *x, pid_t caller, struct err *e)
 {
     if (!x->cli->flags.die_with_parent)
         return 0;
@@ -219,6 +232,13 @@ static int open_all(struct exec *x, struct err *e)
     return session_connect(&x->dir, &x->conn, e);
 }
 
+static int send_to_holder(const struct exec *x, const struct exec_way *way,
+                          struct err *e)
+{
+    return session_command_send(x->conn, way->plan_fd, way->command,
+                                (int[]){ 0, 1, 2 }, e);
+}
+
 static int run(struct exec *x, struct cli *c, struct err *e)
 {
     scoped(drop_fd) int plan_fd = -1;
@@ -233,7 +253,12 @@ static int run(struct exec *x, struct cli *c, struct err *e)
     if (r == 0)
         r = session_command_plan(&plan, &command, &plan_fd, e);
     if (r == 0)
-        r = exec_follow(x, take_fd(&plan_fd), &command, e);
+        r = exec_follow(x,
+                        &(struct exec_way){ .send = send_to_holder,
+                                            .hear = session_command_hear,
+                                            .command = &command,
+                                            .plan_fd = take_fd(&plan_fd) },
+                        e);
     if (r < 0 && x->conn >= 0 && !x->is_started)
         session_command_explain(&x->dir, e);
     return r;
@@ -244,7 +269,7 @@ static int begin(struct exec *x, struct cli *c, pid_t caller, struct err *e)
 {
     if (cli_open_json(c, &x->json, e) < 0 ||
         cli_open_control(c, &x->control, e) < 0 ||
-        follow_caller(x, caller, e) < 0 || cli_read_request(c, e) < 0)
+        exec_follow_caller(x, caller, e) < 0 || cli_read_request(c, e) < 0)
         return -1;
     return run(x, c, e);
 }
@@ -255,25 +280,15 @@ int cmd_exec(int argc, char **argv)
     const pid_t caller = getppid();
     struct cli c = { 0 };
     struct err e = { 0 };
-    struct exec x = { .cli = &c,
-                      .conn = -1,
-                      .json = -1,
-                      .control = -1,
-                      .caller = -1,
-                      .dir = SESSION_DIR_NONE };
+    struct exec x = EXEC_NONE;
     int r;
 
     supervise_ignore_signals();
     r = cli_parse(&c, command_find("exec"), argc, argv);
     if (r >= 0)
         return r;
+    x.cli = &c;
     if (begin(&x, &c, caller, &e) < 0)
         return cli_fail(&c, &e, CLI_FAILED);
-    if (x.result.err.msg[0])
-        print_error(&x.result.err);
-    if (print_json(&x, &e) < 0) {
-        print_error(&e);
-        return CLI_FAILED;
-    }
-    return x.result.exit_code;
+    return exec_tell(&x, "");
 }

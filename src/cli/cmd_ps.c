@@ -3,6 +3,7 @@
 
 #include "base/report.h"
 #include "cli/session.h"
+#include "session/pool.h"
 #include "session/look.h"
 
 enum { LOG_ROOM = 256 * 1024 };
@@ -180,11 +181,22 @@ static int clean_one(void *context, struct session_dir *d, struct err *e)
     return 0;
 }
 
+/* What its keeper, that is gone, has left. */
+static void clean_pool(void *context, const char *name)
+{
+    const int *root = context;
+
+    if (pool_sweep(*root, name))
+        (void)printf("%s\n", name);
+}
+
 static int do_gc(struct cli *c, struct err *e)
 {
     scoped(drop_fd) int root = -1;
 
     if (session_root(c->flags.runtime, false, &root, e) < 0)
+        return -1;
+    if (root >= 0 && pool_each(root, clean_pool, &root, e) < 0)
         return -1;
     if (root >= 0)
         (void)session_sweep(root);

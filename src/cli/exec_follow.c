@@ -11,6 +11,7 @@
 
 struct follow {
     struct exec *x;
+    const struct exec_way *way;
     int signals;
     struct tty *tty;
     struct control control;
@@ -92,11 +93,13 @@ static int on_message(struct follow *f)
     struct say s;
     int master = -1;
 
-    if (session_command_hear(f->x->conn, &s, &master, f->e) < 0)
+    if (f->way->hear(f->x->conn, &s, &master, f->e) < 0)
         return -1;
     f->x->is_started = true;
     if (s.what == SAY_STARTED)
         return on_started(f, master);
+    if (s.what == POOL_SAY_REPORT && f->x->report < 0)
+        f->x->report = take_fd(&master);
     drop_fd(&master);
     if (s.what == SAY_HALTED)
         on_halted(f);
@@ -153,10 +156,9 @@ static int turn(struct follow *f)
     return p[0].revents ? on_message(f) : 0;
 }
 
-int exec_follow(struct exec *x, int plan_fd, const struct session_command *c,
-                struct err *e)
+int exec_follow(struct exec *x, const struct exec_way *way, struct err *e)
 {
-    struct follow f = { .x = x, .control = { .fd = -1 }, .e = e };
+    struct follow f = { .x = x, .way = way, .control = { .fd = -1 }, .e = e };
     struct terminal terminal;
     int r;
 
@@ -164,7 +166,9 @@ int exec_follow(struct exec *x, int plan_fd, const struct session_command *c,
     if (f.signals < 0)
         return err_sys(e, "signalfd(2)", errno, "cannot follow the command");
     terminal_save(&terminal);
-    r = session_command_send(x->conn, plan_fd, c, (int[]){ 0, 1, 2 }, e);
+    r = way->send(x, way, e);
+    if (r == 0 && way->is_silent)
+        r = on_started(&f, -1);
     while (r == 0 && !f.has_ended)
         r = turn(&f);
     if (f.tty)

@@ -43,7 +43,7 @@ const struct command commands[] = {
       "The options can only take away from what the session may do. What the "
       "command\nleaves running goes on until the session ends.\n"
       "Exit code: as of `mxc run`.\n",
-      OPT_ID | OPT_EXEC | OPT_JSON, cmd_exec },
+      OPT_ID | OPT_EXEC | OPT_REQUEST | OPT_JSON, cmd_exec },
     { "cp", "SRC ID:DST | ID:SRC DST [OPTION...]",
       "copy files into a started session, or out of it",
       "Inside, the copy reads and writes as a command of the session. SRC and "
@@ -69,9 +69,24 @@ const struct command commands[] = {
       NULL, OPT_ID | OPT_JSON, cmd_pause },
     { "resume", "ID [OPTION...]", "let a paused session go on", NULL,
       OPT_ID | OPT_JSON, cmd_resume },
-    { "gc", "[OPTION...]", "remove sessions whose holder is gone",
-      "Prints their IDs. A session that is provisioned or started stays.\n", 0,
+    { "gc", "[OPTION...]", "remove sessions and pools whose holder is gone",
+      "Prints their IDs and names. What is provisioned or started stays.\n", 0,
       cmd_gc },
+    { "pool", "VERB [NAME] [OPTION...] [-- COMMAND [ARG...]]",
+      "keep sandboxes of one policy ready, each for one command",
+      "start [FILE]              make a pool of that policy; print its name\n"
+      "run NAME -- COMMAND       run a command in one of its sandboxes, which "
+      "is gone\n                          afterwards, and replaced\n"
+      "ls                        the pools\n"
+      "logs NAME                 what its keeper had to say\n"
+      "stop NAME                 end it\n\n"
+      "`mxc pool VERB --help` tells which options are for which. With run, "
+      "--ro, --rw\nand --deny grant, for this command, what the pool's policy "
+      "does not.\n"
+      "Exit code of run: as of `mxc run`.\n",
+      OPT_WORDS | OPT_POLICY | OPT_POOL | OPT_EXEC | OPT_CLAIM | OPT_END |
+          OPT_JSON,
+      cmd_pool, pool_verbs },
     { "doctor", "[OPTION...]",
       "try what this host can enforce; say what is missing and why",
       "Every mechanism is tried in a short-lived child; nothing is changed.\n"

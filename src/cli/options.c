@@ -8,6 +8,7 @@
 
 #include "base/num.h"
 #include "cli/cli.h"
+#include "session/pool.h"
 #include "supervise/supervise.h"
 
 /* clang-format off */
@@ -61,7 +62,7 @@ const struct option_row option_rows[] = {
       "other side are standard input and output (pipes or sockets)",
       OPT_RUN | OPT_EXEC, ID_PTY },
     { "request", 0, "FILE", "run the command of the exec request in FILE ('-': "
-      "standard input); the other options take away more", OPT_EXEC,
+      "standard input); the other options take away more", OPT_REQUEST,
       ID_REQUEST },
     { "die-with-parent", 0, NULL, "end it when the calling process ends",
       OPT_RUN | OPT_EXEC, ID_DIE },
@@ -80,10 +81,18 @@ const struct option_row option_rows[] = {
       ID_VERSION },
     { "to",      0, "VERSION", "contract to write: 1.0.0 or 1.1.0+c1 "
       "(default: the first, where nothing is lost)", OPT_FILE, ID_TO },
-    { "idle-timeout", 0, "TIME", "stop the session when nothing has run in it "
-      "for TIME", OPT_KEEP, ID_IDLE },
-    { "max-age", 0, "TIME", "stop the session TIME after its start, whatever "
-      "runs", OPT_KEEP, ID_AGE },
+    { "name",    0, "POOL", "what to call the pool (default: a name is made "
+      "up)", OPT_POOL, ID_NAME },
+    { "size",    0, "N", "keep N sandboxes ready, 1 to 64 (default: 4)",
+      OPT_POOL, ID_SIZE },
+    { "wait",    0, "TIME", "wait at most TIME for a sandbox (default: until "
+      "there is one)", OPT_CLAIM, ID_WAIT },
+    { "cold",    0, NULL, "when none is ready, nor is within --wait, make one "
+      "of the same policy for this command", OPT_CLAIM, ID_COLD },
+    { "idle-timeout", 0, "TIME", "stop the session, or the pool, when nothing "
+      "has run in it for TIME", OPT_KEEP | OPT_POOL, ID_IDLE },
+    { "max-age", 0, "TIME", "stop the session, or the pool, TIME after its "
+      "start, whatever runs", OPT_KEEP | OPT_POOL, ID_AGE },
     { "layer",   0, "WHAT", "keep what was written when it stops: private "
       "(home, /tmp, /var/tmp, /opt, /usr/local) or system (these, and what is "
       "written over the base system)", OPT_KEEP, ID_LAYER },
@@ -240,13 +249,16 @@ static int take_layer(struct cli *c, const struct command *cmd,
 static int take_time(struct cli *c, const struct command *cmd, int id,
                      const char *arg)
 {
-    uint64_t *out = id == ID_IDLE  ? &c->idle_ms
-                    : id == ID_AGE ? &c->age_ms
-                                   : &c->grace_ms;
+    uint64_t *out = id == ID_IDLE   ? &c->idle_ms
+                    : id == ID_AGE  ? &c->age_ms
+                    : id == ID_WAIT ? &c->wait_ms
+                                    : &c->grace_ms;
 
     c->has_grace = c->has_grace || id == ID_GRACE;
-    /* No time at all to end is a time; to live is none. */
-    if (num_duration_ms(arg, out) == 0 && (*out || id == ID_GRACE))
+    c->has_wait = c->has_wait || id == ID_WAIT;
+    /* No time at all to end, or to wait, is a time; to live is none. */
+    if (num_duration_ms(arg, out) == 0 &&
+        (*out || id == ID_GRACE || id == ID_WAIT))
         return -1;
     return usage(c, cmd, "not a duration:", arg, "30s, 500ms, 5m or 1h");
 }
@@ -269,12 +281,24 @@ static int take_limit(struct cli *c, const struct command *cmd, const char *arg)
     return -1;
 }
 
+static int take_size(struct cli *c, const struct command *cmd, const char *arg)
+{
+    uint64_t n = 0;
+
+    if (num_u64(arg, POOL_SIZE_MAX, &n) < 0 || n == 0)
+        return usage(c, cmd, "not a size:", arg, "1 to 64");
+    c->size = (uint32_t)n;
+    return -1;
+}
+
 /* Options whose text is looked at later. */
 static const char **text_of(struct cli *c, int id)
 {
     switch (id) {
     case ID_CWD:
         return &c->flags.cwd;
+    case ID_NAME:
+        return &c->name;
     case ID_BACKEND:
         return &c->flags.backend;
     case ID_IMAGE:
@@ -306,6 +330,9 @@ static int take_word(struct cli *c, const struct command *cmd, int id)
         return -1;
     case ID_NO_NETWORK:
         c->no_network = true;
+        return -1;
+    case ID_COLD:
+        c->is_cold = true;
         return -1;
     case ID_PLAN:
         c->plan = true;
@@ -356,7 +383,10 @@ static int take(struct cli *c, const struct command *cmd, int id,
     case ID_IDLE:
     case ID_AGE:
     case ID_GRACE:
+    case ID_WAIT:
         return take_time(c, cmd, id, arg);
+    case ID_SIZE:
+        return take_size(c, cmd, arg);
     case ID_LIMIT:
         return take_limit(c, cmd, arg);
     case ID_TEMPLATE:
@@ -463,8 +493,12 @@ static int take_session(struct cli *c, const struct command *cmd, int argc,
     if (!c->id && !after_dashes && at < argc)
         c->id = argv[at++];
     if (!c->id && cmd->groups & OPT_ID)
-        return usage(c, cmd, "no ID of a session", NULL,
-                     "`mxc provision` prints one, `mxc ps` lists them");
+        return cmd->groups & (OPT_POOL | OPT_CLAIM)
+                   ? usage(c, cmd, "no NAME of a pool", NULL,
+                           "`mxc pool start` prints one, `mxc pool ls` lists "
+                           "them")
+                   : usage(c, cmd, "no ID of a session", NULL,
+                           "`mxc provision` prints one, `mxc ps` lists them");
     if (at == argc && !after_dashes)
         return -1;
     if (!(cmd->groups & OPT_EXEC))

@@ -21,7 +21,7 @@
 #include "launch/proto.h"
 #include "launch/runsc.h"
 
-enum { MAX_ABSENT = 1024, EARLY_MS = 10 };
+enum { MAX_ABSENT = 1024, EARLY_MS = 10, STUCK_MS = 5000 };
 
 struct init {
     struct broker *broker;
@@ -30,6 +30,7 @@ struct init {
     int inside; /* requests of the gateway, or -1 */
     pid_t workload;
     bool is_runsc;  /* it is gVisor around the workload */
+    bool ends_all;  /* what the workload leaves, before its end is told */
     uint64_t early; /* signals that nobody could take yet */
     struct streams streams;
 };
@@ -144,10 +145,31 @@ static void serve_broker(struct init *in)
     }
 }
 
+/* Nothing new appears: a process with SIGKILL pending forks no more.  One that
+ * waits in the kernel (state D) shall not keep the answer for ever; it ends
+ * with the namespace, as does everything. */
+static void end_rest(const struct init *in)
+{
+    struct pollfd p = { .fd = in->signals, .events = POLLIN };
+    struct signalfd_siginfo si;
+    pid_t pid;
+
+    (void)kill(-1, SIGKILL);
+    do {
+        while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+            continue;
+        if (pid < 0 && errno == ECHILD)
+            return;
+    } while (poll(&p, 1, STUCK_MS) > 0 &&
+             (read(in->signals, &si, sizeof(si)) > 0 || errno == EAGAIN));
+}
+
 static void tell_end(struct init *in, int status)
 {
     struct err e = { 0 };
 
+    if (in->ends_all)
+        end_rest(in);
     if (in->is_runsc) {
         streams_finish(&in->streams);
         if (runsc_has_failed(status, &e)) {
@@ -156,6 +178,18 @@ static void tell_end(struct init *in, int status)
         }
     }
     (void)launch_tell(MSG_EXITED, status, NULL, -1);
+}
+
+/* To be ended, and not to end: what that takes would come before the answer,
+ * where there is but one processor. */
+static void wait_for_end(void)
+{
+    struct launch_record rec;
+    ssize_t n;
+
+    do
+        n = recv(LAUNCH_STATUS_FD, &rec, sizeof(rec), 0);
+    while (n > 0 || (n < 0 && errno == EINTR));
 }
 
 static int run_loop(struct init *in)
@@ -185,6 +219,8 @@ static int run_loop(struct init *in)
                 return 1;
             if (reap(in, &status)) {
                 tell_end(in, status);
+                if (in->ends_all)
+                    wait_for_end();
                 return 0;
             }
             /* It may have been a helper of the broker's that the workload
@@ -197,30 +233,42 @@ static int run_loop(struct init *in)
     }
 }
 
-int launch_open_broker(const struct plan_view *plan, struct broker **out,
+/* The absent paths of a plan, behind those that there are. */
+static int add_absent(const struct plan_view *plan, struct broker_absent *list,
+                      size_t *n, struct err *e)
+{
+    for (size_t i = 0; i < plan->head.nsteps; i++) {
+        struct step s = plan_step(plan, i);
+
+        if (s.kind != STEP_ABSENT)
+            continue;
+        if (*n == MAX_ABSENT)
+            return err_set(e, ERR_POLICY_VALIDATION,
+                           "more than %d denied paths do not exist yet",
+                           MAX_ABSENT);
+        list[(*n)++] = (struct broker_absent){ s.path, s.text };
+    }
+    return 0;
+}
+
+int launch_open_broker(const struct plan_view *plan,
+                       const struct plan_view *claim, struct broker **out,
                        struct err *e)
 {
     static struct broker_absent absent[MAX_ABSENT];
+    const uint32_t flags = plan->head.flags | (claim ? claim->head.flags : 0);
     struct broker_config c = {
-        .creates = plan->head.flags & PLAN_BROKER_CREATES,
-        .unix_sockets = plan->head.flags & PLAN_BROKER_UNIX,
+        .creates = flags & PLAN_BROKER_CREATES,
+        .unix_sockets = flags & PLAN_BROKER_UNIX,
         .absent = absent,
     };
 
     *out = NULL;
     if (!c.creates && !c.unix_sockets)
         return 0;
-    for (size_t i = 0; i < plan->head.nsteps; i++) {
-        struct step s = plan_step(plan, i);
-
-        if (s.kind != STEP_ABSENT)
-            continue;
-        if (c.nabsent == MAX_ABSENT)
-            return err_set(e, ERR_POLICY_VALIDATION,
-                           "more than %d denied paths do not exist yet",
-                           MAX_ABSENT);
-        absent[c.nabsent++] = (struct broker_absent){ s.path, s.text };
-    }
+    if (add_absent(plan, absent, &c.nabsent, e) < 0 ||
+        (claim && add_absent(claim, absent, &c.nabsent, e) < 0))
+        return -1;
     return broker_create(&c, out, e);
 }
 
@@ -277,6 +325,45 @@ int launch_watch_children(int *fd, struct err *e)
     return 0;
 }
 
+/* Only the workload holds its streams: its readers see the end of file when it
+ * closes them. */
+static int see_to_its_end(struct init *in, int tty)
+{
+    if (tty >= 0)
+        (void)close(tty);
+    (void)close(0);
+    (void)close(1);
+    (void)close(2);
+    return run_loop(in);
+}
+
+static int tell_failure(int status, const struct err *e)
+{
+    (void)launch_tell(status ? MSG_NOT_STARTED : MSG_FAILED, status, e, -1);
+    return 1;
+}
+
+int launch_follow(struct broker *b, int signals, const struct exec_args *a,
+                  int master)
+{
+    struct init in = { .broker = b,
+                       .listener = -1,
+                       .signals = signals,
+                       .inside = -1,
+                       .ends_all = true };
+    struct err e = { 0 };
+    int status = 0;
+
+    if (exec_workload(a, &in.workload, &in.listener, &status, &e) < 0)
+        return tell_failure(status, &e);
+    if (master >= 0) {
+        if (launch_tell(MSG_STARTED, in.workload, NULL, master) < 0)
+            return 1;
+        (void)close(master);
+    }
+    return see_to_its_end(&in, a->tty);
+}
+
 int launch_init(const struct plan_view *plan, int tty, int master, int userns)
 {
     struct exec_args a = {
@@ -291,12 +378,11 @@ int launch_init(const struct plan_view *plan, int tty, int master, int userns)
     if (plan->head.flags & PLAN_SESSION)
         return launch_session(plan);
     if (launch_watch_children(&in.signals, &e) < 0 ||
-        launch_open_broker(plan, &in.broker, &e) < 0 ||
-        launch_fill_args(plan, &a, &e) < 0) {
-        (void)launch_tell(MSG_FAILED, 0, &e, -1);
-        return 1;
-    }
+        launch_open_broker(plan, NULL, &in.broker, &e) < 0 ||
+        launch_fill_args(plan, &a, &e) < 0)
+        return tell_failure(0, &e);
     a.want_listener = in.broker != NULL;
+    a.has_no_sockets = plan->head.flags & PLAN_EXEC_NO_SOCKETS;
     if (plan->head.flags & PLAN_NET_DIAL)
         in.inside = LAUNCH_INSIDE_FD;
     if (launch_tell(MSG_READY, 0, NULL, master) < 0)
@@ -307,18 +393,7 @@ int launch_init(const struct plan_view *plan, int tty, int master, int userns)
         return 1;
     if ((in.is_runsc
              ? runsc_start(plan, userns, &in.streams, &in.workload, &status, &e)
-             : exec_workload(&a, &in.workload, &in.listener, &status, &e)) <
-        0) {
-        (void)launch_tell(status ? MSG_NOT_STARTED : MSG_FAILED, status, &e,
-                          -1);
-        return 1;
-    }
-    if (tty >= 0)
-        (void)close(tty);
-    /* Only the workload holds its streams: its readers see the end of file
-     * when it closes them. */
-    (void)close(0);
-    (void)close(1);
-    (void)close(2);
-    return run_loop(&in);
+             : exec_workload(&a, &in.workload, &in.listener, &status, &e)) < 0)
+        return tell_failure(status, &e);
+    return see_to_its_end(&in, tty);
 }

@@ -464,7 +464,7 @@ int launch_session(const struct plan_view *plan)
     if (s.idle < 0 || s.root < 0)
         err_sys(&e, "fcntl(2)", errno, "cannot keep the streams");
     if (s.idle < 0 || s.root < 0 || launch_watch_children(&s.signals, &e) < 0 ||
-        launch_open_broker(plan, &s.broker, &e) < 0) {
+        launch_open_broker(plan, NULL, &s.broker, &e) < 0) {
         (void)launch_tell(MSG_FAILED, 0, &e, -1);
         return 1;
     }

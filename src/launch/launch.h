@@ -13,6 +13,9 @@
 #include "base/err.h"
 #include "plan/plan.h"
 
+struct broker;
+struct exec_args;
+
 /* The sandbox's view while it is built. */
 struct view {
     int root;         /* the private root */
@@ -26,11 +29,28 @@ struct view {
     int void_file;    /* ... and file that masks are made of */
     int void_place;   /* where these have a name while the view is built */
     int strangers;    /* a user namespace without us, or < 0 */
+    int host;         /* the host's root, where "/" is not it any more; or 0 */
 };
 
 /* Stage 1: the view.  May mount; must not run or open anything of the
  * workload's.  On return the process stands in the new root. */
 int launch_build_view(const struct plan_view *plan, struct err *e);
+
+/* What keeps a view open for more: the host's tree, which is nowhere mounted
+ * where the kernel lets us copy from such a one (Linux 6.15), and what masks
+ * need. */
+struct spare {
+    int host;
+    int strangers;   /* as in struct view */
+    bool is_stacked; /* it lies on the root, where the workload would find it */
+};
+
+/* The same, but that more can be mounted until it is closed. */
+int launch_build_open_view(const struct plan_view *plan, struct spare *out,
+                           struct err *e);
+int launch_add_to_view(const struct plan_view *claim, const struct spare *s,
+                       struct err *e);
+int launch_close_view(struct spare *s, struct err *e);
 
 /* One step of the view; called in plan order. */
 int view_apply(struct view *v, const struct step *s, struct err *e);
@@ -77,9 +97,13 @@ bool launch_lend_socket(int *inside);
  * After the view is built. */
 int launch_check_stdio(struct err *e);
 
-/* Stage 3: no_new_privs, Landlock, capabilities.  Irreversible; after it
- * nothing can be mounted. */
-int launch_raise_walls(const struct plan_view *plan, struct err *e);
+/* Stage 3: no_new_privs, Landlock, capabilities, in two steps.  The first takes
+ * nothing away that the second does not; after that one nothing can be mounted.
+ * *ruleset is between the two, and -1 afterwards. */
+int launch_prepare_walls(const struct plan_view *plan, int *ruleset,
+                         struct err *e);
+int launch_raise_walls(const struct plan_view *plan, int *ruleset,
+                       struct err *e);
 
 /* Stage 4: wait for the word, run the workload, reap, report.  `tty` and
  * `master` are the terminal's two sides or -1; the master goes to the
@@ -91,11 +115,20 @@ int launch_init(const struct plan_view *plan, int tty, int master, int userns);
  * Returns the program's exit code. */
 int launch_session(const struct plan_view *plan);
 
-/* Pieces of both. */
+/* Stages 1 to 4 of a warm sandbox: build the view, wait for a claim, go on with
+ * what it brings.  Returns the program's exit code. */
+int launch_warm(const struct plan_view *plan);
+
+/* What is left of stage 4 then: run the workload, reap, report.  The terminal's
+ * sides are the workload's and, to be sent on, the supervisor's.  What it left
+ * behind has ended when its end is told. */
+int launch_follow(struct broker *b, int signals, const struct exec_args *a,
+                  int master);
+
+/* Pieces of these. */
 #define LAUNCH_PATH "/usr/bin:/bin" /* where there is no other */
-struct broker;
-struct exec_args;
-int launch_open_broker(const struct plan_view *plan, struct broker **out,
+int launch_open_broker(const struct plan_view *plan,
+                       const struct plan_view *claim, struct broker **out,
                        struct err *e);
 int launch_fill_args(const struct plan_view *plan, struct exec_args *a,
                      struct err *e);

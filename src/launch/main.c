@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,35 +18,18 @@
 #include "launch/launch.h"
 #include "launch/proto.h"
 #include "launch/runsc.h"
+#include "sys/seal.h"
 
 #ifndef TIOCGPTPEER
 #define TIOCGPTPEER 0x5441
 #endif
 
-/* The plan can no longer be changed by anybody: check once, use often. */
+/* It can no longer be changed by anybody: check once, use often. */
 const void *launch_map_plan(int fd, size_t *len, struct err *e)
 {
-    const int want = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
-    struct stat st;
-    void *bytes;
-    int seals = fcntl(fd, F_GET_SEALS);
+    const void *bytes;
 
-    if (seals < 0 || (seals & want) != want) {
-        err_set(e, ERR_BACKEND_ERROR, "the plan is not sealed");
-        return NULL;
-    }
-    if (fstat(fd, &st) < 0 || st.st_size <= 0 ||
-        st.st_size > (off_t)PLAN_MAX_BYTES) {
-        err_set(e, ERR_BACKEND_ERROR, "the plan has no usable size");
-        return NULL;
-    }
-    bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (bytes == MAP_FAILED) {
-        err_sys(e, "mmap(2)", errno, "cannot map the plan");
-        return NULL;
-    }
-    *len = (size_t)st.st_size;
-    return bytes;
+    return plan_unseal(fd, PLAN_MAX_BYTES, &bytes, len, e) < 0 ? NULL : bytes;
 }
 
 static int map_plan(struct plan_view *out, struct err *e)
@@ -93,6 +75,8 @@ static int close_rest(struct err *e)
 static int set_up(struct plan_view *plan, char *argv0, int *tty, int *master,
                   struct runsc *runsc, struct err *e)
 {
+    int ruleset;
+
     /* The supervisor's death is ours, also before init listens for it. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         return err_sys(e, "prctl(2)", errno, "cannot follow the supervisor");
@@ -108,13 +92,18 @@ static int set_up(struct plan_view *plan, char *argv0, int *tty, int *master,
         (void)close(LAUNCH_INSIDE_FD);
     /* The network early: the gateway gets ready while the view is built. */
     if (launch_set_up_process(plan, e) < 0 ||
-        launch_set_up_network(plan, e) < 0 || runsc_open(plan, runsc, e) < 0 ||
-        launch_build_view(plan, e) < 0 || launch_check_stdio(e) < 0 ||
-        runsc_enter(plan, runsc, e) < 0)
+        launch_set_up_network(plan, e) < 0)
+        return -1;
+    if (plan->head.flags & PLAN_WARM)
+        return 0;
+    if (runsc_open(plan, runsc, e) < 0 || launch_build_view(plan, e) < 0 ||
+        launch_check_stdio(e) < 0 || runsc_enter(plan, runsc, e) < 0)
         return -1;
     if (plan->head.flags & PLAN_TTY && launch_open_terminal(tty, master, e) < 0)
         return -1;
-    return launch_raise_walls(plan, e);
+    return launch_prepare_walls(plan, &ruleset, e) < 0
+               ? -1
+               : launch_raise_walls(plan, &ruleset, e);
 }
 
 int main(int argc, char **argv)
@@ -130,5 +119,7 @@ int main(int argc, char **argv)
         (void)launch_tell(MSG_FAILED, 0, &e, -1);
         return 1;
     }
-    return launch_init(&plan, tty, master, runsc.userns);
+    return plan.head.flags & PLAN_WARM
+               ? launch_warm(&plan)
+               : launch_init(&plan, tty, master, runsc.userns);
 }

@@ -330,29 +330,44 @@ int launch_make_ruleset(const struct plan_view *plan, unsigned abi,
     return 0;
 }
 
-static int enforce_landlock(const struct plan_view *plan, struct err *e)
+/* -1 where the plan is without. */
+static int prepare_landlock(const struct plan_view *plan, int *ruleset,
+                            struct err *e)
 {
-    unsigned abi = landlock_abi();
-    scoped(drop_fd) int ruleset = -1;
-    int r;
+    const unsigned abi = landlock_abi();
 
+    *ruleset = -1;
     if (plan->head.flags & PLAN_NO_LANDLOCK)
         return 0;
     if (abi < plan->head.landlock_abi)
         return err_set(e, ERR_BACKEND_UNAVAILABLE,
                        "the plan needs Landlock ABI %u, this kernel has %u",
                        plan->head.landlock_abi, abi);
-    if (launch_make_ruleset(plan, plan->head.landlock_abi, false, &ruleset, e) <
-        0)
-        return -1;
-    r = landlock_enforce(ruleset);
-    if (r < 0)
-        return err_sys(e, "landlock_restrict_self(2)", -r,
-                       "cannot enforce Landlock");
-    return 0;
+    *ruleset = landlock_create(plan->head.landlock_abi);
+    if (*ruleset < 0)
+        return err_sys(e, "landlock_create_ruleset(2)", -*ruleset,
+                       "cannot make a Landlock ruleset");
+    return add_rules(plan, plan->head.landlock_abi, false, *ruleset, e);
 }
 
-int launch_raise_walls(const struct plan_view *plan, struct err *e)
+static int enforce_landlock(const struct plan_view *plan, int *ruleset,
+                            struct err *e)
+{
+    int r;
+
+    if (*ruleset < 0)
+        return 0;
+    if (add_stream_rules(*ruleset, plan->head.landlock_abi, e) < 0)
+        return -1;
+    r = landlock_enforce(*ruleset);
+    drop_fd(ruleset);
+    return r < 0 ? err_sys(e, "landlock_restrict_self(2)", -r,
+                           "cannot enforce Landlock")
+                 : 0;
+}
+
+int launch_prepare_walls(const struct plan_view *plan, int *ruleset,
+                         struct err *e)
 {
     int r;
 
@@ -360,10 +375,21 @@ int launch_raise_walls(const struct plan_view *plan, struct err *e)
      * CAP_SYS_ADMIN, and it makes every setuid bit powerless. */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return err_sys(e, "prctl(2)", errno, "cannot set no_new_privs");
-    /* Before the capabilities go: the rules are opened as they are now. */
-    if (enforce_landlock(plan, e) < 0)
+    if (prepare_landlock(plan, ruleset, e) < 0)
         return -1;
-    r = caps_drop_all();
+    r = caps_bound();
+    return r < 0 ? err_sys(e, "prctl(2)", -r, "cannot bound capabilities") : 0;
+}
+
+int launch_raise_walls(const struct plan_view *plan, int *ruleset,
+                       struct err *e)
+{
+    int r;
+
+    /* Before the capabilities go: the rules are opened as they are now. */
+    if (enforce_landlock(plan, ruleset, e) < 0)
+        return -1;
+    r = caps_clear();
     if (r < 0)
         return err_sys(e, "capset(2)", -r, "cannot drop capabilities");
     /* After the last write to /proc/self: a process that is not dumpable

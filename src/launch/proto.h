@@ -43,8 +43,14 @@ enum launch_msg {
     MSG_KILL, /* everything of it */
     /* and to it, besides NOT_STARTED, FAILED, STOPPED and EXITED: */
     MSG_STARTED, /* status: its pid inside; carries the PTY master */
-    MSG_EMPTY    /* no process is left, but init */
+    MSG_EMPTY,   /* no process is left, but init */
+    /* To a warm sandbox, once: run it.  status as with MSG_EXEC; exec: how
+     * many bytes of its plan follow the record, 0: it comes as a descriptor */
+    MSG_CLAIM
 };
+
+/* A plan that is not longer needs no descriptor of its own. */
+enum { CLAIM_INLINE = 8 * 1024 };
 
 /* Descriptors that come with MSG_EXEC: a plan, three streams, and a program
  * where the plan says so. */

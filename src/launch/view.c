@@ -186,10 +186,13 @@ static int attach_step(struct view *v, const struct step *s, int mnt,
 }
 
 /* The host's object, which must still be the one that was looked at. */
-static int open_source(const struct step *s, struct err *e)
+static int open_source(const struct view *v, const struct step *s,
+                       struct err *e)
 {
     struct stat st;
-    int fd = open_beneath(AT_FDCWD, s->text, O_PATH, 0);
+    int fd = v->host
+                 ? open_beneath(v->host, s->text, O_PATH, MXC_RESOLVE_IN_ROOT)
+                 : open_beneath(AT_FDCWD, s->text, O_PATH, 0);
 
     if (fd < 0) {
         err_sys(e, "openat2(2)", -fd, "cannot open '%s'", s->text);
@@ -238,7 +241,8 @@ static int layer_fail(const char *op, int r, const struct step *s,
 /* A detached copy of the source.  Recursive: a part of the host's tree that
  * is hidden under another mount must stay hidden (mount_namespaces(7), "locked
  * mounts"). */
-static int clone_source(const struct step *s, struct err *e)
+static int clone_source(const struct view *v, const struct step *s,
+                        struct err *e)
 {
     scoped(drop_fd) int source = -1;
     int mnt;
@@ -254,7 +258,7 @@ static int clone_source(const struct step *s, struct err *e)
     if (s->num[1] == 0) {
         mnt = mount_clone_path(s->text);
     } else {
-        source = open_source(s, e);
+        source = open_source(v, s, e);
         if (source < 0)
             return -1;
         mnt = mount_clone(source, 1);
@@ -264,7 +268,7 @@ static int clone_source(const struct step *s, struct err *e)
 
 static int do_bind(struct view *v, const struct step *s, struct err *e)
 {
-    scoped(drop_fd) int mnt = clone_source(s, e);
+    scoped(drop_fd) int mnt = clone_source(v, s, e);
     uint64_t attr = MXC_ATTR_NOSUID | MXC_ATTR_NODEV;
     int r;
 

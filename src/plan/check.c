@@ -4,7 +4,8 @@
  * flags, and the rules that make a plan a sandbox (a private root first, no
  * mount without nosuid and nodev, exactly one filter, one directory to start
  * in, something to run, nothing of the network without the gateway's rules).
- * What is run in a session is a plan of another kind: it makes nothing. */
+ * What is run in a session is a plan of another kind: it makes nothing; and
+ * what a warm sandbox is claimed with, which adds to what stands. */
 #include <string.h>
 
 #include "plan/pack.h"
@@ -190,10 +191,12 @@ static int check_runsc(const struct plan_view *v, struct err *e)
     return 0;
 }
 
-/* A session has nothing to run yet, and no terminal for it. */
+/* A session has nothing to run yet, and no terminal for it; nor has what is
+ * warm, where a port of the host could be but one sandbox's. */
 static int check_command(const struct plan_view *v, struct err *e)
 {
-    const bool is_session = v->head.flags & PLAN_SESSION;
+    const bool is_warm = v->head.flags & PLAN_WARM;
+    const bool is_session = is_warm || v->head.flags & PLAN_SESSION;
 
     if (plan_count(v, STEP_CWD) != 1 ||
         (plan_count(v, STEP_ARG) == 0) != is_session)
@@ -205,6 +208,19 @@ static int check_command(const struct plan_view *v, struct err *e)
     if (is_session && plan_count(v, STEP_RUNSC))
         return err_set(e, ERR_BACKEND_ERROR,
                        "plan refused: a session behind a user-space kernel");
+    if (is_warm && plan_count(v, STEP_RUNTIME))
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: a warm sandbox is made by nobody else");
+    /* Init does it, for the one command that it has. */
+    if (v->head.flags & PLAN_EXEC_NO_SOCKETS &&
+        (is_session || plan_count(v, STEP_RUNSC)))
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: who runs its commands does not forbid "
+                       "sockets");
+    if (is_warm && v->head.flags & (PLAN_SESSION | PLAN_NET_DIAL))
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: a warm sandbox that is a session, or "
+                       "has published ports");
     return 0;
 }
 
@@ -302,6 +318,72 @@ static int check_exec(const struct plan_view *v, struct err *e)
     return 0;
 }
 
+static bool is_of_claim(enum step_kind k)
+{
+    switch ((int)k) {
+    case STEP_ARG:
+    case STEP_ENV:
+    case STEP_CWD:
+    case STEP_RLIMIT:
+    case STEP_BIND:
+    case STEP_MASK:
+    case STEP_HOLLOW:
+    case STEP_PIN:
+    case STEP_ABSENT:
+    case STEP_WATCH:
+    case STEP_FILTER:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_at_or_below(const char *path, const char *top)
+{
+    size_t n = strlen(top);
+
+    return strncmp(path, top, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+/* The private root, /dev and /proc stand already, and stay as they are. */
+static bool is_own(const struct step *s)
+{
+    const bool mounts = s->kind == STEP_BIND || s->kind == STEP_MASK ||
+                        s->kind == STEP_HOLLOW || s->kind == STEP_PIN;
+
+    return mounts && (s->path[1] == '\0' || is_at_or_below(s->path, "/proc") ||
+                      is_at_or_below(s->path, "/dev"));
+}
+
+static int check_claim(const struct plan_view *v, struct err *e)
+{
+    const bool creates = v->head.flags & PLAN_BROKER_CREATES;
+    const bool brokers = creates || v->head.flags & PLAN_BROKER_UNIX;
+
+    for (size_t i = 0; i < v->head.nsteps; i++) {
+        struct step s = plan_step(v, i);
+
+        if (!is_of_claim(s.kind))
+            return bad(e, i, "has no place in a claim");
+        if (is_own(&s) || s.flags & STEP_OPTIONAL)
+            return bad(e, i, "stands over what is the sandbox's own");
+        if (s.flags & STEP_LAYER)
+            return bad(e, i, "is a session's");
+        if (s.kind == STEP_BIND && s.num[1] == 0)
+            return bad(e, i, "a grant of what nobody has looked at");
+    }
+    if (plan_count(v, STEP_CWD) > 1 || plan_count(v, STEP_ARG) < 1)
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: nothing to run, or two places for it");
+    if (plan_count(v, STEP_FILTER) != (brokers ? 1 : 0))
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: filter and broker flags disagree");
+    if (plan_count(v, STEP_ABSENT) && !creates)
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: absent paths and broker flag disagree");
+    return 0;
+}
+
 static size_t pool_offset(uint32_t nsteps)
 {
     return sizeof(struct packed_plan) + nsteps * sizeof(struct packed_step);
@@ -380,6 +462,21 @@ int plan_check_exec(const void *bytes, size_t len, struct plan_view *out,
         return err_set(e, ERR_BACKEND_ERROR,
                        "plan refused: it is not a session's command");
     if (check_exec(&v, e) < 0)
+        return -1;
+    *out = v;
+    return 0;
+}
+
+int plan_check_claim(const void *bytes, size_t len, struct plan_view *out,
+                     struct err *e)
+{
+    struct plan_view v;
+
+    if (check_parts(bytes, len, PLAN_CLAIM_FLAGS, &v, e) < 0)
+        return -1;
+    if (!(v.head.flags & PLAN_CLAIM))
+        return err_set(e, ERR_BACKEND_ERROR, "plan refused: it is no claim");
+    if (check_claim(&v, e) < 0)
         return -1;
     *out = v;
     return 0;

@@ -100,14 +100,24 @@ enum {
     PLAN_NET_DIAL = 1 << 7,   /* init makes sockets that reach the workload */
     /* A session's: set up, and nothing run yet. */
     PLAN_SESSION = 1 << 16,
-    PLAN_ALL_FLAGS = ((1 << 8) - 1) | PLAN_SESSION,
+    /* Set up but for what its one command brings along, and nothing run. */
+    PLAN_WARM = 1 << 24,
     /* What is run in a session: a plan of its own kind, plan_check_exec. */
     PLAN_EXEC = 1 << 17,
-    PLAN_EXEC_NARROWED = 1 << 18, /* its Landlock steps are all it may reach */
-    PLAN_EXEC_NO_SOCKETS = 1 << 19,
-    PLAN_EXEC_PROGRAM = 1 << 20, /* its program comes as a descriptor */
+    PLAN_EXEC_NARROWED = 1 << 18,   /* its Landlock steps are all it reaches */
+    PLAN_EXEC_NO_SOCKETS = 1 << 19, /* of any plan that runs something */
+    PLAN_EXEC_PROGRAM = 1 << 20,    /* it comes as a descriptor */
+    PLAN_ALL_FLAGS =
+        ((1 << 8) - 1) | PLAN_SESSION | PLAN_WARM | PLAN_EXEC_NO_SOCKETS,
     PLAN_EXEC_FLAGS = PLAN_EXEC | PLAN_TTY | PLAN_EXEC_NARROWED |
-                      PLAN_EXEC_NO_SOCKETS | PLAN_EXEC_PROGRAM
+                      PLAN_EXEC_NO_SOCKETS | PLAN_EXEC_PROGRAM,
+    /* What a warm one is claimed with: of its own kind too, plan_check_claim.
+     * The filter goes with the broker's flags, which are those of both. */
+    PLAN_CLAIM = 1 << 25,
+    PLAN_CLAIM_ONLY_ENV = 1 << 26, /* nothing of the sandbox's environment */
+    PLAN_CLAIM_FLAGS = PLAN_CLAIM | PLAN_CLAIM_ONLY_ENV | PLAN_TTY |
+                       PLAN_BROKER_CREATES | PLAN_BROKER_UNIX |
+                       PLAN_EXEC_NO_SOCKETS
 };
 
 struct plan {
@@ -151,6 +161,11 @@ int plan_check(const void *bytes, size_t len, struct plan_view *out,
  * directory, and what narrows it. */
 int plan_check_exec(const void *bytes, size_t len, struct plan_view *out,
                     struct err *e);
+
+/* The same for what a warm sandbox is claimed with: the like, and what is
+ * mounted now. */
+int plan_check_claim(const void *bytes, size_t len, struct plan_view *out,
+                     struct err *e);
 
 /* Step i < head.nsteps, with pointers into the packed bytes. */
 struct step plan_step(const struct plan_view *v, size_t i);

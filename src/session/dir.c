@@ -20,9 +20,6 @@
 #include "base/read_all.h"
 #include "session/layer.h"
 
-#define NEW  ".new-"
-#define GONE ".gone-"
-
 enum { RECORD_MAX = 4096, NAME_ROOM = 64 };
 
 uint64_t session_wall_ms(void)
@@ -380,7 +377,7 @@ void session_plan_drop(struct plan_view *v)
  */
 
 /* A directory of files, and of one directory. */
-static int remove_tree(int root, const char *name)
+int session_remove_tree(int root, const char *name)
 {
     int fd =
         openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -463,18 +460,18 @@ int session_dir_new(const char *runtime, const struct session_facts *f,
     memcpy(d.name, f->name, sizeof(d.name));
     if (!d.name[0] && session_new_hex(d.name, e) < 0)
         return -1;
-    (void)snprintf(temp, sizeof(temp), NEW "%s", d.name);
+    (void)snprintf(temp, sizeof(temp), SESSION_NEW "%s", d.name);
     if (session_root(runtime, true, &d.root, e) < 0)
         return -1;
     if (make(&d, temp, e) < 0 ||
         fill(&d, f, plan, len, request, request_len, e) < 0) {
-        (void)remove_tree(d.root, temp);
+        (void)session_remove_tree(d.root, temp);
         session_dir_close(&d);
         return -1;
     }
     if (renameat(d.root, temp, d.root, d.name) < 0) {
         err_sys(e, "rename(2)", errno, "cannot make a session");
-        (void)remove_tree(d.root, temp);
+        (void)session_remove_tree(d.root, temp);
         session_dir_close(&d);
         return -1;
     }
@@ -552,10 +549,10 @@ int session_dir_remove(struct session_dir *d, struct err *e)
     int r;
 
     session_freezer_remove(d);
-    (void)snprintf(gone, sizeof(gone), GONE "%s", d->name);
+    (void)snprintf(gone, sizeof(gone), SESSION_GONE "%s", d->name);
     if (renameat(d->root, d->name, d->root, gone) < 0)
         return err_sys(e, "rename(2)", errno, "cannot remove the session");
-    r = remove_tree(d->root, gone);
+    r = session_remove_tree(d->root, gone);
     return r < 0 ? err_sys(e, "unlink(2)", -r, "cannot remove the session") : 0;
 }
 
@@ -572,13 +569,13 @@ int session_sweep(int root)
     for (struct dirent *i = readdir(d); i; i = readdir(d)) {
         scoped(drop_fd) int one = -1;
 
-        if (strncmp(i->d_name, NEW, strlen(NEW)) != 0 &&
-            strncmp(i->d_name, GONE, strlen(GONE)) != 0)
+        if (strncmp(i->d_name, SESSION_NEW, strlen(SESSION_NEW)) != 0 &&
+            strncmp(i->d_name, SESSION_GONE, strlen(SESSION_GONE)) != 0)
             continue;
         one = openat(root, i->d_name,
                      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (one >= 0 && flock(one, LOCK_EX | LOCK_NB) == 0 &&
-            remove_tree(root, i->d_name) == 0)
+            session_remove_tree(root, i->d_name) == 0)
             n++;
     }
     (void)closedir(d);

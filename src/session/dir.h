@@ -92,6 +92,11 @@ void session_freezer_remove(const struct session_dir *d);
 /* Remove it, locked before. */
 int session_dir_remove(struct session_dir *d, struct err *e);
 
+/* A directory of files; what is being made or removed has such a name. */
+#define SESSION_NEW  ".new-"
+#define SESSION_GONE ".gone-"
+int session_remove_tree(int root, const char *name);
+
 /* Remove what never became a session, or is none any more: how many. */
 int session_sweep(int root);
 

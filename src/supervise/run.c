@@ -70,7 +70,7 @@ void terminal_save(struct terminal *t)
     for (int fd = 0; fd < 3 && t->fd < 0; fd++)
         if (isatty(fd) && tcgetattr(fd, &t->modes) == 0)
             t->fd = fd;
-    if (ioctl(t->fd, TIOCGEXCL, &t->is_exclusive) < 0)
+    if (t->fd < 0 || ioctl(t->fd, TIOCGEXCL, &t->is_exclusive) < 0)
         t->is_exclusive = 0;
 }
 
@@ -80,9 +80,12 @@ void terminal_save(struct terminal *t)
  * (tcsetattr(3), SIGTTOU). */
 void terminal_give_back(const struct terminal *t)
 {
-    pid_t group = tcgetpgrp(t->fd);
+    pid_t group;
 
-    if (t->fd < 0 || (group >= 0 && group != getpgrp()))
+    if (t->fd < 0)
+        return;
+    group = tcgetpgrp(t->fd);
+    if (group >= 0 && group != getpgrp())
         return;
     (void)tcsetattr(t->fd, TCSANOW, &t->modes);
     (void)tcflow(t->fd, TCOON);

@@ -45,7 +45,7 @@ int caps_keep(uint64_t mask)
     return 0;
 }
 
-int caps_drop_all(void)
+int caps_bound(void)
 {
     const unsigned long bits =
         SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
@@ -64,7 +64,7 @@ int caps_drop_all(void)
     if (prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) < 0 ||
         prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
         return -errno;
-    return set_all(0, 0);
+    return 0;
 }
 
 int caps_clear(void)

@@ -11,8 +11,9 @@
  * namespace of our own. */
 int caps_keep(uint64_t mask);
 
-/* No capability in any set, none to be had by an exec of uid 0 either. */
-int caps_drop_all(void);
+/* What there is can still be used, but none be had, not by an exec of uid 0
+ * either.  With caps_clear, none is left. */
+int caps_bound(void);
 
 /* No capability in any set of this process; of no use to who execs as uid 0
  * without no_new_privs. */

@@ -61,6 +61,12 @@ int mountinfo_aliases(struct arena *a, const struct mountinfo *m,
 const char *mountinfo_kernel_tree(const struct mountinfo *m, const char *real,
                                   size_t *from);
 
+/* Adds what is mounted at and below `real`, and nothing that changes otherwise.
+ */
+struct sha256;
+void mountinfo_add_below(const struct mountinfo *m, const char *real,
+                         struct sha256 *sum);
+
 /* Canonical directories to search, and paths below them to pass over. */
 struct link_search {
     const char **dirs;

@@ -9,6 +9,7 @@
 
 #include "base/num.h"
 #include "base/scoped.h"
+#include "base/sha256.h"
 #include "sys/hostpath.h"
 
 enum { MAX_MOUNTINFO = 8 << 20, MAX_ALIASES = 64 };
@@ -381,4 +382,26 @@ const char *mountinfo_kernel_tree(const struct mountinfo *m, const char *real,
             return r->point;
     }
     return NULL;
+}
+
+/* With the NUL, which no path has inside. */
+static void add_text(struct sha256 *sum, const char *text)
+{
+    sha256_add(sum, text, strlen(text) + 1);
+}
+
+void mountinfo_add_below(const struct mountinfo *m, const char *real,
+                         struct sha256 *sum)
+{
+    add_text(sum, real);
+    for (size_t i = 0; i < m->n; i++) {
+        const struct mount_row *r = &m->row[i];
+
+        if (!within(r->point, real))
+            continue;
+        add_text(sum, r->point);
+        add_text(sum, r->dev);
+        add_text(sum, r->root);
+        add_text(sum, r->type);
+    }
 }

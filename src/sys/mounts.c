@@ -95,12 +95,25 @@ int mount_limit(int fd, uint64_t bytes, uint64_t inodes)
     return 0;
 }
 
-int mount_pivot(int root)
+int mount_enter(int root)
 {
-    /* With both arguments "." the old root ends up stacked on the new one,
-     * from where it is detached (pivot_root(2), NOTES). */
-    if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
-        umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+    /* With both arguments "." the old root ends up stacked on the new one
+     * (pivot_root(2), NOTES). */
+    if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
         return -errno;
     return 0;
+}
+
+int mount_leave_old(int root)
+{
+    if (fchdir(root) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+        return -errno;
+    return 0;
+}
+
+int mount_pivot(int root)
+{
+    int r = mount_enter(root);
+
+    return r < 0 ? r : mount_leave_old(root);
 }

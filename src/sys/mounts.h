@@ -31,7 +31,12 @@ int mount_attach_at(int mnt, int dir, const char *path);
 /* Of the tmpfs at the O_PATH descriptor `fd`: how much it may hold. */
 int mount_limit(int fd, uint64_t bytes, uint64_t inodes);
 
-/* Make `root` the root directory and let go of the old one. */
+/* Make `root` the root directory.  The old one lies on it, where no path leads
+ * to it and a descriptor does, until it is let go of. */
+int mount_enter(int root);
+int mount_leave_old(int root);
+
+/* Both at once. */
 int mount_pivot(int root);
 
 #endif

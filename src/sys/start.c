@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -95,6 +96,8 @@ static int child_main(void *arg)
     reset_signals();
     if (c->start->own_session && setsid() < 0)
         return child_fail(c, "setsid(2)");
+    if (c->start->is_bound && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        return child_fail(c, "prctl(2)");
     op = place_fds(c->start);
     if (op)
         return child_fail(c, op);
@@ -184,7 +187,7 @@ int start_program(const struct start *s, int *pidfd, pid_t *pid, bool *is_child,
                   struct err *e)
 {
     struct child c = { .start = s, .pidfd = -1 };
-    const bool direct = !s->is_orphan && !init_buries();
+    const bool direct = s->is_bound || (!s->is_orphan && !init_buries());
     sigset_t all, before;
 
     c.stack =

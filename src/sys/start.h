@@ -17,6 +17,8 @@ struct start {
     size_t nfds;   /* at most START_FDS */
     bool own_session;
     bool is_orphan; /* somebody else's child in any case */
+    bool is_bound;  /* ours in any case, and killed when we end (prctl(2),
+                     * PR_SET_PDEATHSIG: when the calling thread does) */
 };
 
 /* Start it: *pidfd and *pid.  *is_child: our caller is its parent. */

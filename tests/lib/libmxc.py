@@ -5,7 +5,7 @@ import json
 import os
 import pathlib
 from ctypes import (POINTER, byref, c_char, c_char_p, c_int, c_int32, c_size_t,
-                    c_uint16, c_uint32, c_uint64, c_void_p, sizeof)
+                    c_int64, c_uint16, c_uint32, c_uint64, c_void_p, sizeof)
 
 import sanitizer
 from tap import eq, fail, has
@@ -97,7 +97,7 @@ class Command(ctypes.Structure):
 REQUEST = (c_char_p, c_size_t, POINTER(Options))
 BOX, ERR = c_void_p, POINTER(Error)
 TEXT, OPTIONS = POINTER(c_void_p), POINTER(Options)
-SESSION = c_void_p
+SESSION = POOL = c_void_p
 FUNCTIONS = {
     'library_version': (c_char_p,),
     'free': (None, c_void_p),
@@ -143,6 +143,17 @@ FUNCTIONS = {
                      ERR),
     'session_run': (c_int, SESSION, POINTER(Command), OPTIONS, POINTER(Result),
                     ERR),
+    'pool_start': (c_int, c_char_p, c_size_t, c_char_p, c_uint32, OPTIONS,
+                   POINTER(POOL), ERR),
+    'pool_open': (c_int, c_char_p, OPTIONS, POINTER(POOL), ERR),
+    'pool_close': (None, POOL),
+    'pool_name': (c_char_p, POOL),
+    'pool_stop': (c_int, POOL, c_uint64, ERR),
+    'pool_inspect': (c_int, POOL, TEXT, ERR),
+    'pool_exec': (c_int, POOL, POINTER(Command), c_int64, OPTIONS,
+                  POINTER(BOX), ERR),
+    'pool_run': (c_int, POOL, POINTER(Command), c_int64, OPTIONS,
+                 POINTER(Result), ERR),
     'lifecycle': (c_int, *REQUEST, TEXT, ERR),
     'lifecycle_check': (c_int, *REQUEST, TEXT, ERR),
     'lifecycle_exec': (c_int, *REQUEST, POINTER(BOX), ERR),
@@ -343,6 +354,68 @@ class Kept:
         r = lib.session_run(self.s, byref(Command(*argv, **command)),
                             byref(Options(**options)), byref(result),
                             byref(error))
+        return ended(r, result, error)
+
+    def sh(self, script, **fields):
+        return self.run('sh', '-c', script, **fields)
+
+
+class InPool(Box):
+    """A command in a pool, of Pooled.spawn."""
+
+    def start(self, what, sections, fields):
+        pool, wait_ms = sections
+        return lib.pool_exec(pool, byref(what), wait_ms,
+                             byref(Options(**fields)), byref(self.box),
+                             byref(self.error))
+
+
+class Pooled:
+    """The handle of a pool; `with` stops it."""
+
+    def __init__(self, policy=None, size=1, name=None, opened=False, **fields):
+        error, self.p = Error(), POOL()
+        o, name = byref(Options(**fields)), name and name.encode()
+        text = None if policy is None else json.dumps(
+            {'version': '1.1.0+c1', **policy}).encode()
+        r = (lib.pool_open(name, o, byref(self.p), byref(error)) if opened else
+             lib.pool_start(text, len(text or b''), name, size, o,
+                            byref(self.p), byref(error)))
+        if r < 0:
+            raise MxcError(error)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        lib.pool_stop(self.p, 0, None)
+        lib.pool_close(self.p)
+
+    @property
+    def name(self):
+        return lib.pool_name(self.p).decode()
+
+    def stop(self, grace_ms=0):
+        error = Error()
+        if lib.pool_stop(self.p, grace_ms, byref(error)) < 0:
+            raise MxcError(error)
+
+    def look(self):
+        error, out = Error(), c_void_p()
+        if lib.pool_inspect(self.p, byref(out), byref(error)) < 0:
+            raise MxcError(error)
+        return json.loads(take(out))
+
+    def spawn(self, *argv, wait_ms=-1, **fields):
+        command, options = split(fields)
+        return InPool(Command(*argv, **command), (self.p, wait_ms), **options)
+
+    def run(self, *argv, wait_ms=-1, **fields):
+        command, options = split(fields)
+        error, result = Error(), Result()
+        r = lib.pool_run(self.p, byref(Command(*argv, **command)), wait_ms,
+                         byref(Options(**options)), byref(result),
+                         byref(error))
         return ended(r, result, error)
 
     def sh(self, script, **fields):
