@@ -109,9 +109,6 @@ _mxc() {
     --grace)
         mapfile -t COMPREPLY < <(compgen -W "10s 30s 1m 5m 1h" -- "$word")
         return ;;
-    --template)
-        mapfile -t COMPREPLY < <(compgen -f -- "$word")
-        return ;;
     --name)
         mapfile -t COMPREPLY < <(compgen -W "" -- "$word")
         return ;;
@@ -120,6 +117,9 @@ _mxc() {
         return ;;
     --wait)
         mapfile -t COMPREPLY < <(compgen -W "10s 30s 1m 5m 1h" -- "$word")
+        return ;;
+    --template)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return ;;
     --to)
         mapfile -t COMPREPLY < <(compgen -W "1.0.0 1.1.0+c1" -- "$word")
