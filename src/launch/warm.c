@@ -294,7 +294,7 @@ static int fail(const struct err *e)
 
 int launch_warm(const struct plan_view *plan)
 {
-    struct exec_args a = { .path = LAUNCH_PATH, .ruleset = -1 };
+    struct exec_args a = { .path = LAUNCH_PATH, .program = -1, .ruleset = -1 };
     struct claim c = { .tty = -1, .master = -1 };
     struct warm w = { .plan = plan };
     struct err e = { 0 };
