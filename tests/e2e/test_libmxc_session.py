@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
 from tap import *  # noqa: E402,F403
 from libmxc import *  # noqa: E402,F403
 from libmxc import lib  # noqa: E402
-from sessions import root, refused as cli_refused  # noqa: E402
+from sessions import root, refused as cli_refused, wait_for_end  # noqa: E402
 
 C1 = '1.1.0+c1'
 
@@ -360,6 +360,7 @@ def a_session_that_ends_takes_its_commands_along():
             eq((box.wait(), box.failed), (FAILED, -1))
             has(box.error.message, b'holder was killed')
             eq(box.json()['outcome'], 'failed')
+        wait_for_end(pid)
         refused(STALE, 'holder was killed', k.sh, 'true')
         refused(STALE, 'holder was killed', k.do, 'start')
 

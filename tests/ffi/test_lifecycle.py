@@ -166,6 +166,7 @@ def a_holder_that_was_killed():
             os.kill(holder, 9)
             eq(box.wait(), (0, -1, 0))
             has(box.warnings()[0], 'holder was killed')
+        sessions.wait_for_end(holder)
         for phase in ('start', 'stop'):
             refused(6, 'holder was killed', act, phase, ident)
         refused(6, 'holder was killed', lib.exec, sh(ident, 'true'))

@@ -122,6 +122,17 @@ class Session:
         return self.look()['state']
 
 
+def wait_for_end(holder):
+    """Of a killed one: its socket listens a little longer than it speaks."""
+    def is_over():
+        try:
+            with open(f'/proc/{holder}/stat') as f:
+                return f.read().rsplit(')', 1)[1].split()[0] in 'ZX'
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+    eventually(is_over, what='the killed holder is gone')
+
+
 def answer(*args, **kw):
     """The JSON that a command gives to --json."""
     r, w = os.pipe()
