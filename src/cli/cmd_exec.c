@@ -246,6 +246,7 @@ static int run(struct exec *x, struct cli *c, struct err *e)
     struct plan_view plan;
     int r = take_command(c, &command, e);
 
+    command.no_start = r == 0 && !command.tty;
     if (r == 0)
         r = open_all(x, e);
     if (r == 0)
@@ -256,6 +257,7 @@ static int run(struct exec *x, struct cli *c, struct err *e)
         r = exec_follow(x,
                         &(struct exec_way){ .send = send_to_holder,
                                             .hear = session_command_hear,
+                                            .is_silent = command.no_start,
                                             .command = &command,
                                             .plan_fd = take_fd(&plan_fd) },
                         e);

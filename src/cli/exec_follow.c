@@ -70,10 +70,10 @@ static void on_halted(struct follow *f)
  * us to read, and nobody shall hold a file of his for as long as this runs. */
 static int close_strangers(struct follow *f, int master)
 {
-    int kept[] = { f->x->conn,   f->x->json, f->x->control,
-                   f->x->caller, f->signals, master };
+    struct session_dir *dir = &f->x->dir;
+    int kept[] = { f->x->conn, f->x->json, f->x->control, f->x->caller,
+                   f->signals, master,     dir->root,     dir->fd };
 
-    f->x->dir = (struct session_dir)SESSION_DIR_NONE;
     return supervise_close_strangers(kept, ARRAY_LEN(kept), f->e);
 }
 

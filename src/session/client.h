@@ -64,6 +64,7 @@ struct session_command {
     bool no_network;
     bool only_env; /* nothing of the session's environment */
     bool no_halts; /* SAY_HALTED is not wanted */
+    bool no_start; /* nor is SAY_STARTED, without a terminal */
     bool tty;
     uint16_t rows, columns; /* of it */
     bool has_program;       /* which is this, and not what arg[0] names */

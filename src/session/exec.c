@@ -195,7 +195,8 @@ int session_command_send(int conn, int plan_fd, const struct session_command *c,
     const struct ask a = { .version = TALK_VERSION,
                            .what = ASK_EXEC,
                            .number = c->tty ? c->rows << 16 | c->columns : 0,
-                           .flags = c->no_halts ? ASK_NO_HALTS : 0,
+                           .flags = (c->no_halts ? ASK_NO_HALTS : 0) |
+                                    (c->no_start ? ASK_NO_START : 0),
                            .timeout_ms = c->timeout_ms };
     const int fds[TALK_FDS] = { plan_fd, streams[0], streams[1], streams[2],
                                 c->program };

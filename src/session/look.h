@@ -41,7 +41,8 @@ struct session_process {
     char name[32];
 };
 
-enum { SESSION_PROCESSES = 4096 };
+/* Of the host, not of one session. */
+enum { SESSION_PROCESSES = 32768 };
 
 /* Those of the sandbox that this holder holds, first init's children: how
  * many of `p`, which has room for SESSION_PROCESSES. */

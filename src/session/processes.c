@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -59,6 +60,14 @@ static bool read_process(int proc, const char *pid, struct session_process *out)
     return true;
 }
 
+static int by_pid(const void *a, const void *b)
+{
+    const struct session_process *x = a, *y = b;
+
+    return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+/* In the order of their pids. */
 static size_t read_processes(struct session_process *p)
 {
     DIR *d = opendir("/proc");
@@ -72,7 +81,17 @@ static size_t read_processes(struct session_process *p)
             read_process(dirfd(d), i->d_name, &p[n]))
             n++;
     (void)closedir(d);
+    qsort(p, n, sizeof(*p), by_pid);
     return n;
+}
+
+static bool is_marked(const struct session_process *p, size_t n, pid_t pid)
+{
+    const struct session_process key = { .pid = pid };
+    const struct session_process *found =
+        bsearch(&key, p, n, sizeof(*p), by_pid);
+
+    return found && found->is_ours;
 }
 
 /* Those below one of them. */
@@ -85,11 +104,8 @@ static void mark_below(struct session_process *p, size_t n, pid_t top)
     while (found) {
         found = false;
         for (size_t i = 0; i < n; i++) {
-            bool below = p[i].parent == top;
-
-            for (size_t j = 0; !below && j < n; j++)
-                below = p[j].is_ours && p[j].pid == p[i].parent;
-            if (!below || p[i].is_ours)
+            if (p[i].is_ours ||
+                (p[i].parent != top && !is_marked(p, n, p[i].parent)))
                 continue;
             p[i].is_ours = found = true;
         }

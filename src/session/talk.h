@@ -31,8 +31,9 @@ enum ask_what {
     ASK_KILL /* the command of this connection, and its session (setsid(2)) */
 };
 
-/* With ASK_EXEC: SAY_HALTED is not wanted. */
-enum { ASK_NO_HALTS = 1 };
+/* With ASK_EXEC: SAY_HALTED is not wanted; nor is SAY_STARTED, but where it
+ * carries a terminal. */
+enum { ASK_NO_HALTS = 1, ASK_NO_START = 2 };
 
 struct ask {
     uint32_t version;

@@ -33,7 +33,7 @@ struct peer {
     bool wants_exec, wants_kill;
     uint64_t killed_ms; /* when that was decided; 0: not yet */
     uint64_t signals;
-    bool is_timed_out, is_killed, no_halts;
+    bool is_timed_out, is_killed, no_halts, no_start;
     pid_t pid;                     /* inside; 0: not started yet */
     uint64_t asked_ms, started_ms; /* of the monotonic clock */
     uint64_t limit_ms;             /* 0: none */

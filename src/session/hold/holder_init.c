@@ -121,7 +121,8 @@ static void on_started(struct peer *p, int32_t pid, int master)
 {
     p->pid = pid;
     p->started_ms = holder_now_ms();
-    holder_say(p, SAY_STARTED, pid, NULL, master);
+    if (master >= 0 || !p->no_start)
+        holder_say(p, SAY_STARTED, pid, NULL, master);
 }
 
 static void about_command(struct holder *h, struct peer *p,

@@ -164,6 +164,7 @@ static void ask_exec(struct holder *h, struct peer *p, const struct ask *a,
     p->asked_ms = holder_now_ms();
     p->limit_ms = a->timeout_ms;
     p->no_halts = (a->flags & ASK_NO_HALTS) != 0;
+    p->no_start = (a->flags & ASK_NO_START) != 0;
     if (most && (!p->limit_ms || most < p->limit_ms))
         p->limit_ms = most;
     p->wants_exec = true;
