@@ -77,8 +77,10 @@ def check_run(r, before, where, may_be_mute, is_kill):
     ran: then behind all walls."""
     said = took()
     if said == '':
-        # Its first step, and then the failure was noticed.
-        eq(r.status, EXIT_MXC, where)
+        # Its first step, and then the failure was noticed, or it was mxc's own
+        # death and so the sandbox's.
+        check(r.status == EXIT_MXC or (is_kill and r.status == KILLED),
+              f'{where}: {r}')
         net.nothing_came(OTHER, OTHER6, RESOLVER, RESOLVER6)
     elif said is not None:
         eq(said.split()[0], 'ok', f'walls, {where}: {r}')
