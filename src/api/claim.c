@@ -416,8 +416,10 @@ int claim_grants(struct arena *a, const struct pool_dir *d,
         return 0;
     if (!cwd)
         cwd = getcwd(here, sizeof(here));
-    if (!cwd || cwd[0] != '/')
-        cwd = "/";
+    /* What is decided points to it, and so does the command. */
+    cwd = arena_strdup(a, cwd && cwd[0] == '/' ? cwd : "/");
+    if (!cwd)
+        return out_of_memory(e);
     if (pool_plan(d, &old, e) < 0 || decide(a, d, f, cwd, &p, e) < 0 ||
         check_effect(a, &p.policy, f, cwd, e) < 0)
         return -1;

@@ -26,8 +26,11 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "base/sanitizer.h"
 #include "copy/copy.h"
 #include "unpack/unpack.h"
+
+SANITIZER_NO_LEAKS
 
 static int fail(const struct err *e)
 {

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/compat.h"
+#include "base/sanitizer.h"
 
 enum { STACK = 64 * 1024 };
 
@@ -195,6 +196,7 @@ int start_program(const struct start *s, int *pidfd, pid_t *pid, bool *is_child,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
     if (c.stack == MAP_FAILED)
         return err_sys(e, "mmap(2)", errno, "cannot start '%s'", s->path);
+    sanitizer_forget(c.stack, 2 * (size_t)STACK);
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_BLOCK, &all, &before);
     if (direct)
