@@ -16,8 +16,8 @@ static inline void sanitizer_forget(void *at, size_t size)
 /* Of a program that runs where nothing may be traced: the search for leaks at
  * its end does. */
 #define SANITIZER_NO_LEAKS                                                     \
-    const char *__asan_default_options(void);                                  \
-    const char *__asan_default_options(void)                                   \
+    __attribute__((visibility("default"))) const char *__asan_default_options( \
+        void)                                                                  \
     {                                                                          \
         return "detect_leaks=0";                                               \
     }
