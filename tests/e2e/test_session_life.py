@@ -1,0 +1,470 @@
+#!/usr/bin/env python3
+"""Life and death of sessions: kills, time, pause, two at once, the host.
+tap: seconds=900"""
+
+import json
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
+from tap import *  # noqa: E402,F403
+from sessions import *  # noqa: E402,F403
+
+
+def kill_and_wait(pid):
+    os.kill(pid, signal.SIGKILL)
+    def gone():
+        try:
+            os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            pass
+        return pid not in processes()
+    eventually(gone, what='the killed one gone')
+
+
+@test
+def a_killed_holder_takes_all_along_and_is_stale():
+    with Session() as s:
+        s.sh('sleep 1234 >/dev/null 2>&1 &').ok()
+        p = s.spawn('sleep', '4321')
+        eventually(lambda: len(s.names()) == 2)
+        init = s.init()
+        kill_and_wait(s.holder())
+        eventually(lambda: init not in processes(), what='the sandbox gone')
+        p.communicate(timeout=10)
+        eq(p.returncode, 125)
+        for args in (['start'], ['stop'], ['pause']):
+            refused('stale_id', *args, s.id)
+        refused('stale_id', 'exec', s.id, '--', 'true', status=125)
+        has(mxc('ps').ok().out, 'stale')
+        s.do('deprovision').ok()
+        eq(os.listdir(root()), [])
+
+
+@test
+def a_killed_init_ends_the_session():
+    with Session() as s:
+        p = s.spawn('sleep', '4321')
+        eventually(lambda: s.names())
+        os.kill(s.init(), signal.SIGKILL)
+        p.communicate(timeout=10)
+        eq(p.returncode, 125)
+        eventually(lambda: s.state() == 'provisioned')
+        has(s.do('logs').ok().out, 'killed from outside')
+        s.do('start').ok()
+        s.exec('true').ok()
+
+
+@test
+def gc_removes_what_is_stale_and_nothing_else():
+    with Session() as live, Session(start=False) as rest, Session() as dead:
+        kill_and_wait(dead.holder())
+        os.mkdir(os.path.join(root(), '.new-' + 'a' * 32))
+        os.mkdir(os.path.join(root(), '.gone-' + 'b' * 32))
+        eq(mxc('gc').ok().out, dead.id + '\n')
+        eq(sorted(os.listdir(root())),
+           sorted(directory(x.id) for x in (live, rest)))
+        live.exec('true').ok()
+
+
+@test
+def gc_removes_nothing_that_it_cannot_look_at():
+    with Session() as s:
+        for n in range(5, 14):
+            run(['bash', '-c', f'ulimit -n {n}; exec "$0" gc', MXC])
+            check(os.path.exists(s.dir), f'with {n} descriptors: removed')
+        s.exec('true').ok()
+
+
+@test
+def another_boot_is_told():
+    with Session() as s:
+        kill_and_wait(s.holder())
+        path = os.path.join(s.dir, 'running')
+        text = re.sub('"boot":"[^"]*"', '"boot":"1111"', read(path))
+        write(path, text)
+        has(refused('stale_id', 'start', s.id)['message'],
+            'machine was started anew')
+
+
+@test
+def a_shell_that_allows_few_descriptors():
+    """The holder's limit is its own; one that it cannot raise is told."""
+    ident = provision()
+    low = ['sh', '-c', 'ulimit -Sn 32; exec "$@"', 'sh']
+    run([*low, MXC, 'start', ident]).ok()
+    many = [spawn([MXC, 'exec', ident, '--', 'cat'], stdin=subprocess.PIPE)
+            for _ in range(40)]
+    for p in many:
+        eq((p.communicate(b'x')[0], p.returncode), (b'x', 0))
+    eq(mxc('exec', ident, '--', 'sh', '-c', 'ulimit -Sn').ok().out,
+       mxc('run', '--', 'sh', '-c', 'ulimit -Sn').ok().out)
+    mxc('stop', ident).ok()
+    run(['sh', '-c', 'ulimit -n 32; exec "$@"', 'sh', MXC, 'start',
+         ident]).failed(1, 'raise the hard limit of open files')
+    mxc('deprovision', ident).ok()
+
+
+@test
+def a_holder_that_hangs_can_be_deprovisioned():
+    ident = provision()
+    mxc('start', ident).ok()
+    with open(os.path.join(root(), directory(ident), 'running')) as f:
+        pid = json.load(f)['pid']
+    os.kill(pid, signal.SIGSTOP)
+    mxc('deprovision', ident, '--grace', '0').ok()
+    eventually(lambda: pid not in processes(), what='the holder gone')
+    eq(os.listdir(root()), [])
+
+
+@test
+def stop_asks_waits_and_kills():
+    with Session() as s:
+        s.sh('(trap "sleep 0.3; exit" TERM; >/tmp/up; '
+             'while :; do sleep 0.05; done) >/dev/null 2>&1 & '
+             'until test -e /tmp/up; do sleep 0.01; done').ok()
+        r = s.do('stop', '--grace', '60s').ok()
+        check(0.2 < r.seconds < 20, f'took {r.seconds} s')
+        s.do('start').ok()
+        s.sh('(trap "" TERM; >/tmp/up; while :; do sleep 0.05; done) '
+             '>/dev/null 2>&1 & '
+             'until test -e /tmp/up; do sleep 0.01; done').ok()
+        r = s.do('stop', '--grace', '300ms').ok()
+        check(0.3 <= r.seconds < 20, f'took {r.seconds} s')
+
+
+@test
+def a_command_is_told_that_its_session_stopped():
+    with Session() as s:
+        p = s.spawn('sh', '-c', 'trap "" TERM; echo up; '
+                    'while :; do sleep 0.05; done')
+        eq(p.stdout.readline(), b'up\n')
+        s.do('stop', '--grace', '0').ok()
+        err = p.communicate(timeout=10)[1]
+        eq(p.returncode, 125)
+        has(err.decode(), 'stopped while the command ran')
+
+
+@test
+def an_idle_session_stops_and_a_busy_one_does_not():
+    with Session('--idle-timeout', '400ms') as s:
+        s.sh('sleep 1.2 >/dev/null 2>&1 &').ok()
+        time.sleep(0.8)
+        eq(s.state(), 'started')
+        eventually(lambda: s.state() == 'provisioned', what='it stopped')
+        has(s.do('logs').out, 'idle')
+
+
+@test
+def a_maximum_age():
+    with Session('--max-age', '400ms') as s:
+        p = s.spawn('sleep', '60')
+        p.communicate(timeout=10)
+        eventually(lambda: s.state() == 'provisioned', what='it stopped')
+        has(s.do('logs').out, 'maximum age')
+
+
+@test
+def pause_and_resume():
+    with Session() as s:
+        p = s.spawn('sh', '-c', 'n=0; while :; do n=$((n+1)); echo $n; '
+                    'sleep 0.02; done', popen={'bufsize': 0})
+        p.stdout.readline()
+        s.do('pause').ok()
+        eq(s.state(), 'paused')
+        s.exec('true').failed(125, 'paused')
+        time.sleep(0.2)
+        os.set_blocking(p.stdout.fileno(), False)
+        p.stdout.read(1 << 20)
+        time.sleep(0.3)
+        eq(p.stdout.read(1 << 20), None, 'output while it was paused')
+        s.do('resume').ok()
+        eventually(lambda: p.stdout.read(100), what='it goes on')
+        p.kill()
+        p.communicate()
+
+
+CGROUP = '/sys/fs/cgroup/unified' if os.path.exists(
+    '/sys/fs/cgroup/unified/cgroup.procs') else '/sys/fs/cgroup'
+
+
+def in_a_group():
+    """A control group that the caller may use, and how to start in it."""
+    if not os.path.exists(f'{CGROUP}/cgroup.procs'):
+        skip('no control groups of version 2')
+    path = f'{CGROUP}/mxc-test-{os.getpid()}'
+    try:
+        os.mkdir(path)
+    except OSError as e:
+        skip(f'a control group can be made ({e})')
+
+    def enter():
+        with open(f'{path}/cgroup.procs', 'w') as f:
+            f.write('0')
+    return path, enter
+
+
+@test(only='root')
+def a_pause_that_nobody_sees():
+    """By a freezer: parents are told nothing, and who was stopped stays so."""
+    path, enter = in_a_group()
+    count = ('n=0; while :; do n=$((n+1)); echo $n >/tmp/n; '
+             'sleep 0.02; done')
+    try:
+        with Session(start=False) as s:
+            run([MXC, 'start', s.id], preexec_fn=enter).ok()
+            s.sh('exec >/dev/null 2>&1; sleep 1000 & kill -STOP $!; '
+                 f'(trap "echo seen >/tmp/seen" CONT; {count}) &').ok()
+            eventually(lambda: s.exec('cat', '/tmp/n').status == 0)
+            s.do('pause').ok()
+            eq((s.look()['state'], s.look()['pausedBy']), ('paused', 'freezer'))
+            has(mxc('ps').ok().out, 'by a freezer')
+            eq(len(os.listdir(path)) > 0, True)
+            s.do('pause').ok()
+            ticks = lambda: [read(f'/proc/{p["hostPid"]}/stat').split()[13:15]
+                             for p in s.look()['processes']]
+            was = ticks()
+            time.sleep(0.3)
+            eq(ticks(), was)
+            s.exec('true').failed(125, 'paused')
+            s.do('resume').ok()
+            lacks(s.look(), 'pausedBy')
+            n = s.exec('cat', '/tmp/n').ok().out
+            eventually(lambda: s.exec('cat', '/tmp/n').out not in (n, ''),
+                       what='it goes on')
+            check(s.exec('cat', '/tmp/seen').status, 'a signal was seen')
+            has([p['state'] for p in s.look()['processes']], 'T')
+            # Again, with what has come since; and its end while it is paused.
+            p = s.spawn('sleep', '1000')
+            eventually(lambda: 'sleep' in s.names())
+            s.do('pause').ok()
+            s.do('stop', '--grace', '300ms').ok()
+            p.communicate(timeout=10)
+            eq(p.returncode, 143)
+            eq([d for d in os.listdir(path) if d.startswith('mxc-')], [])
+            # A holder that is killed meanwhile takes all along.
+            run([MXC, 'start', s.id], preexec_fn=enter).ok()
+            s.sh('sleep 1000 >/dev/null 2>&1 &').ok()
+            s.do('pause').ok()
+            eq(s.look()['pausedBy'], 'freezer')
+            init = s.init()
+            kill_and_wait(s.holder())
+            eventually(lambda: init not in processes(), what='the sandbox gone')
+            eq(read(f'{path}/cgroup.events').split()[1], '0', 'populated')
+            s.do('deprovision').ok()
+            eq([d for d in os.listdir(path) if d.startswith('mxc-')], [])
+    finally:
+        os.rmdir(path)
+
+
+@test(only='root')
+def a_paused_command_meets_its_timeout():
+    path, enter = in_a_group()
+    try:
+        with Session(start=False) as s:
+            run([MXC, 'start', s.id], preexec_fn=enter).ok()
+            p = s.spawn('sleep', '1000', flags=['--timeout', '700ms'])
+            eventually(lambda: 'sleep' in s.names())
+            s.do('pause').ok()
+            eq(s.look()['pausedBy'], 'freezer')
+            p.communicate(timeout=10)
+            eq(p.returncode, 124)
+    finally:
+        eventually(lambda: not read(f'{path}/cgroup.procs'), what='empty')
+        os.rmdir(path)
+
+
+@test(only='root')
+def the_group_of_a_killed_holder():
+    """Is not forgotten when the session's next holder makes another."""
+    path, enter = in_a_group()
+
+    def groups():
+        return [d for d in os.listdir(path) if d.startswith('mxc-')]
+    try:
+        with Session('--layer', 'private', start=False) as s:
+            for _ in range(2):
+                run([MXC, 'start', s.id], preexec_fn=enter).ok()
+                s.sh('sleep 1000 >/dev/null 2>&1 &').ok()
+                s.do('pause').ok()
+                eq((s.look()['pausedBy'], len(groups())), ('freezer', 1))
+                init = s.init()
+                kill_and_wait(s.holder())
+                eventually(lambda: init not in processes(), what='it gone')
+        eq(groups(), [])
+    finally:
+        os.rmdir(path)
+
+
+@test(only='root')
+def a_paused_session_meets_its_age():
+    """And its commands the end of those who asked for them."""
+    path, enter = in_a_group()
+    try:
+        with Session('--max-age', '2s', start=False) as s:
+            run([MXC, 'start', s.id], preexec_fn=enter).ok()
+            p = s.spawn('sleep', '1000')
+            eventually(lambda: 'sleep' in s.names())
+            s.do('pause').ok()
+            eq(s.look()['pausedBy'], 'freezer')
+            p.kill()
+            p.communicate()
+            eventually(lambda: not s.names(), what='the command gone')
+            eq(s.state(), 'paused')
+            eventually(lambda: s.state() == 'provisioned', what='it stopped')
+            has(s.do('logs').ok().out, 'maximum age')
+            eventually(lambda: not [d for d in os.listdir(path)
+                                    if d.startswith('mxc-')], what='no group')
+    finally:
+        eventually(lambda: not read(f'{path}/cgroup.procs'), what='empty')
+        os.rmdir(path)
+
+
+@test(only='user')
+def without_a_group_of_its_own_it_is_signals():
+    with Session() as s:
+        p = s.spawn('sleep', '1000')
+        eventually(lambda: 'sleep' in s.names())
+        s.do('pause').ok()
+        eq(s.look()['pausedBy'], 'signals')
+        eventually(lambda: [q['state'] for q in s.look()['processes']] == ['T'])
+        s.do('resume').ok()
+        p.kill()
+        p.communicate()
+
+
+@test
+def two_calls_at_once():
+    """Of many starts one wins; deprovision beside them leaves nothing."""
+    with Session(start=False) as s:
+        runs = [spawn([MXC, 'start', s.id]) for _ in range(8)]
+        ends = [(p.communicate(timeout=30)[1], p.returncode) for p in runs]
+        eq(sorted(code for _, code in ends), [0] + [1] * 7)
+        for err, code in ends:
+            if code:
+                has(err.decode(), 'started already')
+        runs = [spawn([MXC, w, s.id, '--grace', '0'])
+                for w in ('stop', 'deprovision', 'stop', 'deprovision')]
+        ends = [(p.communicate(timeout=30), p.returncode) for p in runs]
+        check(0 in (ends[1][1], ends[3][1]), ends)
+        eq(os.listdir(root()), [])
+
+
+@test
+def a_killed_caller_leaves_a_session_that_can_be_removed():
+    """Whatever the moment: provision, start and stop are killed in between."""
+    rng = random.Random(11)
+    whole = mxc('provision').ok().seconds
+    for _ in range(25):
+        p = spawn([MXC, 'provision'])
+        time.sleep(rng.random() * whole)
+        p.kill()
+        p.communicate()
+    for name in [n for n in os.listdir(root()) if n[0] != '.']:
+        for word in ('start', 'stop'):
+            p = spawn([MXC, word, ident_of(name)])
+            time.sleep(rng.random() * 0.01)
+            p.kill()
+            p.communicate()
+        mxc('deprovision', ident_of(name)).ok()
+    mxc('gc').ok()
+    eq(os.listdir(root()), [])
+
+
+@test
+def a_changed_grant_ends_the_session():
+    write('w/secret', 'x')
+    with Session(rw='w', deny='w/secret') as s:
+        s.exec('cat', os.path.abspath('w/secret')).failed(1, 'ermission')
+        os.rename('w/secret', 'w/other')
+        eventually(lambda: s.state() == 'provisioned', what='it stopped')
+
+
+@test
+def absent_denied_names_hold_for_every_command():
+    """The broker serves many commands, at once and one after another."""
+    os.mkdir('w')
+    with Session(rw='w', deny='w/.git/hooks') as s:
+        script = 'mkdir -p w/.git/hooks; mkdir w/$1 && echo $1'
+        runs = [s.spawn('sh', '-c', script, '-', str(n), cwd='.')
+                for n in range(12)]
+        for n, p in enumerate(runs):
+            out, err = p.communicate(timeout=30)
+            eq(out, f'{n}\n'.encode(), err)
+            has(err.decode(), 'ermission denied')
+        check(not os.path.exists('w/.git/hooks'))
+
+
+@test
+def the_network_belongs_to_the_session():
+    server = socket.create_server(('127.0.0.1', 0))
+    port = server.getsockname()[1]
+
+    def serve():
+        while True:
+            try:
+                c, _ = server.accept()
+            except OSError:
+                return
+            c.sendall(b'hello')
+            c.close()
+    threading.Thread(target=serve, daemon=True).start()
+    code = ('import socket; s = socket.create_connection(("127.0.0.1", '
+            f'{port})); print(s.recv(5).decode())')
+    with Session('--host-service', str(port)) as s:
+        for _ in range(3):
+            eq(s.exec(PYTHON, '-c', code).ok().out, 'hello\n')
+        has(s.exec(PYTHON, '-c', code, flags=['--no-network']).err,
+            'PermissionError')
+    server.close()
+
+
+@test
+def a_published_port():
+    code = ('import socket; s = socket.create_server(("127.0.0.1", 8080)); '
+            'print("up", flush=True); c, _ = s.accept(); c.sendall(b"hello")')
+    with Session('--publish', '8080') as s:
+        p = s.spawn(PYTHON, '-c', code)
+        eq(p.stdout.readline(), b'up\n')
+        port = re.search(r'port 8080 is port (\d+) of', s.do('logs').out)
+        check(port, s.do('logs').out)
+        with socket.create_connection(('127.0.0.1', int(port[1]))) as c:
+            eq(c.recv(5), b'hello')
+        p.communicate(timeout=10)
+
+
+@test
+def refusals_of_the_network_are_in_the_log():
+    with Session('--allow-net', '192.0.2.0/24:443') as s:
+        s.exec(PYTHON, '-c', 'import socket; socket.create_connection('
+               '("198.51.100.7", 80), 5)')
+        s.do('stop').ok()
+        has(s.do('logs').ok().out, '198.51.100.7')
+
+
+@test
+def no_sandbox_sees_the_sessions():
+    with Session('--env', 'SECRET=1') as s:
+        for how in (['--ro', '.'], ['--rw', '.'],
+                    ['--rw', os.environ['XDG_RUNTIME_DIR']]):
+            r = mxc('run', *how, '--', 'ls', root())
+            has(r.err, 'ermission denied', how)
+        mxc('run', '--ro', s.dir, '--', 'true').failed(
+            125, 'where mxc keeps its sessions')
+        # Nor by a name that a mount of the host's gives it.
+        own = own_mounts('mkdir -p other && mount --bind run other')
+        eq(run([*own, 'ls', 'other']).ok().out, 'mxc\n', 'the control')
+        r = run([*own, MXC, 'run', '--rw', 'other', '--', 'ls',
+                 os.path.abspath('other/mxc')])
+        has(r.err, 'ermission denied')
+        run([*own, MXC, 'run', '--ro', f'other/mxc/{directory(s.id)}', '--',
+             'true']).failed(125, 'where mxc keeps its sessions')
+
+
+main()
