@@ -138,6 +138,11 @@ int lib_wait(struct mxc_sandbox *s, int timeout_ms, bool *ended, struct err *e);
 int lib_check_run(const struct mxc_options *o, const struct mxc_result *result,
                   struct err *e);
 
+/* Of what runs to its end: checked, and with pipes to capture what it says. */
+int lib_options_of_run(const struct mxc_options *options,
+                       const struct mxc_result *result, struct mxc_options *o,
+                       struct err *e);
+
 /* Feed it and keep what it says until it ends; destroys it. */
 int lib_capture(struct mxc_sandbox *s, const struct mxc_options *o,
                 struct mxc_result *result, struct err *e);

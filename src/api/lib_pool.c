@@ -261,16 +261,10 @@ int mxc_pool_run(struct mxc_pool *pool, const struct mxc_command *command,
     struct mxc_sandbox *s = NULL;
     struct mxc_options o;
     struct err e = { 0 };
-    int r = lib_options(options, &o, &e);
+    int r = lib_options_of_run(options, result, &o, &e);
 
     if (r == 0)
-        r = lib_check_run(&o, result, &e);
-    if (r == 0)
-        r = lib_check_one_shot(&o, &e);
-    if (r == 0) {
-        o.stdio = MXC_STDIO_PIPE;
         r = exec_it(pool, command, wait_ms, &o, &s, &e);
-    }
     if (r == 0)
         r = lib_capture(s, &o, result, &e);
     return r < 0 ? lib_fail(error, &e) : 0;

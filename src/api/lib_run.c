@@ -248,22 +248,27 @@ int lib_capture(struct mxc_sandbox *s, const struct mxc_options *o,
     return ret;
 }
 
+int lib_options_of_run(const struct mxc_options *options,
+                       const struct mxc_result *result, struct mxc_options *o,
+                       struct err *e)
+{
+    if (lib_options(options, o, e) < 0 || lib_check_run(o, result, e) < 0 ||
+        lib_check_one_shot(o, e) < 0)
+        return -1;
+    o->stdio = MXC_STDIO_PIPE;
+    return 0;
+}
+
 int mxc_run(const char *request, size_t len, const struct mxc_options *options,
             struct mxc_result *result, struct mxc_error *error)
 {
     struct mxc_sandbox *s = NULL;
     struct mxc_options o;
     struct err e = { 0 };
-    int r = lib_options(options, &o, &e);
+    int r = lib_options_of_run(options, result, &o, &e);
 
     if (r == 0)
-        r = lib_check_run(&o, result, &e);
-    if (r == 0)
-        r = lib_check_one_shot(&o, &e);
-    if (r == 0) {
-        o.stdio = MXC_STDIO_PIPE;
         r = lib_spawn(request, len, &o, &s, &e);
-    }
     if (r == 0)
         r = lib_capture(s, &o, result, &e);
     return r < 0 ? lib_fail(error, &e) : 0;
