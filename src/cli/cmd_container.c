@@ -3,31 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/report.h"
-#include "cli/cli.h"
+#include "cli/store_verbs.h"
 #include "container/container.h"
 
 const char *const container_verbs[] = { "list", "show", "rm", NULL };
-
-struct call {
-    struct cli *c;
-    struct store_place at;
-    const char *name;
-    struct buf *text, *json; /* the answer, for people and programs */
-};
-
-static void put_time(struct buf *b, uint64_t ms)
-{
-    const time_t at = (time_t)(ms / 1000);
-    struct tm tm = { 0 };
-    char text[32];
-
-    (void)gmtime_r(&at, &tm);
-    (void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-    buf_puts(b, text);
-}
 
 static void json_container(struct buf *b, const struct container *c)
 {
@@ -36,7 +16,7 @@ static void json_container(struct buf *b, const struct container *c)
     buf_puts(b, ",\"image\":");
     buf_json(b, c->image);
     buf_printf(b, ",\"digest\":\"sha256:%s\",\"created\":\"", c->digest);
-    put_time(b, c->created_ms);
+    store_put_time(b, (time_t)(c->created_ms / 1000));
     buf_puts(b, "\",\"network\":");
     if (c->network)
         buf_json(b, c->network);
@@ -79,7 +59,7 @@ static void text_container(struct buf *b, const struct container *c)
     buf_puts(b, "\nimage     ");
     buf_shown(b, c->image);
     buf_printf(b, " sha256:%s\ncreated   ", c->digest);
-    put_time(b, c->created_ms);
+    store_put_time(b, (time_t)(c->created_ms / 1000));
     buf_putc(b, '\n');
     text_network(b, c->network);
     buf_puts(b, "changes   ");
@@ -93,7 +73,7 @@ static int missing(const char *name, struct err *e)
     return err_hint(e, "mxc container list");
 }
 
-static int verb_list(struct call *k, struct err *e)
+static int verb_list(struct store_call *k, struct err *e)
 {
     struct container *list;
     size_t n, damaged;
@@ -108,7 +88,7 @@ static int verb_list(struct call *k, struct err *e)
         buf_puts(k->text, "  ");
         buf_shown(k->text, list[i].image);
         buf_printf(k->text, "  %.12s  ", list[i].digest);
-        put_time(k->text, list[i].created_ms);
+        store_put_time(k->text, list[i].created_ms);
         buf_puts(k->text, list[i].network ? "  network kept\n" : "\n");
     }
     buf_printf(k->json, "],\"damaged\":%zu", damaged);
@@ -119,7 +99,7 @@ static int verb_list(struct call *k, struct err *e)
     return 0;
 }
 
-static int verb_show(struct call *k, struct err *e)
+static int verb_show(struct store_call *k, struct err *e)
 {
     struct container c;
     int r = container_find(&k->c->arena, &k->at, k->name, &c, e);
@@ -132,7 +112,7 @@ static int verb_show(struct call *k, struct err *e)
     return 0;
 }
 
-static int verb_rm(struct call *k, struct err *e)
+static int verb_rm(struct store_call *k, struct err *e)
 {
     int r = container_remove(&k->at, k->name, e);
 
@@ -145,81 +125,20 @@ static int verb_rm(struct call *k, struct err *e)
     return 0;
 }
 
-static const struct {
-    int (*run)(struct call *k, struct err *e);
-    int operands;
-    const char *usage;
-} verbs[] = {
+static const struct store_verb verbs[] = {
     { verb_list, 0, "mxc container list" },
     { verb_show, 1, "mxc container show NAME" },
     { verb_rm, 1, "mxc container rm NAME" },
 };
 
-static int find_verb(const struct cli *c, struct err *e)
-{
-    int v = 0;
-
-    while (c->nwords && container_verbs[v] &&
-           strcmp(container_verbs[v], c->word[0]) != 0)
-        v++;
-    if (c->nwords == 0)
-        err_set(e, ERR_MALFORMED_REQUEST, "container: no verb");
-    else if (!container_verbs[v])
-        err_set(e, ERR_MALFORMED_REQUEST, "container: no such verb '%s'",
-                c->word[0]);
-    if (c->nwords == 0 || !container_verbs[v])
-        return err_hint(e, "list, show or rm; mxc container --help");
-    if (c->nwords - 1 == verbs[v].operands)
-        return v;
-    err_set(e, ERR_MALFORMED_REQUEST, "container %s: %s", container_verbs[v],
-            c->nwords - 1 < verbs[v].operands ? "an operand is missing"
-                                              : "too many operands");
-    return err_hint(e, "%s", verbs[v].usage);
-}
-
-/* What the answer is, to whom it was asked for. */
-static int answer(struct cli *c, struct call *k, int fd, struct err *e)
-{
-    buf_puts(k->json, "}\n");
-    if (k->json->failed || k->text->failed)
-        return err_set(e, ERR_BACKEND_ERROR, "out of memory");
-    if (fd != STDOUT_FILENO)
-        cli_print(stdout, k->text);
-    if (fd >= 0 && report_write(fd, k->json, e) < 0) {
-        c->json = NULL;
-        return -1;
-    }
-    return 0;
-}
-
-static int run(struct cli *c)
-{
-    scoped(buf_drop) struct buf text = { .max = 64 << 20 };
-    scoped(buf_drop) struct buf json = { .max = 64 << 20 };
-    struct call k = { .c = c,
-                      .at = { getenv("XDG_DATA_HOME"), getenv("HOME") },
-                      .text = &text,
-                      .json = &json };
-    struct err e = { 0 };
-    int v = find_verb(c, &e), fd;
-
-    if (v < 0)
-        return cli_fail(c, &e, CLI_USAGE);
-    k.name = c->nwords > 1 ? c->word[1] : NULL;
-    buf_puts(&json, "{\"exitCode\":0,");
-    if (cli_open_json(c, &fd, &e) < 0 || verbs[v].run(&k, &e) < 0 ||
-        answer(c, &k, fd, &e) < 0)
-        return cli_fail(c, &e, CLI_REFUSED);
-    return CLI_OK;
-}
-
 int cmd_container(int argc, char **argv)
 {
-    struct cli c = { 0 };
-    int r = cli_parse(&c, command_find("container"), argc, argv);
+    static const struct store_command command = {
+        .name = "container",
+        .verbs = container_verbs,
+        .verb = verbs,
+        .hint = "list, show or rm",
+    };
 
-    if (r < 0)
-        r = run(&c);
-    cli_free(&c);
-    return r;
+    return store_command(&command, argc, argv);
 }

@@ -1,21 +1,12 @@
 /* cmd_image.c - mxc image: the store of roots (image/image.h). */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/report.h"
-#include "cli/cli.h"
 #include "cli/image_download.h"
+#include "cli/store_verbs.h"
 
 const char *const image_verbs[] = { "import", "download", "list", "show",
                                     "verify", "rm",       NULL };
-
-struct call {
-    struct cli *c;
-    struct store_place at;
-    const char *name, *source; /* operands */
-    struct buf *text, *json;   /* the answer, for people and programs */
-};
 
 static void put_size(struct buf *b, uint64_t bytes)
 {
@@ -34,16 +25,6 @@ static void put_size(struct buf *b, uint64_t bytes)
                    (unsigned long long)tenths % 10, units[u]);
 }
 
-static void put_time(struct buf *b, time_t at)
-{
-    struct tm tm = { 0 };
-    char text[32];
-
-    (void)gmtime_r(&at, &tm);
-    (void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-    buf_puts(b, text);
-}
-
 static void json_image(struct buf *b, const struct image_store *s,
                        const struct image *i)
 {
@@ -53,7 +34,7 @@ static void json_image(struct buf *b, const struct image_store *s,
                i->digest, (unsigned long long)i->entries,
                (unsigned long long)i->bytes);
     buf_puts(b, ",\"imported\":\"");
-    put_time(b, i->sealed);
+    store_put_time(b, i->sealed);
     buf_puts(b, "\",\"path\":");
     {
         char path[PATH_MAX + 128];
@@ -74,7 +55,7 @@ static void text_image(struct buf *b, const struct image_store *s,
                i->name, i->digest, (unsigned long long)i->entries);
     put_size(b, i->bytes);
     buf_puts(b, "\nimported  ");
-    put_time(b, i->sealed);
+    store_put_time(b, i->sealed);
     buf_puts(b, "\ntree      ");
     buf_shown(b, s->path);
     buf_printf(b, "/trees/%s/root\n", i->digest);
@@ -88,8 +69,8 @@ static int missing(const char *name, struct err *e)
 }
 
 /* Open for looking and find the image. */
-static int find(const struct call *k, struct image_store *s, struct image *out,
-                struct err *e)
+static int find(const struct store_call *k, struct image_store *s,
+                struct image *out, struct err *e)
 {
     int r;
 
@@ -104,7 +85,8 @@ static int find(const struct call *k, struct image_store *s, struct image *out,
     return r == 1 ? missing(k->name, e) : r;
 }
 
-static void put_notes(const struct call *k, const struct unpack_report *told)
+static void put_notes(const struct store_call *k,
+                      const struct unpack_report *told)
 {
     static const struct {
         const char *what, *kind;
@@ -143,8 +125,8 @@ static void put_notes(const struct call *k, const struct unpack_report *told)
     buf_puts(k->json, "]");
 }
 
-static void put_imported(const struct call *k, const struct image_store *s,
-                         const struct image *image,
+static void put_imported(const struct store_call *k,
+                         const struct image_store *s, const struct image *image,
                          const struct unpack_report *told)
 {
     text_image(k->text, s, image);
@@ -153,7 +135,7 @@ static void put_imported(const struct call *k, const struct image_store *s,
     put_notes(k, told);
 }
 
-static int verb_import(struct call *k, struct err *e)
+static int verb_import(struct store_call *k, struct err *e)
 {
     struct unpack_report told = { 0 };
     struct image_store s;
@@ -170,7 +152,7 @@ static int verb_import(struct call *k, struct err *e)
     return r;
 }
 
-static int verb_download(struct call *k, struct err *e)
+static int verb_download(struct store_call *k, struct err *e)
 {
     struct unpack_report told = { 0 };
     struct image_store s;
@@ -188,7 +170,7 @@ static int verb_download(struct call *k, struct err *e)
     return r;
 }
 
-static void list_row(const struct call *k, const struct image_store *s,
+static void list_row(const struct store_call *k, const struct image_store *s,
                      const char *name, bool is_first)
 {
     struct image image;
@@ -212,7 +194,7 @@ static void list_row(const struct call *k, const struct image_store *s,
     buf_putc(k->text, '\n');
 }
 
-static int verb_list(struct call *k, struct err *e)
+static int verb_list(struct store_call *k, struct err *e)
 {
     struct image_store s;
     const char *const *name;
@@ -237,7 +219,7 @@ static int verb_list(struct call *k, struct err *e)
     return 0;
 }
 
-static int verb_show(struct call *k, struct err *e)
+static int verb_show(struct store_call *k, struct err *e)
 {
     struct image_store s;
     struct image image = { 0 };
@@ -251,7 +233,7 @@ static int verb_show(struct call *k, struct err *e)
     return 0;
 }
 
-static int verb_verify(struct call *k, struct err *e)
+static int verb_verify(struct store_call *k, struct err *e)
 {
     struct image_store s;
     struct image image = { 0 };
@@ -270,7 +252,7 @@ static int verb_verify(struct call *k, struct err *e)
     return r;
 }
 
-static int verb_rm(struct call *k, struct err *e)
+static int verb_rm(struct store_call *k, struct err *e)
 {
     struct image_store s;
     int r;
@@ -294,91 +276,24 @@ static int verb_rm(struct call *k, struct err *e)
     return r;
 }
 
-static const struct {
-    int (*run)(struct call *k, struct err *e);
-    int operands;
-    const char *usage;
-} verbs[] = {
+static const struct store_verb verbs[] = {
     { verb_import, 2, "mxc image import NAME TARBALL|DIR" },
-    { verb_download, 1, "mxc image download DISTRIBUTION/RELEASE" },
+    { verb_download, 1, "mxc image download DISTRIBUTION/RELEASE",
+      .takes_template = true },
     { verb_list, 0, "mxc image list" },
     { verb_show, 1, "mxc image show NAME" },
     { verb_verify, 1, "mxc image verify NAME" },
     { verb_rm, 1, "mxc image rm NAME" },
 };
 
-static int find_verb(const struct cli *c, struct err *e)
-{
-    int v = 0;
-
-    if (c->nwords == 0)
-        err_set(e, ERR_MALFORMED_REQUEST, "image: no verb");
-    while (c->nwords && image_verbs[v] &&
-           strcmp(image_verbs[v], c->word[0]) != 0)
-        v++;
-    if (c->nwords && !image_verbs[v])
-        err_set(e, ERR_MALFORMED_REQUEST, "image: no such verb '%s'",
-                c->word[0]);
-    if (c->nwords == 0 || !image_verbs[v])
-        return err_hint(e, "import, download, list, show, verify or rm; mxc "
-                           "image --help");
-    if (c->template && verbs[v].run != verb_download) {
-        err_set(e, ERR_MALFORMED_REQUEST,
-                "image %s: --template is for download", image_verbs[v]);
-        return err_hint(e, "%s", verbs[v].usage);
-    }
-    if (c->nwords - 1 == verbs[v].operands)
-        return v;
-    err_set(e, ERR_MALFORMED_REQUEST, "image %s: %s", image_verbs[v],
-            c->nwords - 1 < verbs[v].operands ? "an operand is missing"
-                                              : "too many operands");
-    return err_hint(e, "%s", verbs[v].usage);
-}
-
-/* What the answer is, to whom it was asked for. */
-static int answer(struct cli *c, struct call *k, int fd, struct err *e)
-{
-    buf_puts(k->json, "}\n");
-    if (k->json->failed || k->text->failed)
-        return err_set(e, ERR_BACKEND_ERROR, "out of memory");
-    if (fd != STDOUT_FILENO)
-        cli_print(stdout, k->text);
-    if (fd >= 0 && report_write(fd, k->json, e) < 0) {
-        c->json = NULL;
-        return -1;
-    }
-    return 0;
-}
-
-static int run(struct cli *c)
-{
-    scoped(buf_drop) struct buf text = { .max = 16 << 20 };
-    scoped(buf_drop) struct buf json = { .max = 16 << 20 };
-    struct call k = { .c = c,
-                      .at = { getenv("XDG_DATA_HOME"), getenv("HOME") },
-                      .text = &text,
-                      .json = &json };
-    struct err e = { 0 };
-    int v = find_verb(c, &e), fd;
-
-    if (v < 0)
-        return cli_fail(c, &e, CLI_USAGE);
-    k.name = c->nwords > 1 ? c->word[1] : NULL;
-    k.source = c->nwords > 2 ? c->word[2] : NULL;
-    buf_puts(&json, "{\"exitCode\":0,");
-    if (cli_open_json(c, &fd, &e) < 0 || verbs[v].run(&k, &e) < 0 ||
-        answer(c, &k, fd, &e) < 0)
-        return cli_fail(c, &e, CLI_REFUSED);
-    return CLI_OK;
-}
-
 int cmd_image(int argc, char **argv)
 {
-    struct cli c = { 0 };
-    int r = cli_parse(&c, command_find("image"), argc, argv);
+    static const struct store_command command = {
+        .name = "image",
+        .verbs = image_verbs,
+        .verb = verbs,
+        .hint = "import, download, list, show, verify or rm",
+    };
 
-    if (r < 0)
-        r = run(&c);
-    cli_free(&c);
-    return r;
+    return store_command(&command, argc, argv);
 }
