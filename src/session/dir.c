@@ -340,29 +340,36 @@ static int write_facts(const struct session_dir *d,
     return session_write(d->fd, "session", text, (size_t)n, e);
 }
 
-int session_plan(const struct session_dir *d, struct plan_view *out,
-                 struct err *e)
+int session_map_plan(int dir, uint32_t kind, struct plan_view *out,
+                     struct err *e)
 {
     scoped(drop_fd) int fd =
-        openat(d->fd, "plan", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        openat(dir, "plan", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     struct stat st;
     void *bytes;
 
     *out = (struct plan_view){ 0 };
     if (fd < 0 || fstat(fd, &st) < 0)
-        return err_sys(e, "open(2)", errno, "cannot read the session's plan");
+        return err_sys(e, "open(2)", errno, "cannot read the plan");
     if (st.st_size <= 0 || st.st_size > (off_t)PLAN_MAX_BYTES)
-        return broken("plan", e);
+        return 1;
     bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (bytes == MAP_FAILED)
-        return err_sys(e, "mmap(2)", errno, "cannot map the session's plan");
-    if (plan_check(bytes, (size_t)st.st_size, out, e) < 0 ||
-        !(out->head.flags & PLAN_SESSION)) {
-        (void)munmap(bytes, (size_t)st.st_size);
-        *out = (struct plan_view){ 0 };
-        return broken("plan", e);
-    }
-    return 0;
+        return err_sys(e, "mmap(2)", errno, "cannot map the plan");
+    if (plan_check(bytes, (size_t)st.st_size, out, e) == 0 &&
+        out->head.flags & kind)
+        return 0;
+    (void)munmap(bytes, (size_t)st.st_size);
+    *out = (struct plan_view){ 0 };
+    return 1;
+}
+
+int session_plan(const struct session_dir *d, struct plan_view *out,
+                 struct err *e)
+{
+    int r = session_map_plan(d->fd, PLAN_SESSION, out, e);
+
+    return r > 0 ? broken("plan", e) : r;
 }
 
 void session_plan_drop(struct plan_view *v)

@@ -116,6 +116,11 @@ int session_holder_write(int dir, const struct session_holder *h,
 int session_write(int dir, const char *name, const void *data, size_t len,
                   struct err *e);
 
+/* Map the plan of that kind (PLAN_*) in a directory for reading: 1 when it
+ * cannot be understood. */
+int session_map_plan(int dir, uint32_t kind, struct plan_view *out,
+                     struct err *e);
+
 /* Map its plan for reading, until it is dropped. */
 int session_plan(const struct session_dir *d, struct plan_view *out,
                  struct err *e);

@@ -163,24 +163,9 @@ int pool_facts(const struct pool_dir *d, struct pool_facts *out, struct err *e)
 
 int pool_plan(const struct pool_dir *d, struct plan_view *out, struct err *e)
 {
-    scoped(drop_fd) int fd =
-        openat(d->fd, "plan", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    struct stat st;
-    void *bytes;
+    int r = session_map_plan(d->fd, PLAN_WARM, out, e);
 
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return err_sys(e, "open(2)", errno, "cannot read the pool's plan");
-    if (st.st_size <= 0 || st.st_size > (off_t)PLAN_MAX_BYTES)
-        return broken("plan", e);
-    bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (bytes == MAP_FAILED)
-        return err_sys(e, "mmap(2)", errno, "cannot map the pool's plan");
-    if (plan_check(bytes, (size_t)st.st_size, out, e) < 0 ||
-        !(out->head.flags & PLAN_WARM)) {
-        (void)munmap(bytes, (size_t)st.st_size);
-        return broken("plan", e);
-    }
-    return 0;
+    return r > 0 ? broken("plan", e) : r;
 }
 
 /* The base's own paths are the same for every policy, and nobody looks there
