@@ -69,6 +69,9 @@ test: all dev          ## everything, as root and as an ordinary user
 bench: all dev         ## start-up, network and SDK, next to others
 	@bench/run --build $(BUILD)
 	@bench/sessions --build $(BUILD)
+	@bench/denials --build $(BUILD)
+	@bench/limits --build $(BUILD)
+	@bench/verify --build $(BUILD)
 	@bench/backends --build $(BUILD)
 	@bench/network --build $(BUILD)
 	@bench/python --build $(BUILD)

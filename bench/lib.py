@@ -79,11 +79,23 @@ class Bench:
                         *joined[:-1]], stdout=subprocess.PIPE).stdout
         return figures(out)
 
-    def exec(self, session, rounds, argv):
-        """(p50, p99) of a command by itself, and in the session by libmxc"""
+    @contextlib.contextmanager
+    def pool(self, size):
+        """The name of a pool with so many ready."""
+        name = self.run([self.mxc, 'pool', 'start', '--size', str(size)],
+                        stdout=subprocess.PIPE).stdout.strip()
+        try:
+            yield name
+        finally:
+            self.run([self.mxc, 'pool', 'stop', name])
+
+    def exec(self, session, rounds, argv, pool='-'):
+        """(p50, p99) of a command by itself, in the session by libmxc, and in
+        the pool by libmxc where there is one"""
         return figures(self.run(
             ['env', f'LD_LIBRARY_PATH={self.folder}/tree/lib', './bench_exec',
-             session, str(rounds), *argv], stdout=subprocess.PIPE).stdout)
+             session, pool, str(rounds), *argv],
+            stdout=subprocess.PIPE).stdout)
 
 
 def figures(out):

@@ -2,7 +2,7 @@
 
 complete -c lxc-exec -l config -r -d 'read the request from PATH; goes before CONFIG_PATH'
 complete -c lxc-exec -l config-base64 -x -d 'take the request from TEXT, base64 of its JSON; goes before both'
-complete -c lxc-exec -l dry-run -d 'do all that a run does before it runs, and report'
+complete -c lxc-exec -l dry-run -d 'do all that a run does before it runs, and report; delete nothing'
 complete -c lxc-exec -l debug -d 'tell on standard error what is done'
 complete -c lxc-exec -l log-file -r -d 'append what is done to PATH, with the hash of the policy'
 complete -c lxc-exec -l experimental -d 'permit the backends that MXC calls experimental'

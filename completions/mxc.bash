@@ -7,7 +7,7 @@ _mxc() {
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         mapfile -t COMPREPLY < <(compgen -W \
-            "run check explain provision start exec cp stop deprovision ps inspect logs pause resume gc pool doctor image container migrate schema help --help --version" -- "$word")
+            "run check explain why test learn provision start exec cp stop deprovision ps inspect logs pause resume gc pool doctor image container tail migrate schema help --help --version" -- "$word")
         return
     fi
     # What follows "--" is a command of its own.
@@ -64,6 +64,9 @@ _mxc() {
     --timeout | -T)
         mapfile -t COMPREPLY < <(compgen -W "10s 30s 1m 5m 1h" -- "$word")
         return ;;
+    --limit | -l)
+        mapfile -t COMPREPLY < <(compgen -W "memory= swap= processes= cpu-share= cpu-time= silence= files= file-size= scratch= scratch-files= written= written-files= output= connections= network=" -- "$word")
+        return ;;
     --backend | -b)
         mapfile -t COMPREPLY < <(compgen -W "process native bubblewrap gvisor lxc" -- "$word")
         return ;;
@@ -85,8 +88,41 @@ _mxc() {
     --events)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return ;;
+    --correlation-id)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return ;;
     --control)
         mapfile -t COMPREPLY < <(compgen -W "" -- "$word")
+        return ;;
+    --read)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return ;;
+    --write)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return ;;
+    --exec)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return ;;
+    --connect)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return ;;
+    --session)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return ;;
+    --mode)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return ;;
+    --rounds)
+        mapfile -t COMPREPLY < <(compgen -W "1 4 16" -- "$word")
+        return ;;
+    --out | -o)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return ;;
+    --merge | -m)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return ;;
+    --grant-secret)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return ;;
     --idle-timeout)
         mapfile -t COMPREPLY < <(compgen -W "10s 30s 1m 5m 1h" -- "$word")
@@ -99,9 +135,6 @@ _mxc() {
         return ;;
     --request)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
-        return ;;
-    --limit)
-        mapfile -t COMPREPLY < <(compgen -W "cpu= files= processes= file-size= memory=" -- "$word")
         return ;;
     --max-size)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
@@ -147,10 +180,13 @@ _mxc() {
         return
     fi
     case ${COMP_WORDS[1]} in
-    run) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --tty --pty --die-with-parent --json --events --control --help" ;;
-    check) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --json --help" ;;
-    explain) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --all --plan --help" ;;
-    provision) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --json --idle-timeout --max-age --layer --help" ;;
+    run) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --limit --backend --image --tier --accept-missing --tty --pty --die-with-parent --json --events --correlation-id --denials --discard-writes --accesses --verify --control --help" ;;
+    check) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --limit --backend --image --tier --accept-missing --json --help" ;;
+    explain) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --limit --backend --image --tier --accept-missing --all --plan --help" ;;
+    why) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --json --read --write --exec --connect --session --no-try --help" ;;
+    test) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --json --no-try --help" ;;
+    learn) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --tty --json --mode --rounds --out --force --merge --write --grant-secret --reach --allow-everything-while-learning --help" ;;
+    provision) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --limit --backend --image --tier --accept-missing --json --idle-timeout --max-age --layer --help" ;;
     start) options="--json --help" ;;
     exec) options="--ro --rw --deny --env --cwd --timeout --tty --pty --request --die-with-parent --json --control --limit --no-network --help" ;;
     cp) options="--json --max-size --help" ;;
@@ -162,13 +198,14 @@ _mxc() {
     pause) options="--json --help" ;;
     resume) options="--json --help" ;;
     gc) options="--help" ;;
-    pool) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --tty --pty --die-with-parent --json --control --name --size --wait --cold --idle-timeout --max-age --grace --limit --no-network --help" ;;
+    pool) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --cwd --timeout --backend --image --tier --accept-missing --tty --pty --die-with-parent --json --control --name --size --wait --cold --idle-timeout --max-age --grace --limit --no-network --help" ;;
     doctor) options="--json --help" ;;
     image) options="--json --template --help" ;;
     container) options="--json --help" ;;
+    tail) options="--once --help" ;;
     migrate) options="--json --to --help" ;;
     schema) options="--version --help" ;;
-    help) options="run check explain provision start exec cp stop deprovision ps inspect logs pause resume gc pool doctor image container migrate schema" ;;
+    help) options="run check explain why test learn provision start exec cp stop deprovision ps inspect logs pause resume gc pool doctor image container tail migrate schema" ;;
     *) return ;;
     esac
     if [[ $word == -* || ${COMP_WORDS[1]} == help ]]; then

@@ -41,8 +41,12 @@ static unsigned count_hosts(const char *head, size_t n, bool *ours)
         hosts++;
         while (*v == ' ' || *v == '\t')
             v++;
-        *ours = *ours && strncasecmp(v, NAME, strlen(NAME)) == 0 &&
-                strchr(" \t\r:", v[strlen(NAME)]);
+        *ours = *ours && strncasecmp(v, NAME, strlen(NAME)) == 0;
+        /* The same name, absolute, may end with a dot (RFC 3986 3.2.2). */
+        if (*ours) {
+            v += strlen(NAME);
+            *ours = strchr(" \t\r:", v[*v == '.' ? 1 : 0]) != NULL;
+        }
     }
     return hosts;
 }

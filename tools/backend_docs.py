@@ -15,7 +15,7 @@ WORDS = {'held': 'held', 'differently': 'held differently',
          'refused': 'refused', 'weaker': 'weaker', 'skipped': 'not tried here'}
 MARK = re.compile(r'(^(\.\\"|<!--) begin generated: (\S+)(?: -->)?\n)'
                   r'(.*?)(^(?:\.\\"|<!--) end generated)', re.M | re.S)
-PAGE = 'docs/backends.md'
+PAGES = ('docs/backends.md', 'docs/sessions.md')
 TEXTS = {'enforced': 'yes', 'refused': 'no: refused'}
 
 
@@ -103,9 +103,10 @@ def attacks_of(name, who, letter):
     return total
 
 
-def attacks(_tables):
-    columns = [(n, who) for n in backends() for who in CALLERS
-               if load()[n].get(who, {}).get('attacks')]
+def attacks_on(names):
+    """A grid of those that were counted, each caller a column."""
+    columns = [(n, who) for n in names for who in CALLERS
+               if load().get(n, {}).get(who, {}).get('attacks')]
     rows = []
     for letter, title in titles().items():
         seen = [attacks_of(n, who, letter) for n, who in columns]
@@ -114,7 +115,17 @@ def attacks(_tables):
             rows.append((head, [counts(s) for s in seen]))
     if not rows:
         return 'Not counted so far.\n'
-    return grid('attacks', [f'`{n}` as {who}' for n, who in columns], rows)
+    titled = [f'as {who}' if n == table().SESSION else f'`{n}` as {who}'
+              for n, who in columns]
+    return grid('attacks', titled, rows)
+
+
+def attacks(_tables):
+    return attacks_on(backends())
+
+
+def session_attacks(_tables):
+    return attacks_on([table().SESSION])
 
 
 def names_of(tests):
@@ -150,6 +161,12 @@ def known(_tables):
     if not rows:
         return 'None: every test ends the same on every backend.\n'
     return grid('backend', ['how', 'why', 'tests'], rows)
+
+
+def session_known(_tables):
+    return grid('how', ['why', 'tests'], [
+        (WORDS[kind] + (f' as {only}' if only else ''), [why, names_of(tests)])
+        for (kind, why, only), tests in reasons(table().SESSION)])
 
 
 def page_of(name):
@@ -217,7 +234,8 @@ def notes(_tables):
 
 
 PARTS = {'features': features, 'policies': policies, 'attacks': attacks,
-         'known': known, 'backend-notes': notes}
+         'known': known, 'backend-notes': notes,
+         'session-attacks': session_attacks, 'session-known': session_known}
 
 
 def fill(text, tables, parts):
@@ -229,8 +247,8 @@ def fill(text, tables, parts):
 
 
 def stale():
-    """'' or a complaint: the page is not what the results make of it."""
-    text = (TOP / PAGE).read_text()
-    if fill(text, None, PARTS) == text:
-        return ''
-    return f'{PAGE}: not what tools/gen-docs makes of the results\n'
+    """'' or a complaint: a page is not what the results make of it."""
+    return ''.join(f'{page}: not what tools/gen-docs makes of the results\n'
+                   for page in PAGES
+                   if fill(text := (TOP / page).read_text(), None, PARTS)
+                   != text)

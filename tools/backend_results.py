@@ -42,6 +42,17 @@ def caller(job):
     return 'user' if job.user or os.geteuid() else 'root'
 
 
+def kept_as(job):
+    """The backend, or where else its attacks were made; or None."""
+    if job.denials:
+        return None
+    if job.in_session:
+        return table().SESSION if job.suite == ATTACKS else None
+    if job.saw or job.suite == ATTACKS:
+        return job.backend or job.sole or table().REFERENCE
+    return None
+
+
 def count(place, letter, kind):
     counts = place.setdefault(letter, {})
     counts[kind] = counts.get(kind, 0) + 1
@@ -54,14 +65,13 @@ def collect(jobs):
     """
     seen = {}
     for job in jobs:
-        backend = job.backend or job.sole or table().REFERENCE if (
-            job.saw or job.suite == ATTACKS) else None
+        backend = kept_as(job)
         if backend is None:
             continue
         place = seen.setdefault(backend, {}).setdefault(caller(job), {})
         for kind, name, what in job.saw:
             place.setdefault(kind, {})[name] = what
-        if job.suite == ATTACKS and not job.failed:
+        if job.suite == ATTACKS and not job.failed and not job.is_skipped:
             attacks = place.setdefault('attacks', {}).setdefault(
                 job.path.name, {})
             for name in job.passed:

@@ -130,9 +130,11 @@ struct mxc_options {
     uint16_t rows, columns;                 /* of a PTY; 0: 24 and 80 */
     uint32_t events;   /* not 0: mxc_sandbox_events gives something */
     uint32_t detached; /* not 0: the sandbox may outlive this process */
-    int32_t cancel_fd; /* mxc_run: readable means stop now; 0, -1: none */
-    size_t output_max; /* mxc_run: bytes of each stream; 0: 64 MiB.  More is
-                        * discarded, and told in mxc_result */
+    int32_t cancel_fd; /* mxc_run: borrowed; readable, or its other end
+                        * closed, means stop now.  0, -1: none */
+    size_t output_max; /* mxc_run: bytes of each stream; 0: 64 MiB.  Of more
+                        * the first and the last half are kept, and mxc_result
+                        * tells how much is left out between them */
     const char *input; /* mxc_run: standard input; NULL: empty */
     size_t input_len;
     const char *runtime;      /* from /; sessions are kept in its "mxc".  NULL:
@@ -144,12 +146,22 @@ struct mxc_options {
                                * the command, $XDG_DATA_HOME, else
                                * $HOME/.local/share.  Root's is in /var/lib in
                                * any case */
+    /* From here on for mxc_run and mxc_spawn alone: sessions, pools and
+     * lifecycle requests refuse them. */
+    const char *correlation_id; /* your word for this run, at most 128 bytes,
+                                 * in every event and in the result; or NULL */
+    uint32_t denials;  /* not 0: of files, programs and system calls too the
+                        * result tells what was refused (docs/denials.md) */
+    uint32_t accesses; /* not 0: that, and what was used of what is granted
+                        * (docs/denials.md#what-was-used) */
+    uint32_t verify;   /* not 0: the sandbox tries its walls from inside, before
+                        * its command starts (docs/verify.md) */
 };
 
 #define MXC_OPTIONS_INIT                                                       \
     {                                                                          \
         sizeof(struct mxc_options), NULL, NULL, NULL, MXC_STDIO_NULL, -1, -1,  \
-            -1, 0, 0, 0, 0, 0, 0, NULL, 0, NULL, 0, 0, NULL                    \
+            -1, 0, 0, 0, 0, 0, 0, NULL, 0, NULL, 0, 0, NULL, NULL, 0, 0, 0     \
     }
 
 /* --- looking ------------------------------------------------------------- */
@@ -182,9 +194,11 @@ enum {
     MXC_SIGNALED,    /* by a signal: exit_code is 128 + signal */
     MXC_TIMED_OUT,   /* the request's timeout; exit_code 124 */
     MXC_KILLED,      /* mxc_sandbox_kill or cancel_fd; exit_code 137 */
-    MXC_STOPPED,     /* mxc stopped it, its policy could not be held: 125 */
+    MXC_STOPPED,     /* its policy could not be held any more: 125; or a signal
+                      * came while its output waited for a reader: 128+N */
     MXC_NEVER_BEGAN, /* the program could not be executed: 126 or 127 */
-    MXC_FAILED       /* set-up or supervision failed, see the error: 125 */
+    MXC_FAILED,      /* set-up or supervision failed, see the error: 125 */
+    MXC_LIMITED      /* a limit ended it, the result's json says which: 123 */
 };
 
 struct mxc_status {
@@ -203,15 +217,21 @@ struct mxc_result {
     size_t out_len;
     char *err;
     size_t err_len;
-    uint64_t out_lost; /* bytes beyond output_max */
+    uint64_t out_lost; /* bytes that were left out, for output_max */
     uint64_t err_lost;
     char *json; /* the result with receipt and denials (docs/errors.md) */
+    uint32_t out_truncated; /* 1: some were */
+    uint32_t err_truncated;
+    size_t out_gap;     /* then so many bytes of `out` come before those that */
+    size_t err_gap;     /* are not there, and the rest after them */
+    uint64_t out_total; /* bytes that it wrote: what is here and what is not */
+    uint64_t err_total;
 };
 
 #define MXC_RESULT_INIT                                                        \
     {                                                                          \
         sizeof(struct mxc_result), { sizeof(struct mxc_status), 0, 0, 0, 0 },  \
-            NULL, 0, NULL, 0, 0, 0, NULL                                       \
+            NULL, 0, NULL, 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0                     \
     }
 
 /* Run to the end, capture the output.  That the workload failed is no error of
@@ -243,7 +263,9 @@ MXC_API int mxc_sandbox_take_stdin(struct mxc_sandbox *sandbox);
 MXC_API int mxc_sandbox_take_stdout(struct mxc_sandbox *sandbox);
 MXC_API int mxc_sandbox_take_stderr(struct mxc_sandbox *sandbox);
 
-/* Lines of JSON about what happens (options.events), or -1. */
+/* Lines of JSON about what happens (options.events; docs/events.md), or -1.
+ * The sandbox's; who reads too slowly holds nothing up, and is told by a line
+ * how many are missing. */
 MXC_API int mxc_sandbox_events(struct mxc_sandbox *sandbox);
 
 /* Process id of the supervisor, for a command of a session of who holds that,
@@ -275,7 +297,8 @@ MXC_API int mxc_sandbox_signal(struct mxc_sandbox *sandbox, int signal,
 MXC_API int mxc_sandbox_kill(struct mxc_sandbox *sandbox,
                              struct mxc_error *error);
 
-/* With a PTY: 1 to 32767 each. */
+/* With a PTY: 1 to 32767 each.  MXC_ALREADY_STOPPED when the sandbox has
+ * ended. */
 MXC_API int mxc_sandbox_resize(struct mxc_sandbox *sandbox, uint16_t rows,
                                uint16_t columns, struct mxc_error *error);
 
@@ -299,7 +322,8 @@ MXC_API void mxc_sandbox_forget(struct mxc_sandbox *sandbox);
 struct mxc_session;
 
 /* A request without a command: a policy, or one whose phase is provision.
- * NULL: nothing beyond a sandbox's base.  The policy is fixed from here on. */
+ * NULL: nothing beyond a sandbox's base.  The policy is fixed from here on.
+ * The handle is to be closed with mxc_session_close. */
 MXC_API int mxc_session_provision(const char *request, size_t len,
                                   const struct mxc_options *options,
                                   struct mxc_session **session,
@@ -328,12 +352,16 @@ MXC_API int mxc_session_start(struct mxc_session *session,
 MXC_API int mxc_session_stop(struct mxc_session *session, uint64_t grace_ms,
                              struct mxc_error *error);
 
-/* Stop it if it runs, and remove it; from every state.  The handle is still to
- * be closed. */
+/* Stop it if it runs, and remove it; from every state.  A start that takes
+ * longer than two seconds is ended.  MXC_STALE_ID: there is none.  The handle
+ * is still to be closed. */
 MXC_API int mxc_session_deprovision(struct mxc_session *session,
                                     uint64_t grace_ms, struct mxc_error *error);
 
-/* Hold everything in it, and let it go on.  MXC_NOT_STARTED. */
+/* Hold everything in it, and let it go on.  MXC_NOT_STARTED, MXC_STALE_ID;
+ * nothing to do is fine.  While it is paused no command starts
+ * (MXC_BACKEND_ERROR); one that is killed, or whose time is up, ends all the
+ * same. */
 MXC_API int mxc_session_pause(struct mxc_session *session,
                               struct mxc_error *error);
 MXC_API int mxc_session_resume(struct mxc_session *session,
@@ -367,11 +395,12 @@ struct mxc_command {
     const char *const *readwrite; /* paths from /, inside: given back below */
     const char *const *readonly;  /* a path that is taken away */
     const char *const *denied;
-    uint64_t cpu_seconds; /* at most; 0: as the session */
-    uint64_t files;
-    uint64_t processes;
-    uint64_t file_size;
-    uint64_t memory;
+    uint64_t cpu_seconds; /* of each process; these five: 0: as the session,
+                           * and what is more than that fails (MXC_FAILED) */
+    uint64_t files;       /* open ones, of each process */
+    uint64_t processes;   /* of the user, inside */
+    uint64_t file_size;   /* bytes */
+    uint64_t memory;      /* bytes of addresses, of each process */
 };
 
 #define MXC_COMMAND_INIT                                                       \
@@ -428,19 +457,22 @@ MXC_API void mxc_pool_close(struct mxc_pool *pool);
 MXC_API const char *mxc_pool_name(const struct mxc_pool *pool);
 
 /* Ask what runs in it to end, and kill what has not after grace_ms.  It is gone
- * then; the handle is still to be closed. */
+ * then, and a second time there is nothing to do; the handle is still to be
+ * closed. */
 MXC_API int mxc_pool_stop(struct mxc_pool *pool, uint64_t grace_ms,
                           struct mxc_error *error);
 
-/* What there is to see of it, as JSON: one of `mxc pool ls --json`. */
+/* What there is to see of it, as JSON: one of `mxc pool ls --json`.  `state` is
+ * "stale" when it has ended. */
 MXC_API int mxc_pool_inspect(struct mxc_pool *pool, char **json,
                              struct mxc_error *error);
 
 /* Start a command in a sandbox that nobody has used, as mxc_session_exec does
  * in a session.  Its lists are paths of the host, and grant or deny what the
  * pool's policy does not: what cannot be added to a sandbox that is made is
- * refused.  It waits for a sandbox: at most wait_ms, -1 for ever;
- * MXC_BACKEND_UNAVAILABLE when there was none. */
+ * refused.  It waits for a sandbox: at most wait_ms (20 at the least), -1
+ * for ever; MXC_BACKEND_UNAVAILABLE when there was none, MXC_STALE_ID when the
+ * pool has ended. */
 MXC_API int mxc_pool_exec(struct mxc_pool *pool,
                           const struct mxc_command *command, int64_t wait_ms,
                           const struct mxc_options *options,

@@ -85,7 +85,7 @@ typedef struct MxcRunResult {
     char *stdout_utf8; /* this and the next: NULL after a failure */
     char *stderr_utf8;
     MxcErrorDetail error;
-    char *output_metadata_json_utf8; /* NULL: no backend here has any */
+    char *output_metadata_json_utf8; /* of captureDenials, or NULL */
     char *warnings_json_utf8;        /* an array of strings, or NULL */
 } MxcRunResult;
 
@@ -198,8 +198,18 @@ MXC_FFI_API void mxc_stream_closer_free(MxcStreamCloser *closer);
 
 /* --- sandboxes that are kept ------------------------------------------ */
 
-/* No backend of MXC's contract keeps sandboxes on Linux: a request is read and
- * checked in full, and then refused as MXC refuses it there. */
+/* Requests with a phase.  None of MXC's own backends keeps sandboxes on Linux:
+ * a request for one of those is read and checked in full, and then refused as
+ * MXC refuses it there.  The sessions of mxc/mxc.h are done: by their id; by a
+ * provision of 1.1.0+c1 for process, native, bubblewrap or lxc; by one for wslc
+ * whose image is "mxc://native" (docs/compatibility.md).  A session outlives
+ * its caller; what one of the exec calls has started ends with its handle.
+ *
+ * mxc_run_state_aware_json is for all phases but exec, and for that too with
+ * dry_run, which looks and does nothing; the result is to be freed after every
+ * call.  The others are for exec: with three pipes, to the end, on a terminal
+ * of 1 to 32767 rows and columns, and last on the caller's own terminal, which
+ * must be standard input and output and blocks until the end. */
 MXC_FFI_API int32_t mxc_run_state_aware_json(const char *request,
                                              int32_t dry_run,
                                              int32_t experimental,
@@ -217,7 +227,6 @@ MXC_FFI_API int32_t mxc_state_aware_exec_pty(const char *request,
                                              uint16_t rows, uint16_t columns,
                                              MxcSandbox **out,
                                              MxcErrorDetail *error);
-/* On the caller's own terminal. */
 MXC_FFI_API int32_t mxc_exec_state_aware_attached_json(const char *request,
                                                        int32_t experimental,
                                                        MxcExecOutcome *out,

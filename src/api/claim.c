@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/limit.h"
 #include "sys/seccomp_filter.h"
 
 enum { RULES_MAX = 8 << 20 };
@@ -29,11 +30,20 @@ static int check_pool(const struct prepared *p, struct err *e)
         err_hint(e, "leave it out here; mxc pool run NAME -- COMMAND runs it");
         return err_where(e, "%s", p->policy.arg_origin);
     }
+    if (p->policy.record_origin)
+        return prepare_no_record(&p->policy, "a pool", e);
     if (p->backend != &backend_native) {
         err_set(e, ERR_UNSUPPORTED_PHASE, "backend '%s' keeps no pools",
                 p->backend->name);
         err_hint(e, "use 'native', or run single commands: mxc run");
         return err_where(e, "containment");
+    }
+    if (p->policy.limits.set) {
+        err_set(e, ERR_POLICY_VALIDATION,
+                "a pool's sandboxes have the usual limits");
+        err_hint(e, "lower them for single commands (mxc pool run NAME "
+                    "--limit ...), or use mxc run");
+        return err_where(e, "limits");
     }
     if (p->policy.net.npublish) {
         err_set(e, ERR_POLICY_VALIDATION,
@@ -294,6 +304,37 @@ static int must_not_change(const char *path, struct err *e)
                        "change of the host's own paths, start the pool anew");
 }
 
+static const char *clean_flag(struct arena *a, const struct path_flag *g,
+                              const char *here)
+{
+    const char *path =
+        g->path[0] == '/' ? g->path : arena_printf(a, "%s/%s", here, g->path);
+
+    return path ? path_clean(a, path) : NULL;
+}
+
+/* Of one path the claim itself asks for two things: who denies it then? */
+static bool is_claims_own(struct arena *a, const struct run_flags *f,
+                          const char *here, const char *path, enum access is)
+{
+    for (size_t i = 0; i < f->npaths; i++) {
+        const char *other = clean_flag(a, &f->path[i], here);
+
+        if (f->path[i].access == is && other && strcmp(other, path) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int refuse_own(const struct path_flag *g, const char *does,
+                      struct err *e)
+{
+    err_set(e, ERR_POLICY_VALIDATION,
+            "'%s' cannot be granted: another option of this claim %s", g->path,
+            does);
+    return err_hint(e, "of the options for one path, leave one");
+}
+
 /* Of equal paths the strictest counts, so that what the pool restricts is not
  * widened; said here, where a run would leave it at that. */
 static int check_effect(struct arena *a, const struct policy *p,
@@ -304,18 +345,17 @@ static int check_effect(struct arena *a, const struct policy *p,
 
     for (size_t i = 0; i < f->npaths; i++) {
         const struct path_flag *g = &f->path[i];
-        const char *path = g->path[0] == '/'
-                               ? g->path
-                               : arena_printf(a, "%s/%s", here, g->path);
+        const char *path = clean_flag(a, g, here);
         enum access is;
 
-        path = path ? path_clean(a, path) : NULL;
         if (!path)
             return out_of_memory(e);
         is = fs_access(p->rule, p->nrules, path);
         /* "/" was taken apart, and the kernel alone knows what ".." is. */
         if (is >= g->access || path[1] == '\0' || path_has_dotdot(path))
             continue;
+        if (is_claims_own(a, f, here, path, is))
+            return refuse_own(g, names[is], e);
         err_set(e, ERR_POLICY_VALIDATION,
                 "'%s' cannot be granted: the pool's policy %s", g->path,
                 names[is]);
@@ -416,8 +456,13 @@ int claim_grants(struct arena *a, const struct pool_dir *d,
         return 0;
     if (!cwd)
         cwd = getcwd(here, sizeof(here));
+    if (!cwd || cwd[0] != '/')
+        cwd = NULL; /* a deleted or unreachable one */
+    for (size_t i = 0; i < f->npaths; i++)
+        if (prepare_from_here("path", f->path[i].path, cwd, e) < 0)
+            return -1;
     /* What is decided points to it, and so does the command. */
-    cwd = arena_strdup(a, cwd && cwd[0] == '/' ? cwd : "/");
+    cwd = arena_strdup(a, cwd ? cwd : "/");
     if (!cwd)
         return out_of_memory(e);
     if (pool_plan(d, &old, e) < 0 || decide(a, d, f, cwd, &p, e) < 0 ||
@@ -492,8 +537,10 @@ static int check_limit(const struct plan_view *old, const struct step *s,
 
         if (o.kind == STEP_RLIMIT && !(o.flags & STEP_SOFT) &&
             o.num[0] == s->num[0] && o.num[1] < s->num[1]) {
+            const char *word = limit_word(s->num[0]);
+
             err_set(e, ERR_POLICY_VALIDATION,
-                    "a limit is higher than the pool's");
+                    "limit '%s' is higher than the pool's", word ? word : "");
             return err_hint(e, "a command may have less than its pool, not "
                                "more");
         }

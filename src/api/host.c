@@ -14,6 +14,7 @@
 #include "base/num.h"
 #include "base/scoped.h"
 #include "sys/caps.h"
+#include "sys/cgroup.h"
 #include "sys/landlock.h"
 
 static int random_hex(struct arena *a, char out[33], struct err *e)
@@ -140,6 +141,22 @@ static void look_for_runsc(struct host *h)
         h->runsc_dev = (uint64_t)st.st_dev;
         h->runsc_ino = (uint64_t)st.st_ino;
     }
+}
+
+int limits_look(struct arena *a, uint32_t limits, struct host *h, struct err *e)
+{
+    const uint32_t wanted = limits & CGROUP_LIMITS;
+    struct cgroup_places *places;
+
+    if (!wanted)
+        return 0;
+    places = arena_alloc(a, sizeof(*places));
+    if (!places)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory");
+    cgroup_look(wanted, places);
+    h->group_limits = cgroup_can(places);
+    h->group_v2 = places->can[CGROUP_V2];
+    return 0;
 }
 
 int host_look(struct arena *a, struct host *out, struct err *e)

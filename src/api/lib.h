@@ -37,6 +37,12 @@ void lib_give_status(struct mxc_status *to, const struct mxc_status *from);
 int lib_options(const struct mxc_options *from, struct mxc_options *to,
                 struct err *e);
 
+/* The same for what acts on a session or pool: nothing that is for a single run
+ * alone. */
+int lib_options_kept(const struct mxc_options *from, struct mxc_options *to,
+                     struct err *e);
+int lib_check_kept(const struct mxc_options *o, struct err *e);
+
 /* A terminal of the sandbox's own. */
 bool lib_has_terminal(const struct mxc_options *o);
 
@@ -156,7 +162,5 @@ void lib_relay_end(struct mxc_sandbox *s);
 /* How it ended, from what the supervisor wrote (lib_result.c).  Fails for
  * lack of memory alone, and can be called again then. */
 int lib_read_result(struct mxc_sandbox *s, struct err *e);
-
-uint64_t lib_now_ms(void);
 
 #endif

@@ -39,6 +39,8 @@ static uint32_t how_of(enum outcome outcome)
         return MXC_STOPPED;
     case OUTCOME_NOT_STARTED:
         return MXC_NEVER_BEGAN;
+    case OUTCOME_LIMITED:
+        return MXC_LIMITED;
     case OUTCOME_FAILED:
         break;
     }
@@ -288,32 +290,42 @@ static int send_to_holder(const struct lib_way *way, int conn,
                           const struct session_command *c, const int streams[3],
                           struct err *e)
 {
-    return session_command_send(conn, way->plan_fd, c, streams, e);
+    return session_command_send(conn, c, way->plan, way->len, streams, e);
 }
 
+/* Everything is at hand before there is a connection: the holder is woken
+ * once. */
+static int ask(struct mxc_session *session, struct mxc_sandbox *s,
+               const struct session_command *c, const struct mxc_options *o,
+               struct err *e)
+{
+    scoped(arena_drop) struct arena a = { .limit = SESSION_COMMAND_MAX,
+                                          .block = SESSION_COMMAND_BLOCK };
+    struct lib_way way = { .send = send_to_holder,
+                           .hear = session_command_hear,
+                           .libexec = session->libexec };
+    const struct plan_view *plan;
+    void *bytes;
+
+    if (lib_session_plan(session, &plan, e) < 0 ||
+        session_command_plan(&a, plan, c, &bytes, &way.len, e) < 0 ||
+        session_connect(&session->dir, &s->wait_fd, e) < 0)
+        return -1;
+    way.plan = bytes;
+    return lib_command_start(s, c, o, &way, e);
+}
+
+/* First of all whether it is started: nothing else is of use to know then. */
 static int start(struct mxc_session *session, struct mxc_sandbox *s,
                  const struct session_command *c, const struct mxc_options *o,
                  struct err *e)
 {
-    const struct plan_view *plan;
-    scoped(drop_fd) int plan_fd = -1;
     struct guard g;
     int r;
 
-    if (session_connect(&session->dir, &s->wait_fd, e) < 0 ||
-        lib_session_plan(session, &plan, e) < 0)
-        return -1;
     guard_begin(&g);
-    r = session_command_plan(plan, c, &plan_fd, e);
+    r = ask(session, s, c, o, e);
     guard_end(&g);
-    if (r < 0)
-        return -1;
-    r = lib_command_start(s, c, o,
-                          &(struct lib_way){ .send = send_to_holder,
-                                             .hear = session_command_hear,
-                                             .plan_fd = plan_fd,
-                                             .libexec = session->libexec },
-                          e);
     if (r < 0)
         session_command_explain(&session->dir, e);
     return r;

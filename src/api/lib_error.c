@@ -93,7 +93,8 @@ int lib_take_struct(void *to, size_t known, const void *from, size_t size,
     enum { LARGEST = 4096 }; /* as with the kernel's extensible structures */
     const char *bytes = from;
 
-    if (size < sizeof(size_t) || size > LARGEST) {
+    /* All are whole words, and half of a pointer is none. */
+    if (size < sizeof(size_t) || size > LARGEST || size % sizeof(size_t)) {
         err_set(e, ERR_MALFORMED_REQUEST, "%s.size is %zu", name, size);
         return err_hint(e, "set it to sizeof(struct %s)", name);
     }

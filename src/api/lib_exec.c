@@ -117,7 +117,7 @@ static int run(struct mxc_session *session, const struct mxc_command *command,
                const struct mxc_options *o, struct mxc_sandbox **out,
                struct err *e)
 {
-    struct arena a = { .limit = ARENA_MAX };
+    struct arena a = { .limit = ARENA_MAX, .block = SESSION_COMMAND_BLOCK };
     struct session_command c;
     int r = lib_take_command(&a, command, &c, e);
 
@@ -135,7 +135,7 @@ int mxc_session_exec(struct mxc_session *session,
     struct mxc_options o;
     struct err e = { 0 };
 
-    if (lib_options(options, &o, &e) < 0 || lib_check_spawn(&o, &e) < 0 ||
+    if (lib_options_kept(options, &o, &e) < 0 || lib_check_spawn(&o, &e) < 0 ||
         lib_check_exec(&o, &e) < 0 ||
         run(session, command, &o, sandbox, &e) < 0)
         return lib_fail(error, &e);
@@ -152,6 +152,8 @@ int mxc_session_run(struct mxc_session *session,
     struct err e = { 0 };
     int r = lib_options_of_run(options, result, &o, &e);
 
+    if (r == 0)
+        r = lib_check_kept(&o, &e);
     if (r == 0)
         r = run(session, command, &o, &s, &e);
     if (r == 0)

@@ -26,7 +26,7 @@ static int begin(struct call *c, const char *text, size_t len,
                         .len = len,
                         .arena = { .limit = ARENA_MAX },
                         .answer = { .max = TEXT_MAX } };
-    if (lib_options(options, &c->o, e) < 0)
+    if (lib_options_kept(options, &c->o, e) < 0)
         return -1;
     return lifecycle_parse(&c->arena, text, len, phase, &c->request, e);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "api/lib.h"
+#include "base/event.h"
 
 enum { ARENA_MAX = 64 << 20, SIZE_MAX_TTY = 32767 };
 
@@ -52,6 +53,9 @@ int lib_options(const struct mxc_options *from, struct mxc_options *to,
         return -1;
     if (o.data_home && o.data_home[0] != '/')
         return wrong(e, "data_home is not absolute", "write it from /");
+    if (o.correlation_id && !event_id_is_fine(o.correlation_id))
+        return wrong(e, "correlation_id is no word for a run",
+                     "1 to 128 bytes of text that can be seen");
     if (o.rows > SIZE_MAX_TTY || o.columns > SIZE_MAX_TTY)
         return wrong(e, "the terminal is too large", "at most 32767 each");
     if (o.input_len && !o.input)
@@ -62,6 +66,28 @@ int lib_options(const struct mxc_options *from, struct mxc_options *to,
         o.columns = 80;
     *to = o;
     return 0;
+}
+
+int lib_check_kept(const struct mxc_options *o, struct err *e)
+{
+    if (o->accesses)
+        return wrong(e, "accesses are told of a single run",
+                     "mxc_run or mxc_spawn");
+    if (o->denials)
+        return wrong(e, "denials are told of a single run",
+                     "mxc_run or mxc_spawn");
+    if (o->correlation_id)
+        return wrong(e, "correlation_id is for a single run",
+                     "mxc_run or mxc_spawn");
+    if (!o->verify)
+        return 0;
+    return wrong(e, "verify is for a single run", "mxc_run or mxc_spawn");
+}
+
+int lib_options_kept(const struct mxc_options *from, struct mxc_options *to,
+                     struct err *e)
+{
+    return lib_options(from, to, e) < 0 ? -1 : lib_check_kept(to, e);
 }
 
 bool lib_has_terminal(const struct mxc_options *o)
@@ -204,6 +230,10 @@ int lib_prepare(struct arena *a, const char *request, size_t len,
     flags.tty = lib_has_terminal(o);
     flags.die_with_parent = !o->detached;
     flags.want_receipt = true;
+    flags.correlation = o->correlation_id;
+    flags.denials = o->denials != 0;
+    flags.accesses = o->accesses != 0;
+    flags.verify = o->verify != 0;
     *a = (struct arena){ .limit = ARENA_MAX };
     if (!request)
         return err_set(e, ERR_MALFORMED_REQUEST, "no request");

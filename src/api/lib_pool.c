@@ -53,7 +53,8 @@ int mxc_pool_open(const char *name, const struct mxc_options *options,
     struct mxc_options o;
     struct err e = { 0 };
 
-    if (lib_options(options, &o, &e) < 0 || open_it(name, &o, pool, &e) < 0)
+    if (lib_options_kept(options, &o, &e) < 0 ||
+        open_it(name, &o, pool, &e) < 0)
         return lib_fail(error, &e);
     return 0;
 }
@@ -68,7 +69,7 @@ const char *mxc_pool_name(const struct mxc_pool *pool)
 
 static int make(struct arena *a, const char *request, size_t len,
                 const struct mxc_options *o, struct pool_start *s,
-                char name[POOL_NAME_MAX + 1], struct err *e)
+                char name[POOL_NAME_MAX + 1], int *word, struct err *e)
 {
     char driver[PATH_MAX], launcher[PATH_MAX];
     struct prepared *p = arena_alloc(a, sizeof(*p));
@@ -86,7 +87,7 @@ static int make(struct arena *a, const char *request, size_t len,
     guard_begin(&g);
     r = claim_make_pool(a, request, len, &flags, s, p, e);
     if (r == 0)
-        r = pool_start(s, name, e);
+        r = pool_start(s, name, word, e);
     guard_end(&g);
     return r;
 }
@@ -106,9 +107,10 @@ int mxc_pool_start(const char *request, size_t len, const char *name,
     struct pool_start s = { .name = name };
     struct arena a = { .limit = ARENA_MAX };
     char made[POOL_NAME_MAX + 1];
+    scoped(drop_fd) int word = -1;
     struct mxc_options o;
     struct err e = { 0 };
-    int r = lib_options(options, &o, &e);
+    int r = lib_options_kept(options, &o, &e);
 
     if (r == 0)
         r = check_size(size, &e);
@@ -116,11 +118,13 @@ int mxc_pool_start(const char *request, size_t len, const char *name,
         s.facts = (struct pool_facts){ .idle_ms = o.idle_timeout_ms,
                                        .age_ms = o.max_age_ms,
                                        .size = size ? size : USUAL_SIZE };
-        r = make(&a, request, len, &o, &s, made, &e);
+        r = make(&a, request, len, &o, &s, made, &word, &e);
     }
     arena_drop(&a);
     if (r == 0)
         r = open_it(made, &o, pool, &e);
+    if (r == 0)
+        pool_told(&word);
     return r < 0 ? lib_fail(error, &e) : 0;
 }
 
@@ -199,7 +203,6 @@ static int claim(struct arena *a, struct mxc_pool *pool, struct mxc_sandbox *s,
     struct lib_way way = { .send = send_claim,
                            .hear = pool_hear,
                            .waits = wait_ms < 0,
-                           .plan_fd = -1,
                            .libexec = pool->libexec };
     struct pool_extra extra;
     void *bytes;
@@ -247,7 +250,7 @@ int mxc_pool_exec(struct mxc_pool *pool, const struct mxc_command *command,
     struct mxc_options o;
     struct err e = { 0 };
 
-    if (lib_options(options, &o, &e) < 0 || lib_check_spawn(&o, &e) < 0 ||
+    if (lib_options_kept(options, &o, &e) < 0 || lib_check_spawn(&o, &e) < 0 ||
         lib_check_exec(&o, &e) < 0 ||
         exec_it(pool, command, wait_ms, &o, sandbox, &e) < 0)
         return lib_fail(error, &e);
@@ -263,6 +266,8 @@ int mxc_pool_run(struct mxc_pool *pool, const struct mxc_command *command,
     struct err e = { 0 };
     int r = lib_options_of_run(options, result, &o, &e);
 
+    if (r == 0)
+        r = lib_check_kept(&o, &e);
     if (r == 0)
         r = exec_it(pool, command, wait_ms, &o, &s, &e);
     if (r == 0)

@@ -93,10 +93,10 @@ static uint32_t outcome_of(const struct json *v)
         const char *name;
         uint32_t how;
     } names[] = {
-        { "exited", MXC_EXITED },          { "signaled", MXC_SIGNALED },
-        { "timed_out", MXC_TIMED_OUT },    { "killed", MXC_KILLED },
-        { "stopped", MXC_STOPPED },        { "failed", MXC_FAILED },
-        { "not_started", MXC_NEVER_BEGAN }
+        { "exited", MXC_EXITED },           { "signaled", MXC_SIGNALED },
+        { "timed_out", MXC_TIMED_OUT },     { "killed", MXC_KILLED },
+        { "stopped", MXC_STOPPED },         { "failed", MXC_FAILED },
+        { "not_started", MXC_NEVER_BEGAN }, { "limited", MXC_LIMITED }
     };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)

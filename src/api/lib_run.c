@@ -15,13 +15,23 @@
 
 enum { PIECE = 64 * 1024, OUTPUT_MAX = 64 << 20 };
 
-/* One stream of output. */
+/* What mxc_result had at first. */
+#define RESULT_LEAST offsetof(struct mxc_result, out_truncated)
+
+/* One stream of output: its first half, and of what does not fit any more the
+ * last half, which goes round in a ring. */
 struct sink {
     int fd; /* -1: ended */
     char *data;
     size_t len, cap, max;
+    size_t at; /* in the ring, where the oldest byte of a full one is */
     uint64_t lost;
 };
+
+static size_t head_of(const struct sink *k)
+{
+    return k->max - k->max / 2;
+}
 
 struct run {
     struct mxc_sandbox *s;
@@ -53,18 +63,58 @@ static int make_room(struct sink *k, struct err *e)
     return 0;
 }
 
-/* One read: 1 for more to come, 0 for none now or ever. */
+/* Into the ring, in place of its oldest bytes. */
+static void keep_last(struct sink *k, const char *text, size_t n)
+{
+    const size_t ring = k->max / 2;
+    char *const to = k->data + head_of(k);
+
+    k->lost += n;
+    if (n >= ring) {
+        if (ring)
+            memcpy(to, text + (n - ring), ring);
+        k->at = 0;
+        return;
+    }
+    while (n) {
+        const size_t room = ring - k->at, some = n < room ? n : room;
+
+        memcpy(to + k->at, text, some);
+        k->at = (k->at + some) % ring;
+        text += some;
+        n -= some;
+    }
+}
+
+/* One read: more than there is room for takes the place of the oldest bytes of
+ * the last half.  By way of a spare room, since that may be of a few bytes,
+ * and a read for each would keep the command waiting. */
+static ssize_t take(struct sink *k)
+{
+    const size_t room = k->cap - k->len;
+    char spare[8192];
+    ssize_t n;
+
+    if (room) {
+        n = read(k->fd, k->data + k->len, room < PIECE ? room : PIECE);
+        if (n > 0)
+            k->len += (size_t)n;
+        return n;
+    }
+    n = read(k->fd, spare, sizeof(spare));
+    if (n > 0)
+        keep_last(k, spare, (size_t)n);
+    return n;
+}
+
+/* 1 for more to come, 0 for none now or ever. */
 static int drain(struct sink *k, struct err *e)
 {
-    char spare[4096];
-    size_t room;
     ssize_t n;
 
     if (make_room(k, e) < 0)
         return -1;
-    room = k->cap - k->len;
-    n = room ? read(k->fd, k->data + k->len, room < PIECE ? room : PIECE)
-             : read(k->fd, spare, sizeof(spare));
+    n = take(k);
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return errno == EINTR;
     if (n < 0)
@@ -73,10 +123,6 @@ static int drain(struct sink *k, struct err *e)
         k->fd = -1;
         return 0;
     }
-    if (room)
-        k->len += (size_t)n;
-    else
-        k->lost += (uint64_t)n;
     return 1;
 }
 
@@ -177,15 +223,47 @@ static int capture(struct run *r, struct err *e)
     return lib_wait(r->s, -1, &ended, e);
 }
 
+static void reverse(char *at, size_t n)
+{
+    for (size_t i = 0; i < n / 2; i++) {
+        const char c = at[i];
+
+        at[i] = at[n - 1 - i];
+        at[n - 1 - i] = c;
+    }
+}
+
+/* The ring, from its oldest byte on. */
+static void straighten(struct sink *k)
+{
+    const size_t ring = k->max / 2;
+    char *at;
+
+    if (!k->data || !k->at)
+        return;
+    at = k->data + head_of(k);
+    reverse(at, k->at);
+    reverse(at + k->at, ring - k->at);
+    reverse(at, ring);
+    k->at = 0;
+}
+
 /* An empty stream is text of no length, not NULL. */
 static char *take_text(struct sink *k)
 {
     char *data = k->data ? k->data : calloc(1, 1);
 
+    straighten(k);
     if (data)
         data[k->len] = '\0';
     k->data = NULL;
     return data;
+}
+
+/* What the caller's structure and ours have in common. */
+static size_t known(const struct mxc_result *r)
+{
+    return r->size < sizeof(*r) ? r->size : sizeof(*r);
 }
 
 static int give(struct run *r, struct mxc_result *to, struct err *e)
@@ -194,7 +272,13 @@ static int give(struct run *r, struct mxc_result *to, struct err *e)
     struct mxc_result all = { .out_len = r->out.len,
                               .err_len = r->err.len,
                               .out_lost = r->out.lost,
-                              .err_lost = r->err.lost };
+                              .err_lost = r->err.lost,
+                              .out_gap = r->out.lost ? head_of(&r->out) : 0,
+                              .err_gap = r->err.lost ? head_of(&r->err) : 0,
+                              .out_truncated = r->out.lost > 0,
+                              .err_truncated = r->err.lost > 0,
+                              .out_total = r->out.len + r->out.lost,
+                              .err_total = r->err.len + r->err.lost };
 
     all.out = take_text(&r->out);
     all.err = take_text(&r->err);
@@ -206,7 +290,7 @@ static int give(struct run *r, struct mxc_result *to, struct err *e)
     all.status = r->s->status;
     all.json = r->s->json;
     r->s->json = NULL;
-    memcpy((char *)to + head, (char *)&all + head, sizeof(all) - head);
+    memcpy((char *)to + head, (char *)&all + head, known(to) - head);
     if (all.status.how != MXC_FAILED)
         return 0;
     *e = r->s->err;
@@ -218,8 +302,13 @@ int lib_check_run(const struct mxc_options *o, const struct mxc_result *result,
 {
     if (!result)
         return err_set(e, ERR_MALFORMED_REQUEST, "no result to fill");
-    if (lib_check_size(result->size, sizeof(*result), "mxc_result", e) < 0)
+    if (lib_check_size(result->size, RESULT_LEAST, "mxc_result", e) < 0)
         return -1;
+    if (o->cancel_fd > 0 && fcntl(o->cancel_fd, F_GETFD) < 0) {
+        err_set(e, ERR_MALFORMED_REQUEST, "options: cancel_fd %d is not open",
+                o->cancel_fd);
+        return err_hint(e, "0 or -1: nothing cancels it");
+    }
     if (!o->events && !o->detached && o->stdio <= MXC_STDIO_PIPE)
         return 0;
     err_set(e, ERR_MALFORMED_REQUEST,
@@ -278,11 +367,11 @@ void mxc_result_clear(struct mxc_result *result)
 {
     const size_t head = offsetof(struct mxc_result, status);
 
-    if (!result || result->size < sizeof(*result))
+    if (!result || result->size < RESULT_LEAST)
         return;
     free(result->out);
     free(result->err);
     free(result->json);
-    memset((char *)result + head, 0, sizeof(*result) - head);
+    memset((char *)result + head, 0, known(result) - head);
     result->status.size = sizeof(result->status);
 }

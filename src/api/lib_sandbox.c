@@ -3,22 +3,14 @@
  * Nothing here blocks but lib_wait and mxc_sandbox_destroy. */
 #include <errno.h>
 #include <poll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "api/lib.h"
+#include "base/clock.h"
 
 /* How long a supervisor may take to end what it supervises: it waits 5 s for
  * a process that is stuck in the kernel, and tells. */
 enum { PATIENCE_MS = 15000, LAST_MS = 2000 };
-
-uint64_t lib_now_ms(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* --- streams -----------------------------------------------------------------
  */
@@ -90,7 +82,7 @@ static int poll_end(int fd, int timeout_ms, uint64_t start)
     int left = timeout_ms, r;
 
     do {
-        const uint64_t spent = lib_now_ms() - start;
+        const uint64_t spent = now_ms() - start;
 
         if (timeout_ms >= 0)
             left = spent < (uint64_t)timeout_ms ? timeout_ms - (int)spent : 0;
@@ -101,7 +93,7 @@ static int poll_end(int fd, int timeout_ms, uint64_t start)
 
 int lib_wait(struct mxc_sandbox *s, int timeout_ms, bool *ended, struct err *e)
 {
-    const uint64_t start = lib_now_ms();
+    const uint64_t start = now_ms();
     int r;
 
     *ended = false;

@@ -155,7 +155,7 @@ int mxc_session_provision(const char *request, size_t len,
     struct mxc_options o;
     struct err e = { 0 };
 
-    if (lib_options(options, &o, &e) < 0 ||
+    if (lib_options_kept(options, &o, &e) < 0 ||
         lib_session_make(request, len, &o, session, &e) < 0)
         return lib_fail(error, &e);
     return 0;
@@ -167,7 +167,7 @@ int mxc_session_open(const char *id, const struct mxc_options *options,
     struct mxc_options o;
     struct err e = { 0 };
 
-    if (lib_options(options, &o, &e) < 0 ||
+    if (lib_options_kept(options, &o, &e) < 0 ||
         lib_session_find(id, &o, session, &e) < 0)
         return lib_fail(error, &e);
     return 0;
@@ -220,7 +220,13 @@ int lib_session_end(struct mxc_session *s, uint64_t grace_ms, struct err *e)
     struct session_dir d = SESSION_DIR_NONE;
     int r;
 
-    if (session_dir_open(s->runtime, s->id, true, &d, e) < 0)
+    if (session_dir_open(s->runtime, s->id, false, &d, e) < 0)
+        return -1;
+    do
+        r = session_is_busy(&d) ? session_end_start(&d, e) : 0;
+    while (r > 0);
+    session_dir_close(&d);
+    if (r < 0 || session_dir_open(s->runtime, s->id, true, &d, e) < 0)
         return -1;
     r = session_deprovision(&d, grace_ms, e);
     session_dir_close(&d);
@@ -350,7 +356,7 @@ static int list_one(void *context, struct session_dir *d, struct err *e)
 
     (void)e;
     /* It may be ending while we look. */
-    if (session_see(d, &seen, &other) < 0)
+    if (session_see(d, &seen, &other) < 0 && !seen.holder)
         return 0;
     buf_puts(b, b->len > 1 ? "," : "");
     session_seen_members(&seen, b);
@@ -364,7 +370,7 @@ int mxc_session_list(const struct mxc_options *options, char **json,
     struct buf b = { .max = TEXT_MAX };
     struct mxc_options o;
     struct err e = { 0 };
-    int r = lib_options(options, &o, &e);
+    int r = lib_options_kept(options, &o, &e);
 
     buf_putc(&b, '[');
     if (r == 0)

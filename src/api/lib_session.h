@@ -56,8 +56,7 @@ struct lib_way {
                 struct err *e);
     int (*hear)(int conn, struct say *out, int *fd, struct err *e);
     bool waits;       /* for ever until it has started */
-    int plan_fd;      /* of a session's */
-    const void *plan; /* of a claim's */
+    const void *plan; /* packed */
     size_t len;
     const char *libexec;
 };

@@ -153,12 +153,13 @@ static int check_command(struct arena *a, const struct request *r,
                          const struct session_dir *d, struct err *e)
 {
     scoped(session_plan_drop) struct plan_view plan = { 0 };
-    scoped(drop_fd) int plan_fd = -1;
     struct session_command c;
+    void *bytes;
+    size_t len;
 
     if (lifecycle_command(a, r, &c, e) < 0 || session_plan(d, &plan, e) < 0)
         return -1;
-    return session_command_plan(&plan, &c, &plan_fd, e);
+    return session_command_plan(a, &plan, &c, &bytes, &len, e);
 }
 
 int lifecycle_check(struct arena *a, const char *text, size_t len,

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "backends/native/base.h"
+#include "policy/variables.h"
+#include "sys/record_place.h"
 #include "sys/store.h"
 
 static int unknown_backend(const char *name, struct err *e)
@@ -72,6 +74,17 @@ static int start_policy(struct arena *a, const struct request *r,
     return policy_add_env(p, a, entry, f->term ? "the caller's" : "default", e);
 }
 
+int prepare_from_here(const char *option, const char *path, const char *cwd,
+                      struct err *e)
+{
+    if (path[0] == '/' || cwd)
+        return 0;
+    err_set(e, ERR_POLICY_VALIDATION,
+            "%s '%s': the current directory is gone, or cannot be reached",
+            option, path);
+    return err_hint(e, "change to one that is there, or write the whole path");
+}
+
 /* A name on the command line means what it means to the caller's shell. */
 static int add_path_flag(struct arena *a, struct policy *p, const char *cwd,
                          const struct path_flag *f, struct err *e)
@@ -82,6 +95,8 @@ static int add_path_flag(struct arena *a, struct policy *p, const char *cwd,
     if (path[0] == '\0')
         return err_set(e, ERR_POLICY_VALIDATION, "%s: the path is empty",
                        origins[f->access]);
+    if (prepare_from_here(origins[f->access], path, cwd, e) < 0)
+        return -1;
     if (path[0] != '/')
         path = arena_printf(a, "%s/%s", cwd, path);
     if (!path)
@@ -92,9 +107,12 @@ static int add_path_flag(struct arena *a, struct policy *p, const char *cwd,
 static int set_cwd(struct arena *a, struct policy *p, const char *cwd,
                    const char *wanted, struct err *e)
 {
-    const char *path =
-        wanted[0] == '/' ? wanted : arena_printf(a, "%s/%s", cwd, wanted);
+    const char *path = wanted;
 
+    if (prepare_from_here("--cwd", wanted, cwd, e) < 0)
+        return -1;
+    if (wanted[0] != '/')
+        path = arena_printf(a, "%s/%s", cwd, wanted);
     p->cwd = path ? path_clean(a, path) : NULL;
     p->cwd_origin = "--cwd";
     if (!p->cwd || path_has_dotdot(p->cwd))
@@ -134,6 +152,9 @@ static int apply_flags(struct arena *a, struct policy *p, const char *cwd,
             return -1;
     if (network_flags(a, p, &f->net, e) < 0)
         return -1;
+    for (size_t i = 0; i < f->nlimits; i++)
+        policy_limit(p, f->limit[i].which, f->limit[i].value,
+                     f->limit[i].is_advisory, f->limit[i].origin);
     if (f->tools && tools_add(a, p, f, e) < 0)
         return -1;
     for (size_t i = 0; i < f->nenv; i++)
@@ -164,6 +185,22 @@ static int apply_flags(struct arena *a, struct policy *p, const char *cwd,
     if (f->tty) {
         p->tty = true;
         policy_need(p, FEAT_TTY, "--tty", "a terminal of its own");
+    }
+    if (f->denials || f->accesses) {
+        p->denials = p->net.is_told = true;
+        p->accesses = f->accesses;
+        policy_need(p, FEAT_DENIALS, f->accesses ? "--accesses" : "--denials",
+                    "a report of what was refused");
+    }
+    if (f->copies) {
+        p->copies = true;
+        policy_need(p, FEAT_COPIES, "--discard-writes",
+                    "grants that are copied on write");
+    }
+    if (f->verify) {
+        p->verify = true;
+        policy_need(p, FEAT_VERIFY, "--verify",
+                    "a test of the sandbox's walls from inside");
     }
     p->die_with_parent = f->die_with_parent;
     p->accept_missing = f->accept_missing;
@@ -212,6 +249,10 @@ static const char *receipt_json(struct arena *a, const struct prepared *p)
     if (p->policy.label) {
         buf_puts(&b, ",\"containerId\":");
         buf_json(&b, p->policy.label);
+    }
+    if (p->correlation) {
+        buf_puts(&b, ",\"correlationId\":");
+        buf_json(&b, p->correlation);
     }
     buf_puts(&b, ",\"warnings\":[");
     for (size_t i = 0; i < p->policy.nwarnings; i++) {
@@ -264,13 +305,73 @@ static const struct receipt_row *add_tier_row(struct arena *a,
 static int sections_fit(const struct request *r, const struct backend *b,
                         struct err *e)
 {
+    struct request rest;
     enum containment c;
 
     if (!r)
         return 0;
     if (containment_of(b->name, &c, e) < 0)
         return -1;
-    return request_check_sections(r, c, e);
+    if (r->containment != CONTAIN_PROCESS || !request_wants_record(r))
+        return request_check_sections(r, c, e);
+    /* Who asks for a process on any system has that section for one of them;
+     * what it says of a record holds here too. */
+    if (request_check_record(r, e) < 0)
+        return -1;
+    rest = *r;
+    rest.process_container_present = false;
+    return request_check_sections(&rest, c, e);
+}
+
+/* As the run looks at it once more. */
+static int look_at_record(const struct prepared *p, struct err *e)
+{
+    struct record_place at;
+    int r = record_place_open(p->policy.capture, &at, e);
+
+    for (size_t i = 0; r == 0 && i < p->plan.nsteps; i++) {
+        const struct step *s = &p->plan.step[i];
+
+        if (s->kind == STEP_BIND && s->num[1] &&
+            !(s->flags & (STEP_READONLY | STEP_COPY)) &&
+            record_place_is_in(&at, s->num[0], s->num[1]))
+            r = record_place_is_open(s->text, e);
+    }
+    drop_fd(&at.dir);
+    return r < 0 ? err_where(e, "processContainer.captureDenials.outputPath")
+                 : 0;
+}
+
+static int add_capture(struct arena *a, struct prepared *p, struct err *e)
+{
+    const struct step s = { .kind = STEP_CAPTURE, .path = p->policy.capture };
+
+    if (!s.path)
+        return 0;
+    return look_at_record(p, e) < 0 ? -1 : plan_add(&p->plan, a, s, e);
+}
+
+int prepare_no_record(const struct policy *p, const char *what, struct err *e)
+{
+    err_set(e, ERR_POLICY_VALIDATION,
+            "what is refused is recorded of a single run, and this is %s",
+            what);
+    err_hint(e, "remove it here, or use mxc run");
+    return err_where(e, "%s", p->record_origin);
+}
+
+/* A record is of a single run.  Who asks what a policy says wants none. */
+static int record_fits(struct policy *p, const struct run_flags *f,
+                       struct err *e)
+{
+    if (!p->record_origin)
+        return 0;
+    if (f->drops_record) {
+        p->denials = p->net.is_told = false;
+        p->record_origin = p->capture = NULL;
+        return 0;
+    }
+    return f->session_place ? prepare_no_record(p, "a session", e) : 0;
 }
 
 int prepare_plan(struct arena *a, const char *caller_cwd, bool want_receipt,
@@ -288,7 +389,8 @@ int prepare_plan(struct arena *a, const char *caller_cwd, bool want_receipt,
         p->backend->probe(&p->host, &p->policy, e) < 0 ||
         p->backend->plan(&p->policy, &p->host, &p->places, p->cwd, a, &p->plan,
                          e) < 0 ||
-        (!p->backend->has_image && add_links(a, p, e) < 0))
+        (!p->backend->has_image && add_links(a, p, e) < 0) ||
+        add_capture(a, p, e) < 0)
         return -1;
     if (!want_receipt)
         return 0;
@@ -346,9 +448,12 @@ static int build(struct arena *a, const struct request *r,
                  struct prepared *out, struct err *e)
 {
     struct prepared p = { 0 };
+    struct request meant;
+    struct variables v;
     char here[PATH_MAX];
     const char *cwd = f->directory;
 
+    p.correlation = f->correlation;
     if (r) {
         p.idle_ms = r->session.idle_timeout_ms;
         p.age_ms = r->session.max_age_ms;
@@ -356,8 +461,13 @@ static int build(struct arena *a, const struct request *r,
     if (!cwd)
         cwd = getcwd(here, sizeof(here));
     if (!cwd || cwd[0] != '/')
-        cwd = "/"; /* a deleted or unreachable one */
+        cwd = NULL; /* a deleted or unreachable one */
+    v = (struct variables){ .workspace = cwd ? cwd : "/", .home = f->home };
+    if (r && variables_apply(a, &v, r, &meant, e) < 0)
+        return -1;
+    r = r ? &meant : NULL;
     if (start_policy(a, r, f, &p.policy, e) < 0 ||
+        record_fits(&p.policy, f, e) < 0 ||
         apply_flags(a, &p.policy, cwd, f, e) < 0 ||
         session_fits(&p, f, e) < 0 || host_look(a, &p.host, e) < 0)
         return -1;
@@ -368,11 +478,14 @@ static int build(struct arena *a, const struct request *r,
         sections_fit(r, p.backend, e) < 0 ||
         backend_check(p.backend, &p.policy, e) < 0 ||
         policy_check_network(&p.policy, e) < 0 ||
+        policy_check_limits(&p.policy, e) < 0 ||
+        limits_look(a, p.policy.limits.set, &p.host, e) < 0 ||
+        backend_limits(p.backend, &p.host, &p.policy, e) < 0 ||
         image_look(a, &p.policy, p.backend, f, &p.host, e) < 0 ||
         container_look(a, &p.policy, p.backend, f, &p.host, e) < 0 ||
         (net_has_egress(&p.policy.net) && network_look(a, &p.host, e) < 0) ||
-        prepare_plan(a, arena_strdup(a, cwd), plan_only || f->want_receipt, &p,
-                     e) < 0)
+        prepare_plan(a, arena_strdup(a, v.workspace),
+                     plan_only || f->want_receipt, &p, e) < 0)
         return -1;
     *out = p;
     return 0;

@@ -21,6 +21,14 @@ struct net_flags {
     bool builtin_proxy;
 };
 
+/* --limit */
+struct limit_flag {
+    enum limit which;
+    uint64_t value;
+    bool is_advisory;
+    const char *origin;
+};
+
 struct path_flag {
     enum access access;
     const char *path; /* absolute or relative to the caller */
@@ -31,6 +39,8 @@ struct run_flags {
     struct path_flag *path;
     size_t npaths;
     struct net_flags net;
+    struct limit_flag limit[2 * LIMIT_COUNT];
+    size_t nlimits;
     const char **env; /* KEY=VALUE */
     size_t nenv;
     const char **arg; /* replaces the request's command */
@@ -46,10 +56,17 @@ struct run_flags {
     bool tools;
     bool tty;
     bool die_with_parent;
-    bool fills_store;  /* may write where images are: one is to come */
-    bool want_receipt; /* a plan that carries its receipt as JSON */
+    bool drops_command; /* of a session: the request's command is left out */
+    bool drops_record;  /* nor is one made of what is refused */
+    bool fills_store;   /* may write where images are: one is to come */
+    bool want_receipt;  /* a plan that carries its receipt as JSON */
+    bool denials;       /* tell what is refused */
+    bool copies;        /* keep nothing of what is written to grants */
+    bool accesses;      /* and what is used */
+    bool verify;        /* try the walls from inside, before it starts */
     uint32_t accept_missing;
-    const char *data_home;  /* the caller's XDG_DATA_HOME, for images */
+    const char *correlation; /* the caller's word for the run, or NULL */
+    const char *data_home;   /* the caller's XDG_DATA_HOME, for images */
     const char *image;      /* of a backend that has one; NULL: the request's */
     const char *lxc_driver; /* mxc-lxc; NULL: beside this program */
     const char *runtime;    /* XDG_RUNTIME_DIR; NULL: the usual one */
@@ -67,6 +84,7 @@ struct prepared {
     struct plan plan;
     const struct receipt_row *receipt;
     uint64_t idle_ms, age_ms; /* of a session, as the request says */
+    const char *correlation;  /* as the flags have it */
 };
 
 /* The image of a `wslc` request that stands for none: the container is the
@@ -86,10 +104,18 @@ int prepare_parsed(struct arena *a, const struct request *r,
                    const struct run_flags *f, struct prepared *out,
                    struct err *e);
 
+/* A relative path of an option means nothing where the caller's directory,
+ * `cwd`, is gone (NULL); least of all "/". */
+int prepare_from_here(const char *option, const char *path, const char *cwd,
+                      struct err *e);
+
 /* Where the caller's images and containers would be; NULL for a caller of whom
  * no home is known. */
 int prepare_find_stores(struct arena *a, const struct run_flags *f,
                         struct policy *p, struct err *e);
+
+/* Refuse the record that the policy wants: `what` is no single run. */
+int prepare_no_record(const struct policy *p, const char *what, struct err *e);
 
 /* The last part of it: policy, host and backend are filled in, and what they
  * come to is not. */
@@ -98,6 +124,11 @@ int prepare_plan(struct arena *a, const char *caller_cwd, bool want_receipt,
 
 /* The caller and the kernel, as far as planning needs them. */
 int host_look(struct arena *a, struct host *out, struct err *e);
+
+/* What control groups of ours can hold here of these LIMIT_BITs
+ * (h->group_limits). */
+int limits_look(struct arena *a, uint32_t limits, struct host *h,
+                struct err *e);
 
 /* The network's flags, added to the policy. */
 int network_flags(struct arena *a, struct policy *p, const struct net_flags *f,

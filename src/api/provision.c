@@ -1,5 +1,6 @@
 /* provision.c - see provision.h. */
 #include "api/provision.h"
+#include "api/clauses.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -80,7 +81,7 @@ static int plan_session(struct arena *a, const char *text, size_t len,
     flags.session_place = place_of(a, f->runtime, hex, e);
     if (!flags.session_place ||
         prepare(a, text, len, &flags, true, out, e) < 0 ||
-        check_command(&out->policy, e) < 0 ||
+        (!f->drops_command && check_command(&out->policy, e) < 0) ||
         check_backend(out, hex, name, e) < 0)
         return -1;
     make_session(&out->plan);
@@ -107,16 +108,19 @@ int provision(struct arena *a, const char *text, size_t len,
               struct prepared *out, char id[SESSION_ID_MAX], struct err *e)
 {
     scoped(drop_fd) int root = -1;
+    scoped(buf_drop) struct buf clauses = { 0 };
     struct session_dir d;
     struct plan_view v;
     void *bytes;
     size_t size;
+    int r;
 
     /* The root first: the policy keeps it from the sandbox. */
     if (session_root(f->runtime, true, &root, e) < 0 ||
         plan_session(a, text, len, f, facts->name, out, e) < 0 ||
         plan_pack(&out->plan, a, &bytes, &size, e) < 0 ||
-        plan_check(bytes, size, &v, e) < 0)
+        plan_check(bytes, size, &v, e) < 0 ||
+        clauses_print(&out->places, &clauses, e) < 0)
         return -1;
     facts->created_ms = session_wall_ms();
     facts->idle_ms = shorter(facts->idle_ms, out->idle_ms);
@@ -124,7 +128,10 @@ int provision(struct arena *a, const char *text, size_t len,
     if (out->policy.layer)
         (void)snprintf(facts->layer, sizeof(facts->layer), "%s",
                        layer_name(out->policy.layer));
-    if (session_dir_new(f->runtime, facts, bytes, size, text, len, &d, e) < 0)
+    facts->clauses = &clauses;
+    r = session_dir_new(f->runtime, facts, bytes, size, text, len, &d, e);
+    facts->clauses = NULL;
+    if (r < 0)
         return -1;
     session_id_print(d.name, id);
     session_dir_close(&d);

@@ -41,7 +41,10 @@ struct host {
     const char *resolv_conf; /* its name servers that others may ask, or NULL */
     const char *runsc;       /* gVisor's program, or NULL */
     uint64_t runsc_dev, runsc_ino;
-    uint64_t nofile_hard; /* caller's own ceilings, see rlimit(2) */
+    uint32_t group_limits; /* LIMIT_BITs that a control group of ours can
+                            * hold; looked for where the policy has limits */
+    uint32_t group_v2;     /* those of them that one of version 2 holds */
+    uint64_t nofile_hard;  /* caller's own ceilings, see rlimit(2) */
     uint64_t nproc_hard;
 };
 
@@ -57,13 +60,34 @@ struct receipt_row {
 #define FEAT_LAUNCHED                                                          \
     (FEAT_FILESYSTEM | FEAT_NET_DENY | FEAT_NET_EGRESS | FEAT_NET_PROXY |      \
      FEAT_NET_FORWARD | FEAT_NET_NAMES | FEAT_NET_FILTER_PROXY |               \
-     FEAT_UI_DENY | FEAT_TIMEOUT)
+     FEAT_UI_DENY | FEAT_TIMEOUT | FEAT_LIMITS)
+
+/* Limits that are held around it: of what the host's kernel counts, of its
+ * output, and by the gateway. */
+#define LIMITS_AROUND                                                          \
+    (LIMIT_BIT(LIMIT_MEMORY) | LIMIT_BIT(LIMIT_SWAP) |                         \
+     LIMIT_BIT(LIMIT_CPU_SHARE) | LIMIT_BIT(LIMIT_CPU_TIME) |                  \
+     LIMIT_BIT(LIMIT_SILENCE) | LIMIT_BIT(LIMIT_OUTPUT) |                      \
+     LIMIT_BIT(LIMIT_CONNECTIONS) | LIMIT_BIT(LIMIT_NETWORK))
+
+/* And those that the host's kernel holds for each process of the workload. */
+#define LIMITS_INSIDE                                                          \
+    (LIMIT_BIT(LIMIT_PIDS) | LIMIT_BIT(LIMIT_FILES) |                          \
+     LIMIT_BIT(LIMIT_FILE_SIZE))
+
+#define LIMITS_SCRATCH                                                         \
+    (LIMIT_BIT(LIMIT_SCRATCH) | LIMIT_BIT(LIMIT_SCRATCH_FILES))
+
+/* Accepted by all, to be refused with their own words. */
+#define LIMITS_WRITTEN                                                         \
+    (LIMIT_BIT(LIMIT_WRITTEN) | LIMIT_BIT(LIMIT_WRITTEN_FILES))
 
 struct backend {
     const char *name; /* wire value of `containment` */
     const char *summary;
     enum tier tier;
     uint32_t features; /* OR of enum feature */
+    uint32_t limits;   /* LIMIT_BITs that it has a way to hold */
     bool has_image;    /* the root is an image's: no base of the host's */
 
     /* Usable here?  Reads *h only.  On failure *e names cause and remedy. */
@@ -110,5 +134,10 @@ int backend_find(const struct policy *p, const struct host *h,
 /* Refuse every clause that the backend cannot enforce. */
 int backend_check(const struct backend *b, const struct policy *p,
                   struct err *e);
+
+/* Find what holds each limit of the policy, and refuse what cannot be held
+ * and is not advisory.  The host was looked at (limits_look). */
+int backend_limits(const struct backend *b, const struct host *h,
+                   struct policy *p, struct err *e);
 
 #endif

@@ -1,4 +1,4 @@
-/* arena.c - a chain of blocks, each at least BLOCK bytes. */
+/* arena.c - a chain of blocks, each of a least size. */
 #include "base/arena.h"
 
 #include <stdalign.h>
@@ -21,7 +21,8 @@ struct arena_block {
 
 static struct arena_block *add_block(struct arena *a, size_t size)
 {
-    size_t want = size > BLOCK ? size : BLOCK;
+    const size_t least = a->block ? a->block : BLOCK;
+    size_t want = size > least ? size : least;
     struct arena_block *b;
 
     if (a->used > a->limit || size > a->limit - a->used)

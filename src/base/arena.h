@@ -13,6 +13,7 @@ struct arena_block;
 
 struct arena {
     size_t limit; /* bytes, all blocks together */
+    size_t block; /* the least of one; 0: room for a whole request */
     size_t used;
     struct arena_block *head;
     bool starved; /* memory was lacking, not the limit reached */

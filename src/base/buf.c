@@ -139,3 +139,22 @@ void buf_drop(struct buf *b)
     b->len = 0;
     b->cap = 0;
 }
+
+void buf_word(struct buf *b, const char *s)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789_@%+=:,./-";
+
+    if (s[0] && s[strspn(s, plain)] == '\0') {
+        buf_puts(b, s);
+        return;
+    }
+    buf_putc(b, '\'');
+    for (; *s; s++)
+        if (*s == '\'')
+            buf_puts(b, "'\\''");
+        else
+            buf_putc(b, *s);
+    buf_putc(b, '\'');
+}

@@ -34,6 +34,9 @@ void buf_json_n(struct buf *b, const char *s, size_t left);
  * marks, and invalid UTF-8 are shown as \n, \x1b or \u{202e}, never sent. */
 void buf_shown(struct buf *b, const char *s);
 
+/* One word of a shell's: quoted, where it has to be. */
+void buf_word(struct buf *b, const char *s);
+
 void buf_drop(struct buf *b);
 
 #endif

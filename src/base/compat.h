@@ -72,6 +72,7 @@ struct mxc_mount_attr {
 };
 
 /* openat2(2) */
+#define MXC_RESOLVE_NO_XDEV       0x01ull
 #define MXC_RESOLVE_NO_MAGICLINKS 0x02ull
 #define MXC_RESOLVE_NO_SYMLINKS   0x04ull
 #define MXC_RESOLVE_BENEATH       0x08ull

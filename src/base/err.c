@@ -70,6 +70,14 @@ int err_hint(struct err *e, const char *fmt, ...)
     return -1;
 }
 
+void err_end_texts(struct err *e)
+{
+    e->op[sizeof(e->op) - 1] = '\0';
+    e->where[sizeof(e->where) - 1] = '\0';
+    e->hint[sizeof(e->hint) - 1] = '\0';
+    e->msg[sizeof(e->msg) - 1] = '\0';
+}
+
 const char *err_code_name(enum err_code code)
 {
     switch (code) {

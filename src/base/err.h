@@ -55,6 +55,9 @@ int err_ctx(struct err *e, const char *fmt, ...) printf_like(2, 3);
 int err_where(struct err *e, const char *fmt, ...) printf_like(2, 3);
 int err_hint(struct err *e, const char *fmt, ...) printf_like(2, 3);
 
+/* One that another process wrote: its texts end where they must. */
+void err_end_texts(struct err *e);
+
 /* Wire string of a code ("backend_error" for one that is not known). */
 const char *err_code_name(enum err_code code);
 

@@ -1,6 +1,8 @@
 /* utf8.c - see utf8.h. */
 #include "base/utf8.h"
 
+#include <string.h>
+
 size_t utf8_decode(const char *s, size_t len, uint32_t *cp)
 {
     static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -86,4 +88,20 @@ bool utf8_is_hidden(uint32_t cp)
            (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2060 && cp <= 0x206f) ||
            cp == 0xfeff || (cp >= 0xfff9 && cp <= 0xfffb) ||
            (cp >= 0xe0000 && cp <= 0xe0fff);
+}
+
+bool utf8_is_plain(const char *text)
+{
+    size_t left = strlen(text);
+    uint32_t cp;
+
+    while (left > 0) {
+        const size_t n = utf8_decode(text, left, &cp);
+
+        if (n == 0 || utf8_is_hidden(cp))
+            return false;
+        text += n;
+        left -= n;
+    }
+    return true;
 }

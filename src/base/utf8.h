@@ -20,4 +20,7 @@ size_t utf8_encode(uint32_t cp, char out[4]);
  * something to a terminal or a reader instead of being seen. */
 bool utf8_is_hidden(uint32_t cp);
 
+/* Whole UTF-8 without any of them: what can be shown as it is. */
+bool utf8_is_plain(const char *text);
+
 #endif

@@ -111,7 +111,7 @@ int broker_create(const struct broker_config *c, struct broker **out,
     b->root = b->proc = b->diag = b->listener = -1;
     helpers_init(b);
     if (allocate(b, e) < 0 || open_dirs(b, e) < 0 || absent_init(b, c, e) < 0 ||
-        sockets_init(b, c, e) < 0) {
+        sockets_init(b, c, e) < 0 || report_init(b, c, e) < 0) {
         broker_destroy(b);
         return -1;
     }
@@ -123,6 +123,7 @@ void broker_destroy(struct broker *b)
 {
     if (!b)
         return;
+    report_fini(b);
     helpers_fini(b);
     absent_fini(b);
     sockets_fini(b);
@@ -132,14 +133,15 @@ void broker_destroy(struct broker *b)
     free(b);
 }
 
-static void send_answer(int listener, uint64_t id, int error, int64_t value)
+static void send_answer(int listener, uint64_t id, int error, int64_t value,
+                        uint32_t flags)
 {
     /* The kernel reads its own size; what it may add after our fields must
      * be zero. */
     struct {
         struct seccomp_notif_resp r;
         char more[64];
-    } a = { .r = { .id = id, .error = error, .val = value } };
+    } a = { .r = { .id = id, .error = error, .val = value, .flags = flags } };
 
     /* ENOENT: the caller is gone, and needs no answer. */
     (void)notif_ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &a);
@@ -147,7 +149,7 @@ static void send_answer(int listener, uint64_t id, int error, int64_t value)
 
 void answer(int listener, uint64_t id, int error)
 {
-    send_answer(listener, id, error, 0);
+    send_answer(listener, id, error, 0, 0);
 }
 
 int answer_fd(const struct caller *c, int *fd, bool cloexec)
@@ -165,7 +167,7 @@ int answer_fd(const struct caller *c, int *fd, bool cloexec)
      * the file open, and its execve(2) fail with ETXTBSY, or another's
      * flock(2) with EWOULDBLOCK. */
     drop_fd(fd);
-    send_answer(c->listener, c->id, 0, given);
+    send_answer(c->listener, c->id, 0, given, 0);
     return ANSWERED;
 }
 
@@ -204,6 +206,37 @@ static void at_form(const struct trapped *t, const struct seccomp_data *d,
     }
 }
 
+static const uint64_t *args_of(const struct seccomp_data *d)
+{
+    return (const uint64_t *)d->args;
+}
+
+enum { PERFORM = 2 };
+
+/* What comes here for the report alone.  Only what the filter by itself would
+ * let through goes on, and that it knows by numbers which do not change. */
+static int pass(struct caller *c, const struct seccomp_data *d)
+{
+    const uint32_t verdict = report_verdict(c->b, d->nr, args_of(d));
+    const int sys = (int)(verdict & SECCOMP_RET_DATA);
+
+    switch (verdict & SECCOMP_RET_ACTION_FULL) {
+    case SECCOMP_RET_ALLOW:
+        if (c->tid > 0)
+            report_look(c, d->nr, args_of(d));
+        send_answer(c->listener, c->id, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+        return ANSWERED;
+    case SECCOMP_RET_ERRNO:
+        if (c->tid > 0)
+            report_refused(c, d->nr, sys);
+        return -sys;
+    case SECCOMP_RET_USER_NOTIF:
+        return PERFORM;
+    default:
+        return -ENOSYS;
+    }
+}
+
 static int perform(struct broker *b, int listener,
                    const struct seccomp_notif *n)
 {
@@ -212,14 +245,27 @@ static int perform(struct broker *b, int listener,
     };
     const struct trapped *t = find(n->data.nr);
     uint64_t a[MAX_ARGS];
+    int r;
 
-    if (n->data.arch != NATIVE_ARCH || !t || !is_served(b, t))
+    if (n->data.arch != NATIVE_ARCH)
+        return -ENOSYS;
+    if (b->report) {
+        r = pass(&c, &n->data);
+        if (r != PERFORM)
+            return r;
+    }
+    if (!t || !is_served(b, t))
         return -ENOSYS;
     /* Not visible from this pid namespace, so not readable. */
     if (n->pid == 0)
         return -EACCES;
     at_form(t, &n->data, a);
-    return t->run(&c, a);
+    if (b->report)
+        report_begin(&c, n->data.nr, args_of(&n->data));
+    r = t->run(&c, a);
+    if (b->report)
+        report_end(&c, r < 0 ? -r : 0);
+    return r;
 }
 
 static bool is_ready(int listener, bool *gone)
@@ -259,13 +305,24 @@ void broker_narrow(struct broker *b, bool is_narrowed)
     b->is_narrowed = is_narrowed;
 }
 
+static void begin(struct broker *b, int listener)
+{
+    if (b->listener != listener)
+        adopt(b, listener);
+    helpers_tend(b);
+}
+
+void broker_serve_one(struct broker *b, int listener)
+{
+    begin(b, listener);
+    serve_one(b, listener);
+}
+
 int broker_serve(struct broker *b, int listener)
 {
     bool gone = false;
 
-    if (b->listener != listener)
-        adopt(b, listener);
-    helpers_tend(b);
+    begin(b, listener);
     for (int i = 0; i < SERVE_AT_ONCE && is_ready(listener, &gone); i++)
         serve_one(b, listener);
     return gone ? -1 : 0;

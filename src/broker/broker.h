@@ -7,6 +7,11 @@
  * on descriptors that it resolved, and returns the result
  * (seccomp_unotify(2), "Design notes").
  *
+ * With a report (report.c) it is asked about more calls.  Of these
+ * it lets go on, unchanged, those that the filter would have let through
+ * without it, which decides by numbers alone: what they do is for mounts and
+ * Landlock to refuse, and what the memory says is of use to the report only.
+ *
  * What the process around it must provide:
  * - single-threaded, not dumpable, /proc of the sandbox mounted at /proc;
  * - the filter loaded with SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, or a
@@ -18,8 +23,11 @@
 #ifndef MXC_BROKER_BROKER_H
 #define MXC_BROKER_BROKER_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 
@@ -35,9 +43,34 @@ struct broker_absent {
     const char *rest;
 };
 
+/* What was refused, or would be, or is used: what a report is made of. */
+struct broker_seen {
+    uint64_t key;   /* the same for the same thing again; 0: of many, whose
+                     * names are lost */
+    uint64_t count; /* so often since it was told last */
+    int sys;        /* errno that the caller gets */
+    int op;         /* enum watch_op; 0: the key alone says what it is */
+    bool is_allowed;
+    pid_t tid; /* of the caller */
+    const char *call;
+    const char *why;     /* of a call that is refused as such; else "" */
+    const char *process; /* its name */
+    const char *named;   /* the path as it was named, or "" */
+    const char *path;    /* from the root of the sandbox, or "" */
+};
+
+/* Hand it on.  False: there was no room, in so many milliseconds neither. */
+typedef bool broker_tell(const struct broker_seen *r, int wait_ms);
+
 struct broker_config {
     bool creates; /* as in struct seccomp_options */
     bool unix_sockets;
+    bool ping;
+    /* The filter's `watched` is on: whom to tell of refusals, and of what is
+     * used, too.  NULL: nobody.  To tell each use the broker may wait for room,
+     * a moment each time. */
+    broker_tell *tell;
+    bool tells_uses;
     const struct broker_absent *absent;
     size_t nabsent;
     /* Directories on the sandbox's own filesystems ("/" is always one):
@@ -66,6 +99,11 @@ int broker_create(const struct broker_config *c, struct broker **out,
  * not leave its caller waiting. */
 int broker_serve(struct broker *b, int listener);
 
+/* Answer the one that poll(2) has just found on the listener (POLLIN), which
+ * is not asked again: with a report each call that names a path comes here,
+ * and two polls are a fifth of what that takes. */
+void broker_serve_one(struct broker *b, int listener);
+
 /* Of the listeners that are served from now on: their callers stand in a
  * Landlock domain below the broker's, so that what the broker did for them
  * could be more than they may.  Sockets with names are refused to them.  Not
@@ -75,6 +113,28 @@ void broker_narrow(struct broker *b, bool is_narrowed);
 /* A broker may serve several listeners, of filters that were loaded one after
  * another.  Before one that is gone is closed: its number will be another's. */
 void broker_forget(struct broker *b, int listener);
+
+/* The program that the workload begins with, which nobody was asked about; a
+ * relative path begins at `cwd`. */
+void broker_began(struct broker *b, pid_t pid, const char *cwd,
+                  const char *path);
+
+/* The same of one that could not be executed: why, as far as it was refused. */
+void broker_not_begun(struct broker *b, const char *cwd, const char *path);
+
+/* What the kernel would open to execute that file: its interpreter or loader.
+ * False: there is none, or it is not known. */
+bool broker_interpreter(int base, const char *path, char out[PATH_MAX]);
+
+/* Tell how often what was told before has happened since, and wait so long
+ * for that.  Each is told when it happens for the 1st, 2nd, 4th, ... time, and
+ * here. */
+void broker_settle(struct broker *b, int most_ms);
+
+/* The same without waiting, for a moment when nothing else is to be done: who
+ * is ended from outside tells no more.  Is there anything to tell? */
+void broker_refresh(struct broker *b);
+bool broker_is_stale(const struct broker *b);
 
 void broker_destroy(struct broker *b);
 

@@ -189,6 +189,13 @@ bool caller_has_signal(const struct caller *c)
     return (own | shared) & ~blocked & caught;
 }
 
+void caller_name(const struct caller *c, char out[16])
+{
+    if (read_proc(c, "comm", out, 16) < 0)
+        out[0] = '\0';
+    out[strcspn(out, "\n")] = '\0';
+}
+
 int caller_cwd(const struct caller *c)
 {
     return open_proc(c, "cwd", O_PATH);

@@ -24,6 +24,9 @@
 /* How often a waiting helper looks whether its caller still waits. */
 enum { LOOK_US = 200000 };
 
+/* For one that was killed to be gone: it may wait in the kernel. */
+enum { ENDING_MS = 50 };
+
 void helpers_init(struct broker *b)
 {
     for (size_t i = 0; i < MAX_HELPERS; i++)
@@ -163,12 +166,34 @@ static struct helper *free_helper(struct broker *b)
     return NULL;
 }
 
+/* Some have answered, and are not gone yet: their callers are on their way
+ * again, and may be back here before. */
+static struct helper *await_free(struct broker *b)
+{
+    for (size_t i = 0; i < MAX_HELPERS; i++) {
+        struct helper *h = &b->helper[i];
+        struct caller c = { .b = b, .listener = h->listener, .id = h->id };
+        struct pollfd p = { .fd = h->pidfd, .events = POLLIN };
+
+        if (caller_waits(&c))
+            continue;
+        (void)syscall(SYS_pidfd_send_signal, h->pidfd, SIGKILL, NULL, 0);
+        if (poll(&p, 1, ENDING_MS) <= 0)
+            continue;
+        reap(h);
+        return h;
+    }
+    return NULL;
+}
+
 int helper_start(struct caller *c, const struct job *j)
 {
     struct helper *h = free_helper(c->b);
     long fd;
     pid_t pid;
 
+    if (!h)
+        h = await_free(c->b);
     if (!h)
         return -EAGAIN;
     pid = fork();

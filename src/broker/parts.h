@@ -16,6 +16,7 @@
 
 #include "base/scoped.h"
 #include "broker/broker.h"
+#include "sys/watched.h"
 
 enum { MAX_LINKS = 40, MAX_HELPERS = 16, MAX_SOCKETS = 512 };
 
@@ -40,7 +41,16 @@ struct helper {
     uint64_t id;  /* the notification that it answers */
 };
 
+enum { CALLS = 512 };
+
+/* Paths of a call, and what a program leads to. */
+enum { SIGHTS = 6 };
+_Static_assert(SIGHTS > (int)WATCHED_PATHS, "room for interpreters");
+
+struct report;
+
 struct broker {
+    struct report *report; /* NULL: none is wanted */
     bool creates;
     bool unix_sockets;
     bool is_narrowed; /* who is served now may less than the broker */
@@ -88,6 +98,8 @@ int caller_sockaddr(const struct caller *c, uint64_t addr, uint64_t len,
                     struct sockaddr_storage *out);
 pid_t caller_tgid(struct caller *c);
 int caller_umask(const struct caller *c, mode_t *out);
+/* The name of its process; "" where that cannot be known. */
+void caller_name(const struct caller *c, char out[16]);
 /* An O_PATH descriptor of the caller's working directory or descriptor. */
 int caller_cwd(const struct caller *c);
 int caller_base(const struct caller *c, int dirfd, const char *path);
@@ -168,6 +180,62 @@ void helpers_tend(struct broker *b);
 void helpers_fini(struct broker *b);
 /* ANSWERED, or -errno. */
 int helper_start(struct caller *c, const struct job *j);
+
+/* report.c: what is refused and used, for who wants to know. */
+int report_init(struct broker *b, const struct broker_config *c, struct err *e);
+void report_fini(struct broker *b);
+
+/* What the filter by itself would say to a call. */
+uint32_t report_verdict(const struct broker *b, int nr, const uint64_t args[6]);
+
+/* A call that is about to go on: would it be refused? */
+void report_look(struct caller *c, int nr, const uint64_t args[6]);
+
+/* Before and after a call that the broker carries out; 0 or errno. */
+void report_begin(struct caller *c, int nr, const uint64_t args[6]);
+void report_end(struct caller *c, int sys);
+
+/* A call that was answered with an errno by the filter's verdict. */
+void report_refused(struct caller *c, int nr, int sys);
+
+/* foresee.c: one path of a call that is yet to be carried out. */
+struct sight {
+    const char *call;
+    enum watch_how how;
+    int flags;
+    uint32_t owner[2]; /* user and group that it shall have */
+    int base;          /* where a relative path begins */
+    enum watch_op op;  /* by foresee */
+    int sys;           /* 0, or what it will be refused with */
+    char path[PATH_MAX];
+};
+
+/* What the kernel will say, 0 for yes; fills in op. */
+int foresee(struct sight *s);
+/* An O_PATH descriptor of what a path leads to, by no link of /proc. */
+int sight_hold(int base, const char *path, int flags);
+/* Do two names of one call, the last of which is made, lie in different mounts?
+ * Then it is EXDEV, for the kernel, before anything else of both. */
+bool sights_are_apart(const struct sight *old, const struct sight *made);
+/* The path from the root, without "//", "." and "..", by its text. */
+bool sight_name(const struct sight *s, char out[PATH_MAX]);
+/* The same of what it leads to, as the kernel follows links. */
+bool sight_resolve(const struct sight *s, char out[PATH_MAX]);
+
+/* told.c: what was told, and how often it has happened since. */
+struct told;
+
+struct told *told_create(broker_tell *tell, size_t keys, bool is_patient);
+void told_destroy(struct told *t);
+/* Once more.  True: it is to be told now, by told_tell. */
+bool told_count(struct told *t, uint64_t key, bool is_allowed);
+/* One that was counted. */
+void told_tell(struct told *t, struct broker_seen *r);
+/* All that waits; at most so long in all.  What finds no room is lost. */
+void told_settle(struct told *t, int most_ms);
+/* All that waits, as far as there is room. */
+void told_refresh(struct told *t);
+bool told_is_stale(const struct told *t);
 
 /* broker.c: answering. */
 void answer(int listener, uint64_t id, int error);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "api/prepare.h"
+#include "cli/why.h"
 #include "session/client.h"
 
 /* Exit codes that are mxc's own (docs/errors.md). */
@@ -40,9 +41,14 @@ enum {
     OPT_END = 1 << 12,     /* how a session ends */
     OPT_COPY = 1 << 13,    /* into a session, or out of it */
     OPT_IMAGE = 1 << 14,
-    OPT_POOL = 1 << 15,   /* what makes a pool */
-    OPT_CLAIM = 1 << 16,  /* a command in a pool */
-    OPT_REQUEST = 1 << 17 /* the request of a command in a session */
+    OPT_POOL = 1 << 15,    /* what makes a pool */
+    OPT_CLAIM = 1 << 16,   /* a command in a pool */
+    OPT_REQUEST = 1 << 17, /* the request of a command in a session */
+    OPT_TRY = 1 << 18,     /* what is asked of a policy, and tried */
+    OPT_ASK = 1 << 19,     /* the questions */
+    OPT_TAIL = 1 << 20,    /* reading a stream of events */
+    OPT_LIMITS = 1 << 21,  /* what a sandbox may use */
+    OPT_LEARN = 1 << 22    /* how a policy is learnt */
 };
 
 /* Options of all commands: the one table behind getopt, help and
@@ -79,6 +85,12 @@ enum option_id {
     ID_TIMEOUT,
     ID_JSON,
     ID_EVENTS,
+    ID_CORRELATION,
+    ID_ONCE,
+    ID_DENIALS,
+    ID_DISCARD,
+    ID_ACCESSES,
+    ID_VERIFY,
     ID_REQUEST,
     ID_CONTROL,
     ID_TTY,
@@ -95,13 +107,43 @@ enum option_id {
     ID_LAYER,
     ID_MAX_SIZE,
     ID_LIMIT,
+    ID_MOST,
     ID_NO_NETWORK,
     ID_TEMPLATE,
     ID_SIZE,
     ID_NAME,
     ID_WAIT,
     ID_COLD,
+    ID_READ,
+    ID_WRITE,
+    ID_EXEC,
+    ID_CONNECT,
+    ID_SESSION,
+    ID_NO_TRY,
+    ID_MODE,
+    ID_ROUNDS,
+    ID_OUT,
+    ID_FORCE,
+    ID_MERGE,
+    ID_CHANGE,
+    ID_REACH,
+    ID_SECRET,
+    ID_EVERYTHING,
     ID_HELP
+};
+
+struct ask_flag {
+    enum why_kind kind;
+    const char *operand;
+};
+
+/* mxc learn */
+struct learn_flags {
+    const char *mode, *out, *merge;
+    const char **secret; /* that may be granted */
+    size_t nsecrets;
+    uint64_t rounds; /* 0: the usual */
+    bool is_forced, changes_file, allows_everything, reaches;
 };
 
 /* What a command line said. */
@@ -110,7 +152,7 @@ struct cli {
     struct run_flags flags;
     const char *policy_file; /* NULL: none; "-": standard input */
     const char *json;        /* file or descriptor number */
-    const char *events;      /* the same, for events of the network */
+    const char *events;      /* the same, or "-", for events */
     const char *control;     /* descriptor number */
     uint16_t rows, columns;  /* --pty; 0: none */
     const char *version;     /* schema --version */
@@ -128,7 +170,12 @@ struct cli {
     uint32_t size;    /* of a pool; 0: the usual */
     const char *name; /* of a new one */
     uint64_t wait_ms; /* for a sandbox */
-    bool has_wait, is_cold;
+    bool has_wait, is_cold, is_once;
+    struct ask_flag *ask; /* why */
+    size_t nasks;
+    bool no_try;
+    struct learn_flags learn;
+    bool has_policy; /* an option that shapes one was given */
     struct session_limit limit[16];
     size_t nlimits;
     const char *text; /* the request, when policy_file was read */
@@ -163,11 +210,21 @@ int cli_fail(const struct cli *c, const struct err *e, int code);
 
 /* The descriptor that --json names: -1 when there is no --json. */
 int cli_open_json(const struct cli *c, int *out, struct err *e);
-/* The same for --events. */
+
+/* Standard output is not that one: what people read is for it. */
+bool cli_prints_text(const struct cli *c);
+/* The same for --events, which may be "-" too. */
 int cli_open_events(const struct cli *c, int *out, struct err *e);
+
+/* These two lead to two places. */
+int cli_check_apart(const struct cli *c, int json, int events, struct err *e);
 
 /* The one that --control names, for reading. */
 int cli_open_control(const struct cli *c, int *out, struct err *e);
+
+/* Signals that end a command, as something to read from then on: a
+ * signalfd(2). */
+int cli_take_signals(struct err *e);
 
 /* The name of the table nearest to a mistyped one, or NULL. */
 const char *near_command(const char *typed);
@@ -183,12 +240,16 @@ void help_command(FILE *to, const struct command *cmd);
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_why(int argc, char **argv);
+int cmd_test(int argc, char **argv);
+int cmd_learn(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_image(int argc, char **argv);
 extern const char *const image_verbs[];
 int cmd_container(int argc, char **argv);
 extern const char *const container_verbs[];
 int cmd_migrate(int argc, char **argv);
+int cmd_tail(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
 int cmd_tables(int argc, char **argv);
 int cmd_provision(int argc, char **argv);

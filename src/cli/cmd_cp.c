@@ -61,9 +61,10 @@ static int take_sides(const struct cli *c, struct side *from, struct side *to,
                    : err_hint(e, "one of them is ID:PATH; `mxc ps` lists the "
                                  "ids");
     }
-    if (!from->path[0] || !to->path[0])
-        return err_set(e, ERR_MALFORMED_REQUEST, "cp: a path is empty");
-    return 0;
+    if (from->path[0] && to->path[0])
+        return 0;
+    err_set(e, ERR_MALFORMED_REQUEST, "cp: a path is empty");
+    return err_hint(e, "ID:PATH; 'ID:.' is where commands start");
 }
 
 /* A tar stream instead of files, which no terminal is for. */
@@ -80,20 +81,6 @@ static int take_stream(const char *path, int fd, struct copy_job *j,
     err_set(e, ERR_MALFORMED_REQUEST, "cp: a tar stream is not for a terminal");
     return err_hint(e, fd == STDIN_FILENO ? "tar -cf - FILE | mxc cp - ID:DIR"
                                           : "mxc cp ID:SRC - >FILE.tar");
-}
-
-static int take_signals(struct err *e)
-{
-    static const int list[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
-    sigset_t set;
-    int fd;
-
-    (void)sigemptyset(&set);
-    for (size_t i = 0; i < ARRAY_LEN(list); i++)
-        (void)sigaddset(&set, list[i]);
-    (void)sigprocmask(SIG_SETMASK, &set, NULL);
-    fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return fd < 0 ? err_sys(e, "signalfd(2)", errno, "cannot copy") : fd;
 }
 
 /* --- the answer ------------------------------------------------------------
@@ -184,7 +171,7 @@ static int copy(const struct cli *c, struct copy_job *j, const char *id,
         session_dir_open(c->flags.runtime, id, false, &d, e) < 0)
         return -1;
     j->program = program;
-    j->signals = take_signals(e);
+    j->signals = cli_take_signals(e);
     done = j->signals < 0 ? -1 : session_copy(&d, j, r, e);
     j->program = NULL;
     drop_fd(&j->signals);

@@ -9,11 +9,13 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "backends/limit_holder.h"
+#include "base/clock.h"
 #include "base/report.h"
 #include "cli/cli.h"
+#include "sys/cgroup.h"
 #include "sys/probe.h"
 
 struct self_test {
@@ -39,6 +41,7 @@ struct doctor {
     struct utsname kernel;
     char around[256];
     char cgroup[128];
+    const char *limit[LIMIT_COUNT]; /* by what each is held; NULL: nothing */
 };
 
 static const struct {
@@ -58,14 +61,6 @@ static bool is_whole(const struct doctor *d)
         if (probe_is_lack(&d->probe[i]))
             return false;
     return d->test.worked;
-}
-
-static unsigned long now_ms(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (unsigned long)t.tv_sec * 1000 + (unsigned long)t.tv_nsec / 1000000;
 }
 
 static void run_self(int err_fd)
@@ -202,6 +197,15 @@ static void print_verdict(struct buf *b, const struct doctor *d)
     buf_putc(b, '\n');
 }
 
+static void print_limits(struct buf *b, const struct doctor *d)
+{
+    buf_puts(b, "\nLimits\n");
+    for (int i = 0; i < LIMIT_COUNT; i++)
+        buf_printf(b, "  %-8s %s: %s\n", d->limit[i] ? "ok" : "no",
+                   limit_rows[i].name,
+                   d->limit[i] ? d->limit[i] : "refused, docs/limits.md");
+}
+
 static void print_text(struct buf *b, const struct doctor *d)
 {
     buf_printf(b, "mxc %s, %s %s %s, user %u%s\n", MXC_VERSION,
@@ -216,6 +220,7 @@ static void print_text(struct buf *b, const struct doctor *d)
     buf_puts(b, "\nFor information\n  around   ");
     buf_shown(b, d->around[0] ? d->around : "nothing that confines mxc");
     buf_printf(b, "\n  cgroups  %s\n", d->cgroup);
+    print_limits(b, d);
     print_test(b, &d->test);
     print_backends(b, d);
     print_verdict(b, d);
@@ -289,6 +294,15 @@ static void print_json(struct buf *b, const struct doctor *d)
         buf_puts(b, i ? "," : "");
         json_backend(b, &d->backend[i]);
     }
+    buf_puts(b, "],\"limits\":[");
+    for (int i = 0; i < LIMIT_COUNT; i++) {
+        buf_puts(b, i ? ",{\"limit\":" : "{\"limit\":");
+        buf_json(b, limit_rows[i].name);
+        json_member(b, "state", d->limit[i] ? "ok" : "missing");
+        if (d->limit[i])
+            json_member(b, "by", d->limit[i]);
+        buf_putc(b, '}');
+    }
     buf_printf(b, "],\"selfTest\":{\"worked\":%s,\"durationMs\":%lu",
                d->test.worked ? "true" : "false", d->test.ms);
     json_member(b, "said", d->test.said);
@@ -339,8 +353,10 @@ static int judge_backends(struct doctor *d, struct arena *a, struct err *e)
     d->backend = arena_array(a, d->nbackends, sizeof(*d->backend));
     if (!d->backend)
         return err_set(e, ERR_BACKEND_ERROR, "out of memory");
-    if (host_look(a, &h, e) < 0)
+    if (host_look(a, &h, e) < 0 || limits_look(a, CGROUP_LIMITS, &h, e) < 0)
         return -1;
+    for (int i = 0; i < LIMIT_COUNT; i++)
+        d->limit[i] = limit_held_by(&h, (enum limit)i);
     for (size_t i = 0; i < d->nbackends; i++) {
         struct judged *j = &d->backend[i];
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "api/lifecycle.h"
+#include "api/prepare.h"
 #include "base/compat.h"
 #include "base/report.h"
 #include "cli/exec.h"
@@ -22,12 +23,15 @@
 const char *exec_full_path(struct cli *c, const char *path, const char *what,
                            struct err *e)
 {
-    char here[PATH_MAX];
+    char room[PATH_MAX];
+    const char *here = path[0] == '/' ? NULL : getcwd(room, sizeof(room));
     const char *full = path;
 
-    if (path[0] != '/' && !getcwd(here, sizeof(here)))
-        (void)err_sys(e, "getcwd(2)", errno, "%s '%s'", what, path);
-    else if (path[0] != '/')
+    if (here && here[0] != '/')
+        here = NULL;
+    if (path[0] && prepare_from_here(what, path, here, e) < 0)
+        return NULL;
+    if (here)
         full = arena_printf(&c->arena, "%s/%s", here, path);
     full = path[0] == '\0' || !full || full[0] != '/'
                ? NULL
@@ -223,45 +227,49 @@ int exec_follow_caller(struct exec *x, pid_t caller, struct err *e)
     return err_set(e, ERR_BACKEND_ERROR, "the calling process ended");
 }
 
-static int open_all(struct exec *x, struct err *e)
-{
-    if (session_dir_open(x->cli->flags.runtime, x->cli->id, false, &x->dir, e) <
-        0)
-        return -1;
-    /* First of all whether it is started: nothing else is of use then. */
-    return session_connect(&x->dir, &x->conn, e);
-}
-
 static int send_to_holder(const struct exec *x, const struct exec_way *way,
                           struct err *e)
 {
-    return session_command_send(x->conn, way->plan_fd, way->command,
+    return session_command_send(x->conn, way->command, way->plan, way->len,
                                 (int[]){ 0, 1, 2 }, e);
 }
 
-static int run(struct exec *x, struct cli *c, struct err *e)
+/* Everything is at hand before there is a connection: the holder is woken
+ * once. */
+static int ask(struct exec *x, struct cli *c, struct err *e)
 {
-    scoped(drop_fd) int plan_fd = -1;
+    struct exec_way way = { .send = send_to_holder,
+                            .hear = session_command_hear,
+                            .is_prompt = true };
     struct session_command command;
     struct plan_view plan;
-    int r = take_command(c, &command, e);
+    void *bytes;
 
-    command.no_start = r == 0 && !command.tty;
-    if (r == 0)
-        r = open_all(x, e);
-    if (r == 0)
-        r = session_plan(&x->dir, &plan, e);
-    if (r == 0)
-        r = session_command_plan(&plan, &command, &plan_fd, e);
-    if (r == 0)
-        r = exec_follow(x,
-                        &(struct exec_way){ .send = send_to_holder,
-                                            .hear = session_command_hear,
-                                            .is_silent = command.no_start,
-                                            .command = &command,
-                                            .plan_fd = take_fd(&plan_fd) },
-                        e);
-    if (r < 0 && x->conn >= 0 && !x->is_started)
+    if (take_command(c, &command, e) < 0 ||
+        session_dir_open(c->flags.runtime, c->id, false, &x->dir, e) < 0 ||
+        session_plan(&x->dir, &plan, e) < 0)
+        return -1;
+    command.no_start = !command.tty;
+    way.timeout_ms = command.timeout_ms;
+    if (plan.head.timeout_ms &&
+        (!way.timeout_ms || plan.head.timeout_ms < way.timeout_ms))
+        way.timeout_ms = plan.head.timeout_ms;
+    if (session_command_plan(&c->arena, &plan, &command, &bytes, &way.len, e) <
+            0 ||
+        session_connect(&x->dir, &x->conn, e) < 0)
+        return -1;
+    way.is_silent = command.no_start;
+    way.command = &command;
+    way.plan = bytes;
+    return exec_follow(x, &way, e);
+}
+
+/* First of all whether it is started: nothing else is of use to know then. */
+static int run(struct exec *x, struct cli *c, struct err *e)
+{
+    int r = ask(x, c, e);
+
+    if (r < 0 && x->dir.fd >= 0 && !x->is_started)
         session_command_explain(&x->dir, e);
     return r;
 }

@@ -1,4 +1,5 @@
 /* cmd_pool.c - mxc pool: warm sandboxes of one policy, one command in each. */
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -24,6 +25,29 @@ static void warn(const struct cli *c, const struct policy *p)
         (void)fprintf(stderr, "mxc: warning: %s\n", p->warning[i]);
 }
 
+static int tell_started(const struct cli *c, const char *name, struct err *e)
+{
+    char member[128];
+
+    (void)snprintf(member, sizeof(member), "\"pool\":\"%s\"", name);
+    if (cli_answer(c, member, e) < 0)
+        return -1;
+    return cli_prints_text(c) && (puts(name) < 0 || fflush(stdout) != 0)
+               ? err_sys(e, "write(2)", errno, "cannot tell the pool's name")
+               : 0;
+}
+
+/* One that nobody knows of would stay for ever. */
+static void undo(const struct cli *c, const char *name)
+{
+    struct pool_dir d = POOL_DIR_NONE;
+    struct err ignored;
+
+    if (pool_open(c->flags.runtime, name, &d, &ignored) == 0)
+        (void)pool_stop(&d, 0, &ignored);
+    pool_close(&d);
+}
+
 static int do_start(struct cli *c, struct err *e)
 {
     struct pool_start s = { .runtime = c->flags.runtime,
@@ -32,7 +56,8 @@ static int do_start(struct cli *c, struct err *e)
                                        .age_ms = c->age_ms,
                                        .size =
                                            c->size ? c->size : USUAL_SIZE } };
-    char launcher[PATH_MAX], name[POOL_NAME_MAX + 1], member[128];
+    char launcher[PATH_MAX], name[POOL_NAME_MAX + 1];
+    scoped(drop_fd) int word = -1;
     struct prepared p;
 
     c->flags.want_receipt = true;
@@ -44,13 +69,14 @@ static int do_start(struct cli *c, struct err *e)
             0)
         return -1;
     warn(c, &p.policy);
-    if (pool_start(&s, name, e) < 0)
+    if (pool_start(&s, name, &word, e) < 0)
         return -1;
-    (void)snprintf(member, sizeof(member), "\"pool\":\"%s\"", name);
-    if (cli_answer(c, member, e) < 0)
-        return -1;
-    (void)puts(name);
-    return 0;
+    if (tell_started(c, name, e) == 0) {
+        pool_told(&word);
+        return 0;
+    }
+    undo(c, name);
+    return -1;
 }
 
 /* --- stop, logs, ls --------------------------------------------------------
@@ -216,6 +242,7 @@ static int run_warm(struct claim *k, int64_t wait_ms, struct err *e)
     struct exec_way way = { .send = send_claim,
                             .hear = pool_hear,
                             .is_silent = !k->command.tty,
+                            .timeout_ms = k->command.timeout_ms,
                             .command = &k->command };
     struct plan_view pool;
     void *bytes;

@@ -6,7 +6,7 @@
 #include "session/pool.h"
 #include "session/look.h"
 
-enum { LOG_ROOM = 256 * 1024 };
+enum { LOG_ROOM = 256 * 1024, ID_WIDTH = SESSION_ID_MAX - 2 };
 
 static int finish_json(const struct cli *c, struct buf *b, struct err *e)
 {
@@ -125,7 +125,7 @@ static int list_one(void *context, struct session_dir *d, struct err *e)
 
     (void)e;
     /* It may be ending while we look. */
-    if (session_see(d, &s, &other) < 0)
+    if (session_see(d, &s, &other) < 0 && !s.holder)
         return 0;
     if (l->cli->json) {
         buf_puts(&l->out, l->out.len > 1 ? "," : "");
@@ -133,10 +133,12 @@ static int list_one(void *context, struct session_dir *d, struct err *e)
         buf_putc(&l->out, '}');
         return 0;
     }
-    (void)printf("%s  %-11s  %u%s\n", s.id, s.state, s.look.ncommands,
-                 s.look.paused == LOOK_FROZEN    ? "  by a freezer"
-                 : s.look.paused == LOOK_STOPPED ? "  by signals"
-                                                 : "");
+    (void)printf("%-*s  %-11s  %u%s\n", ID_WIDTH, s.id, s.state,
+                 s.look.ncommands,
+                 s.holder && !session_has_answered(&s) ? "  does not answer"
+                 : s.look.paused == LOOK_FROZEN        ? "  by a freezer"
+                 : s.look.paused == LOOK_STOPPED       ? "  by signals"
+                                                       : "");
     return 0;
 }
 
@@ -148,8 +150,7 @@ static int do_ps(struct cli *c, struct err *e)
         return ps_one(c, e);
     buf_putc(&l.out, '[');
     if (!c->json)
-        (void)printf("%-*s  %-11s  COMMANDS\n", SESSION_ID_MAX - 2, "ID",
-                     "STATE");
+        (void)printf("%-*s  %-11s  COMMANDS\n", ID_WIDTH, "ID", "STATE");
     if (session_each(c->flags.runtime, false, list_one, &l, e) < 0) {
         buf_drop(&l.out);
         return -1;
@@ -158,8 +159,29 @@ static int do_ps(struct cli *c, struct err *e)
     return finish_json(c, &l.out, e);
 }
 
+/* Made for one answer, by who was killed before it gave it.  Its maker may just
+ * be about to start it. */
+static bool is_left_over(const struct session_facts *f)
+{
+    enum { START_MS = 60000 };
+
+    return f->is_throwaway && session_wall_ms() > f->created_ms + START_MS;
+}
+
+/* Of another version of mxc, it may be all well there. */
+static void tell_kept(const char *id)
+{
+    (void)fprintf(stderr,
+                  "mxc: note: session '%s' is kept: its record cannot be "
+                  "understood, another version of mxc may have made it; mxc "
+                  "deprovision %s removes it\n",
+                  id, id);
+}
+
+/* One that cannot be removed does not keep the others: the first is told. */
 static int clean_one(void *context, struct session_dir *d, struct err *e)
 {
+    struct err *first = context;
     scoped(drop_fd) int conn = -1;
     enum session_state state = SESSION_STALE;
     struct session_facts f;
@@ -167,17 +189,24 @@ static int clean_one(void *context, struct session_dir *d, struct err *e)
     char id[SESSION_ID_MAX];
     int r;
 
-    (void)context;
-    r = session_facts(d, &f, &other);
-    if (r == 0)
-        r = session_look_up(d, &state, &conn, &other);
-    /* What we cannot look at, for lack of a descriptor or so, may well run. */
-    if (r == 0 ? state != SESSION_STALE : other.code != ERR_STALE_ID)
-        return 0;
+    (void)e;
     session_id_print(d->name, id);
-    if (session_dir_remove(d, e) < 0)
-        return -1;
-    (void)printf("%s\n", id);
+    /* What runs stays, whatever is written of it. */
+    r = session_look_up(d, &state, &conn, &other);
+    if (r == 0 && state == SESSION_STARTED)
+        return 0;
+    if (r == 0)
+        r = session_facts(d, &f, &other);
+    /* What we cannot look at, for lack of a descriptor or so, may well run. */
+    if (r < 0 && other.code == ERR_STALE_ID)
+        tell_kept(id);
+    if (r != 0 || (state != SESSION_STALE && !is_left_over(&f)))
+        return 0;
+    r = session_dir_remove(d, &other);
+    if (r < 0 && !first->msg[0])
+        *first = other;
+    if (r == 0)
+        (void)printf("%s\n", id);
     return 0;
 }
 
@@ -193,6 +222,7 @@ static void clean_pool(void *context, const char *name)
 static int do_gc(struct cli *c, struct err *e)
 {
     scoped(drop_fd) int root = -1;
+    struct err first = { 0 };
 
     if (session_root(c->flags.runtime, false, &root, e) < 0)
         return -1;
@@ -200,7 +230,12 @@ static int do_gc(struct cli *c, struct err *e)
         return -1;
     if (root >= 0)
         (void)session_sweep(root);
-    return session_each(c->flags.runtime, true, clean_one, NULL, e);
+    if (session_each(c->flags.runtime, true, clean_one, &first, e) < 0)
+        return -1;
+    if (!first.msg[0])
+        return 0;
+    *e = first;
+    return -1;
 }
 
 static int look(const char *name, int (*act)(struct cli *, struct err *),

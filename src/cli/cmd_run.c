@@ -20,13 +20,14 @@ int cli_run(struct cli *c, pid_t caller, int *exit_code, struct err *e)
     size_t len;
     int json, events, control, plan_fd;
 
-    c->flags.want_receipt = c->json != NULL;
+    c->flags.want_receipt = c->json || c->events;
     if (cli_read_request(c, e) < 0 ||
         prepare(&c->arena, c->text, c->text_len, &c->flags, false, &p, e) < 0 ||
         plan_pack(&p.plan, &c->arena, &bytes, &len, e) < 0 ||
         plan_check(bytes, len, &view, e) < 0 ||
         supervise_find_launcher(launcher, e) < 0 ||
         cli_open_json(c, &json, e) < 0 || cli_open_events(c, &events, e) < 0 ||
+        cli_check_apart(c, json, events, e) < 0 ||
         cli_open_control(c, &control, e) < 0 ||
         supervise_close_strangers((int[]){ json, events, control }, 3, e) < 0 ||
         plan_seal(bytes, len, &plan_fd, e) < 0)
@@ -41,6 +42,7 @@ int cli_run(struct cli *c, pid_t caller, int *exit_code, struct err *e)
         .launcher = launcher,
         .result_fd = json,
         .events_fd = events,
+        .home = c->flags.home,
         .control_fd = control,
         .rows = c->rows,
         .columns = c->columns,

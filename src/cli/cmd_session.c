@@ -68,7 +68,7 @@ static int tell_provisioned(const struct cli *c, const struct policy *p,
     r = b.failed ? err_set(e, ERR_BACKEND_ERROR, "out of memory")
                  : cli_answer(c, b.data, e);
     buf_drop(&b);
-    if (r == 0 && (puts(id) < 0 || fflush(stdout) != 0))
+    if (r == 0 && cli_prints_text(c) && (puts(id) < 0 || fflush(stdout) != 0))
         return err_sys(e, "write(2)", errno, "cannot tell the session's id");
     return r;
 }
@@ -92,6 +92,33 @@ static int do_provision(struct cli *c, struct err *e)
 /* --- the others ------------------------------------------------------------
  */
 
+/* Who waits for long is told for what: a start that hangs in the kernel, at a
+ * grant whose filesystem does not answer, may never end.  Who removes the
+ * session ends it. */
+static int open_locked(struct cli *c, bool ends_start, struct session_dir *d,
+                       struct err *e)
+{
+    bool is_busy;
+    int r;
+
+    if (session_dir_open(c->flags.runtime, c->id, false, d, e) < 0)
+        return -1;
+    /* Others may have waited for the first one's end. */
+    do {
+        is_busy = session_is_busy(d);
+        r = is_busy && ends_start ? session_end_start(d, e) : 0;
+    } while (r > 0);
+    session_dir_close(d);
+    if (r < 0)
+        return -1;
+    if (is_busy && r == 0)
+        (void)fprintf(stderr,
+                      "mxc: note: another start, stop or deprovision of this "
+                      "session goes on; waiting for its end%s\n",
+                      ends_start ? "" : " (mxc deprovision ends a start)");
+    return session_dir_open(c->flags.runtime, c->id, true, d, e);
+}
+
 static int do_start(struct cli *c, struct err *e)
 {
     struct session_dir d = SESSION_DIR_NONE;
@@ -99,7 +126,7 @@ static int do_start(struct cli *c, struct err *e)
     int r;
 
     if (supervise_find_launcher(launcher, e) < 0 ||
-        session_dir_open(c->flags.runtime, c->id, true, &d, e) < 0)
+        open_locked(c, false, &d, e) < 0)
         return -1;
     r = session_start(&d, launcher, e);
     session_dir_close(&d);
@@ -118,7 +145,7 @@ static int do_stop(struct cli *c, struct err *e)
     struct session_dir d = SESSION_DIR_NONE;
     int r;
 
-    if (session_dir_open(c->flags.runtime, c->id, true, &d, e) < 0)
+    if (open_locked(c, false, &d, e) < 0)
         return -1;
     r = session_stop(&d, grace_of(c), e);
     session_dir_close(&d);
@@ -130,7 +157,7 @@ static int do_deprovision(struct cli *c, struct err *e)
     struct session_dir d = SESSION_DIR_NONE;
     int r;
 
-    if (session_dir_open(c->flags.runtime, c->id, true, &d, e) < 0)
+    if (open_locked(c, true, &d, e) < 0)
         return -1;
     r = session_deprovision(&d, grace_of(c), e);
     session_dir_close(&d);

@@ -75,8 +75,9 @@ static void put_commands(struct buf *b)
         buf_putc(b, ',');
         member(b, "help", c->help);
         buf_printf(b, ",\"operands\":%s",
-                   c->groups & (OPT_POLICY | OPT_FILE | OPT_WORDS) ? "true"
-                                                                   : "false");
+                   c->groups & (OPT_POLICY | OPT_FILE | OPT_TAIL | OPT_WORDS)
+                       ? "true"
+                       : "false");
         put_verbs(b, c);
         put_options(b, c);
         buf_putc(b, '}');
@@ -146,6 +147,21 @@ static void put_choices(struct buf *b, const struct field *f)
         buf_putc(b, '{');
         member(b, "name", c->name);
         buf_printf(b, ",\"in\":%u}", c->in ? c->in : f->in);
+    }
+    buf_putc(b, ']');
+}
+
+static void put_limits(struct buf *b)
+{
+    buf_puts(b, ",\"limits\":[");
+    for (size_t i = 0; i < LIMIT_COUNT; i++) {
+        buf_puts(b, i ? ",{" : "{");
+        member(b, "name", limit_rows[i].name);
+        buf_putc(b, ',');
+        member(b, "word", limit_rows[i].word);
+        buf_putc(b, ',');
+        member(b, "doc", limit_rows[i].what);
+        buf_putc(b, '}');
     }
     buf_putc(b, ']');
 }
@@ -238,6 +254,7 @@ int cmd_tables(int argc, char **argv)
         put_commands(&b);
         put_codes(&b);
         put_backends(&b);
+        put_limits(&b);
         put_contracts(&b);
         buf_puts(&b, "}\n");
         cli_print(stdout, &b);

@@ -30,15 +30,18 @@ struct exec_way {
     int (*send)(const struct exec *x, const struct exec_way *way,
                 struct err *e);
     int (*hear)(int conn, struct say *out, int *fd, struct err *e);
-    bool is_silent; /* nothing is said of its start */
+    bool is_silent;      /* nothing is said of its start */
+    bool is_prompt;      /* who holds it takes at once what it is sent */
+    uint64_t timeout_ms; /* its own, which who holds it keeps; 0: none */
     const struct session_command *command;
-    int plan_fd;      /* of a session's */
-    const void *plan; /* of a claim's */
+    const void *plan; /* packed */
     size_t len;
 };
 
 /* Hand it over, and follow it to its end: x->result.  Our signals go on to it,
- * and the terminal is given back as it was. */
+ * and the terminal is given back as it was.  Where the holder does not take
+ * what it is sent, that is told, and the wait ends by the timeout, or by a
+ * signal that asks for an end. */
 int exec_follow(struct exec *x, const struct exec_way *way, struct err *e);
 
 /* --- of the command line (cmd_exec.c) --------------------------------------

@@ -2,12 +2,19 @@
 #include "cli/exec.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "supervise/supervise.h"
+#include "sys/signals.h"
 
 struct follow {
     struct exec *x;
@@ -16,29 +23,142 @@ struct follow {
     struct tty *tty;
     struct control control;
     bool is_stopping, has_ended;
+    uint64_t started_ms;
+    uint64_t begun_ms; /* when it was handed over */
+    uint64_t sent_ms;  /* what was sent then may not be taken yet; 0: it is */
+    bool has_taken;    /* the holder, the command */
+    bool has_probed;
+    bool is_told; /* that the holder does not answer */
+    bool is_cut;  /* the wait for the reader of its last output has ended */
     struct err *e;
 };
 
-static int take_signals(void)
+/* What we sent lies there still: somebody may have stopped who shall take it.
+ */
+static bool is_unheard(struct follow *f)
 {
-    static const int list[] = { SIGHUP,  SIGINT,   SIGQUIT, SIGTERM, SIGUSR1,
-                                SIGUSR2, SIGWINCH, SIGTSTP, SIGALRM };
-    sigset_t set;
+    int left = 0;
+    const bool is_left = ioctl(f->x->conn, SIOCOUTQ, &left) == 0 && left > 0;
 
-    (void)sigemptyset(&set);
-    for (size_t i = 0; i < ARRAY_LEN(list); i++)
-        (void)sigaddset(&set, list[i]);
-    (void)sigprocmask(SIG_SETMASK, &set, NULL);
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    f->has_taken = f->has_taken || !is_left;
+    return is_left;
 }
 
-static void tell(const struct follow *f, enum ask_what what, int number)
+static void tell(struct follow *f, enum ask_what what, int number)
 {
     const struct ask a = { .version = TALK_VERSION,
                            .what = what,
                            .number = number };
 
+    if (!is_unheard(f)) {
+        f->sent_ms = now_ms();
+        f->is_told = false;
+    }
     (void)talk_send(f->x->conn, &a, sizeof(a), NULL, 0, 0);
+}
+
+static void end_wait(struct follow *f, enum outcome outcome, int exit_code)
+{
+    f->x->result.outcome = outcome;
+    f->x->result.exit_code = exit_code;
+    f->is_cut = true;
+}
+
+/* The command is gone: what asks for an end is that of the wait. */
+static void on_late_signal(struct follow *f, int number)
+{
+    struct result *r = &f->x->result;
+
+    if (!signals_is_end(number))
+        return;
+    err_set(&r->err, ERR_BACKEND_ERROR, "ended by signal %d", number);
+    r->signal = number;
+    end_wait(f, OUTCOME_STOPPED, 128 + number);
+}
+
+/* --- a holder that does not answer -----------------------------------------
+ */
+
+/* When to look at that; UINT64_MAX: not before something else happens.  After
+ * its timeout, which a holder keeps that goes on, it is asked for something. */
+static uint64_t next_look(const struct follow *f)
+{
+    const uint64_t over =
+        f->way->timeout_ms ? f->begun_ms + f->way->timeout_ms : UINT64_MAX;
+
+    if (!f->way->is_prompt)
+        return UINT64_MAX;
+    if (f->is_told)
+        return over;
+    if (f->sent_ms)
+        return f->sent_ms + SESSION_BUSY_MS;
+    return f->has_probed || over == UINT64_MAX ? UINT64_MAX
+                                               : over + SESSION_BUSY_MS;
+}
+
+static void end_unheard(struct follow *f)
+{
+    struct err *e = &f->x->result.err;
+
+    err_set(e, ERR_BACKEND_ERROR,
+            f->has_taken
+                ? "the command's timeout of %" PRIu64
+                  " ms is over, and the session's holder does not answer"
+                : "the session's holder has not taken the command within its "
+                  "timeout of %" PRIu64 " ms; nothing was run",
+            f->way->timeout_ms);
+    err_hint(e, "mxc deprovision %s ends the session", f->x->cli->id);
+    end_wait(f, OUTCOME_TIMED_OUT, EXIT_TIMED_OUT);
+}
+
+static void look_at_holder(struct follow *f)
+{
+    if (!f->sent_ms) {
+        f->has_probed = true;
+        tell(f, ASK_NONE, 0);
+    } else if (!is_unheard(f)) {
+        f->sent_ms = 0;
+        f->is_told = false;
+    } else if (f->is_told) {
+        end_unheard(f);
+    } else {
+        f->is_told = true;
+        (void)fprintf(
+            stderr,
+            "mxc: note: the session's holder does not answer; waiting "
+            "for it (mxc deprovision %s ends it)\n",
+            f->x->cli->id);
+    }
+}
+
+/* Who has been told may end the wait: the holder hears of no signal. */
+static bool ends_unheard(struct follow *f, int number)
+{
+    struct result *r = &f->x->result;
+
+    if (!f->is_told || !signals_is_end(number) || !is_unheard(f))
+        return false;
+    err_set(&r->err, ERR_BACKEND_ERROR,
+            f->has_taken ? "ended by signal %d"
+                         : "interrupted by signal %d; nothing was run",
+            number);
+    r->signal = number;
+    end_wait(f, f->has_taken ? OUTCOME_STOPPED : OUTCOME_FAILED, 128 + number);
+    return true;
+}
+
+/* --- signals ---------------------------------------------------------------
+ */
+
+/* First the command, then we: the shell reads its terminal again when nobody
+ * else does. */
+static void on_halted(struct follow *f)
+{
+    if (!f->is_stopping)
+        return;
+    f->is_stopping = false;
+    (void)raise(SIGSTOP);
+    tell(f, ASK_SIGNAL, SIGCONT);
 }
 
 static void on_signal(struct follow *f)
@@ -51,19 +171,21 @@ static void on_signal(struct follow *f)
         tty_follow(f->tty);
         return;
     }
+    if (f->has_ended) {
+        if (si.ssi_signo == SIGTSTP)
+            (void)raise(SIGSTOP);
+        on_late_signal(f, (int)si.ssi_signo);
+        return;
+    }
+    if (ends_unheard(f, (int)si.ssi_signo))
+        return;
+    /* Asked twice: the command stands still already, and says nothing more. */
+    if (si.ssi_signo == SIGTSTP && f->is_stopping) {
+        on_halted(f);
+        return;
+    }
     f->is_stopping = si.ssi_signo == SIGTSTP;
     tell(f, ASK_SIGNAL, f->is_stopping ? SIGSTOP : (int)si.ssi_signo);
-}
-
-/* First the command, then we: the shell reads its terminal again when nobody
- * else does. */
-static void on_halted(struct follow *f)
-{
-    if (!f->is_stopping)
-        return;
-    f->is_stopping = false;
-    (void)raise(SIGSTOP);
-    tell(f, ASK_SIGNAL, SIGCONT);
 }
 
 /* What a caller left open stops here: it may wait for the end of what it gave
@@ -95,7 +217,9 @@ static int on_message(struct follow *f)
 
     if (f->way->hear(f->x->conn, &s, &master, f->e) < 0)
         return -1;
-    f->x->is_started = true;
+    if (!f->x->is_started)
+        f->started_ms = now_ms();
+    f->x->is_started = f->has_taken = true;
     if (s.what == SAY_STARTED)
         return on_started(f, master);
     if (s.what == POOL_SAY_REPORT && f->x->report < 0)
@@ -121,14 +245,30 @@ static int obey(struct follow *f)
     do {
         if (control_next(&f->control, &o, f->e) < 0)
             return -1;
-        if (o.word == CONTROL_SIGNAL)
+        if (o.word == CONTROL_SIGNAL && f->has_ended)
+            on_late_signal(f, o.signal);
+        else if (o.word == CONTROL_SIGNAL && ends_unheard(f, o.signal))
+            break;
+        else if (o.word == CONTROL_SIGNAL)
             tell(f, ASK_SIGNAL, o.signal);
+        else if (o.word == CONTROL_KILL &&
+                 (f->has_ended || (f->is_told && is_unheard(f))))
+            end_wait(f, OUTCOME_KILLED, EXIT_KILLED);
         else if (o.word == CONTROL_KILL)
             tell(f, ASK_KILL, 0);
         else if (o.word == CONTROL_RESIZE && f->tty)
             tty_resize(f->tty, o.rows, o.columns);
-    } while (o.word != CONTROL_NONE);
+    } while (o.word != CONTROL_NONE && !f->is_cut);
     return 0;
+}
+
+static int wait_ms(uint64_t due)
+{
+    const uint64_t now = now_ms();
+
+    if (due == UINT64_MAX)
+        return -1;
+    return due <= now ? 0 : due - now < INT_MAX ? (int)(due - now) : INT_MAX;
 }
 
 static int turn(struct follow *f)
@@ -141,9 +281,12 @@ static int turn(struct follow *f)
         { .fd = f->x->caller, .events = POLLIN },
     };
     size_t n = FIXED + (f->tty ? tty_poll(f->tty, p + FIXED) : 0);
+    const uint64_t look = next_look(f);
 
-    if (poll(p, n, -1) < 0 && errno != EINTR)
+    if (poll(p, n, wait_ms(look)) < 0 && errno != EINTR)
         return err_sys(f->e, "poll(2)", errno, "cannot wait");
+    if (!p[0].revents && now_ms() >= look)
+        look_at_holder(f);
     if (f->tty && n > FIXED)
         tty_serve(f->tty, p + FIXED, n - FIXED);
     if (p[1].revents)
@@ -156,23 +299,90 @@ static int turn(struct follow *f)
     return p[0].revents ? on_message(f) : 0;
 }
 
+/* When the wait ends by itself; UINT64_MAX: not before its reader. */
+static uint64_t wait_ends(const struct follow *f)
+{
+    if (!f->has_ended || !result_is_orderly(&f->x->result))
+        return now_ms() + DRAIN_MS;
+    return f->way->timeout_ms ? f->started_ms + f->way->timeout_ms : UINT64_MAX;
+}
+
+static void on_due(struct follow *f)
+{
+    if (f->has_ended && result_is_orderly(&f->x->result)) {
+        err_set(&f->x->result.err, ERR_BACKEND_ERROR,
+                "the command had ended, but its timeout of %" PRIu64
+                " ms is over",
+                f->way->timeout_ms);
+        end_wait(f, OUTCOME_TIMED_OUT, EXIT_TIMED_OUT);
+    }
+    f->is_cut = true;
+}
+
+static int drain_turn(struct follow *f, uint64_t due)
+{
+    enum { FIXED = 3 };
+    /* Of a command that had no end of its own nothing more is asked. */
+    const bool is_open = f->has_ended && result_is_orderly(&f->x->result);
+    struct pollfd p[FIXED + 4] = {
+        { .fd = is_open ? f->signals : -1, .events = POLLIN },
+        { .fd = is_open ? f->control.fd : -1, .events = POLLIN },
+        { .fd = is_open ? f->x->caller : -1, .events = POLLIN },
+    };
+    const size_t n = FIXED + tty_poll(f->tty, p + FIXED);
+
+    if (now_ms() >= due) {
+        on_due(f);
+        return 0;
+    }
+    if (poll(p, n, wait_ms(due)) < 0 && errno != EINTR)
+        return err_sys(f->e, "poll(2)", errno, "cannot wait");
+    tty_serve(f->tty, p + FIXED, n - FIXED);
+    if (p[0].revents)
+        on_signal(f);
+    if (p[1].revents && !f->is_cut && obey(f) < 0)
+        return -1;
+    if (p[2].revents && !f->is_cut) {
+        err_set(&f->x->result.err, ERR_BACKEND_ERROR, "the caller has ended");
+        end_wait(f, OUTCOME_STOPPED, EXIT_MXC);
+    }
+    return 0;
+}
+
+/* What it showed last arrives, whoever reads slowly: as that of a run
+ * (supervise/loop.c). */
+static int finish_tty(struct follow *f)
+{
+    const uint64_t due = wait_ends(f);
+    bool has_rest;
+    int r = 0;
+
+    while (r == 0 && (has_rest = tty_rest(f->tty)) && !f->is_cut)
+        r = drain_turn(f, due);
+    if (f->has_ended && (has_rest || tty_sys(f->tty)))
+        result_cut(&f->x->result, tty_sys(f->tty));
+    return r;
+}
+
 int exec_follow(struct exec *x, const struct exec_way *way, struct err *e)
 {
     struct follow f = { .x = x, .way = way, .control = { .fd = -1 }, .e = e };
     struct terminal terminal;
     int r;
 
-    f.signals = take_signals();
+    f.signals = signals_take_passed();
     if (f.signals < 0)
-        return err_sys(e, "signalfd(2)", errno, "cannot follow the command");
+        return err_sys(e, "signalfd(2)", -f.signals,
+                       "cannot follow the command");
     terminal_save(&terminal);
+    f.begun_ms = f.sent_ms = now_ms();
     r = way->send(x, way, e);
     if (r == 0 && way->is_silent)
         r = on_started(&f, -1);
-    while (r == 0 && !f.has_ended)
+    while (r == 0 && !f.has_ended && !f.is_cut)
         r = turn(&f);
-    if (f.tty)
-        tty_drain(f.tty);
+    if (f.tty && finish_tty(&f) < 0)
+        r = -1;
     tty_destroy(f.tty);
     terminal_give_back(&terminal);
     return r;

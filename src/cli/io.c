@@ -10,6 +10,14 @@
 #include "base/read_all.h"
 #include "base/report.h"
 #include "cli/cli.h"
+#include "sys/signals.h"
+
+int cli_take_signals(struct err *e)
+{
+    const int fd = signals_take_ends();
+
+    return fd < 0 ? err_sys(e, "signalfd(2)", -fd, "cannot take signals") : fd;
+}
 
 bool cli_names_request(const char *name)
 {
@@ -110,9 +118,33 @@ int cli_read_request(struct cli *c, struct err *e)
     return 0;
 }
 
-/* A file to be written anew, or a descriptor that the caller has open. */
-static int open_output(const char *option, const char *text, int *out,
-                       struct err *e)
+/* The links of /dev and /proc (/dev/stderr) are the system's; another may be
+ * what an earlier workload has made in a directory that it was granted. */
+static bool may_be_link(const char *name)
+{
+    return strncmp(name, "/dev/", 5) == 0 || strncmp(name, "/proc/", 6) == 0;
+}
+
+static int open_named(const char *option, const char *name, int flags,
+                      struct err *e)
+{
+    const int fd = open(name,
+                        O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY |
+                            (may_be_link(name) ? 0 : O_NOFOLLOW) | flags,
+                        0644);
+
+    if (fd >= 0)
+        return fd;
+    err_sys(e, "open(2)", errno, "%s: cannot write '%s'", option, name);
+    if (e->sys == ELOOP)
+        err_hint(e, "a link is not followed: name the file that it leads to");
+    return -1;
+}
+
+/* A file to be written anew, a descriptor that the caller has open, or standard
+ * output. */
+static int open_output(const char *option, const char *text, int flags,
+                       int *out, struct err *e)
 {
     uint64_t number;
     int fd;
@@ -120,6 +152,8 @@ static int open_output(const char *option, const char *text, int *out,
     *out = -1;
     if (!text)
         return 0;
+    if (strcmp(text, "-") == 0)
+        text = "1";
     if (num_u64(text, INT_MAX, &number) == 0) {
         if (fcntl((int)number, F_GETFD) < 0)
             return err_sys(e, "fcntl(2)", errno,
@@ -127,22 +161,47 @@ static int open_output(const char *option, const char *text, int *out,
         *out = (int)number;
         return 0;
     }
-    fd = open(text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    fd = open_named(option, text, flags, e);
     if (fd < 0)
-        return err_sys(e, "open(2)", errno, "%s: cannot write '%s'", option,
-                       text);
+        return -1;
     *out = fd;
     return 0;
 }
 
 int cli_open_json(const struct cli *c, int *out, struct err *e)
 {
-    return open_output("--json", c->json, out, e);
+    return open_output("--json", c->json, 0, out, e);
+}
+
+bool cli_prints_text(const struct cli *c)
+{
+    return !c->json || strcmp(c->json, "-") != 0;
 }
 
 int cli_open_events(const struct cli *c, int *out, struct err *e)
 {
-    return open_output("--events", c->events, out, e);
+    return open_output("--events", c->events, O_APPEND, out, e);
+}
+
+/* Two descriptors of a terminal, or of /dev/null, spoil nothing. */
+static bool is_same(int a, int b)
+{
+    struct stat x, y;
+
+    return a == b ||
+           (fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev &&
+            x.st_ino == y.st_ino && !S_ISCHR(x.st_mode));
+}
+
+int cli_check_apart(const struct cli *c, int json, int events, struct err *e)
+{
+    if (json < 0 || events < 0 || !is_same(json, events))
+        return 0;
+    err_set(e, ERR_MALFORMED_REQUEST,
+            "--json %s and --events %s are the same file: one would write over "
+            "the other",
+            c->json, c->events);
+    return err_hint(e, "give each its own");
 }
 
 int cli_open_control(const struct cli *c, int *out, struct err *e)

@@ -13,28 +13,60 @@ const struct command commands[] = {
       "network.\n"
       "Options come before FILE and '--'; what stands after '--' is the "
       "command.\n\n"
-      "Exit code: the command's own; 128+N if signal N killed it; 124 after\n"
-      "the timeout; 126 or 127 if it could not be executed or was not found;\n"
-      "125 if mxc itself refused or failed; 137 after a 'kill' by --control.\n"
-      "--json tells them apart for sure.\n",
-      OPT_POLICY | OPT_RUN | OPT_JSON, cmd_run },
+      "Exit code: the command's own; 128+N if signal N killed it; 123 after a\n"
+      "limit that ends a run; 124 after the timeout; 126 or 127 if it could "
+      "not\nbe executed or was not found; 125 if mxc itself refused or failed; "
+      "137\nafter a 'kill' by --control. --json tells them apart for sure.\n",
+      OPT_POLICY | OPT_LIMITS | OPT_RUN | OPT_JSON, cmd_run },
     { "check", "[OPTION...] [FILE] [-- COMMAND [ARG...]]",
       "validate a request and its paths as a run would, and run nothing",
       "The command may be left out, and is not looked for.\n"
       "Exit code: 0 if a run would start, 1 if it would be refused.\n",
-      OPT_POLICY | OPT_JSON, cmd_check },
+      OPT_POLICY | OPT_LIMITS | OPT_JSON, cmd_check },
     { "explain", "[OPTION...] [FILE] [-- COMMAND [ARG...]]",
       "show the effective policy and what enforces each part of it",
       "Looks at the host as a run would, and runs nothing. Each line ends "
       "with where\nit comes from: an option, a place in the request, the base, "
       "a default.\nExit code: 0, or 1 if a run would be refused.\n",
-      OPT_POLICY | OPT_SHOW, cmd_explain },
+      OPT_POLICY | OPT_LIMITS | OPT_SHOW, cmd_explain },
+    { "why", "[OPTION...] [FILE]",
+      "say whether a policy allows something, by which clause, and how",
+      "Each question is decided by the policy, and tried in a sandbox of it "
+      "that is\nthrown away: nothing is read, written or executed; a "
+      "connection that is allowed\nis made, and closed. Where the two "
+      "differ, what was tried counts, and that is\nsaid.\n"
+      "Exit code: 0 if all of it is allowed, 1 if something is refused, 2 for "
+      "a wrong\ncommand line, 125 if there is no answer.\n",
+      OPT_POLICY | OPT_JSON | OPT_TRY | OPT_ASK, cmd_why },
+    { "test", "[OPTION...] [POLICY] TESTS",
+      "check a policy against what it shall allow and refuse",
+      "TESTS is JSON: {\"version\": 1, \"tests\": [{\"read\": "
+      "\"/etc/passwd\",\n\"expect\": \"deny\"}, ...]} with \"read\", "
+      "\"write\", \"exec\" or \"connect\"; a\n\"name\" is shown. Each "
+      "is tried, as with `mxc why`.\n"
+      "Exit code: 0 if all hold, 1 if one does not, 2 for a wrong command "
+      "line,\n125 if they could not be tried.\n",
+      OPT_WORDS | OPT_POLICY | OPT_JSON | OPT_TRY, cmd_test },
+    { "learn", "[OPTION...] [FILE] -- COMMAND [ARG...]",
+      "run a command, and write the smallest policy that lets it work",
+      "The command runs again and again, each time with what it was refused "
+      "before,\nuntil it is refused nothing more. This directory is granted "
+      "for reading from the\nstart. Secrets (keys, credentials, .env), private "
+      "addresses and directories that\nhold everything are not granted, but "
+      "told. Read the policy before you use it:\n"
+      "mxc run --policy mxc-policy.json -- COMMAND\n"
+      "--publish, --host-service and --proxy are not learnt: a request of "
+      "--policy may\nhave them. Neither are --image and --accept-missing.\n"
+      "Exit code: 0 if a policy was written and the last round passed; else "
+      "the command's\nown, as of `mxc run`; 2 for a wrong command line; 125 "
+      "if it could not be learnt.\n",
+      OPT_POLICY | OPT_JSON | OPT_LEARN, cmd_learn },
     { "provision", "[OPTION...] [FILE]",
       "make a session: a sandbox for many commands; print its ID",
       "The policy is fixed here, and can only be narrowed later. Nothing runs "
       "yet.\n"
       "Exit code: 0, or 1 if the policy is refused.\n",
-      OPT_POLICY | OPT_KEEP | OPT_JSON, cmd_provision },
+      OPT_POLICY | OPT_LIMITS | OPT_KEEP | OPT_JSON, cmd_provision },
     { "start", "ID [OPTION...]", "start a session",
       "It goes on when the caller ends, until it is stopped.\n",
       OPT_ID | OPT_JSON, cmd_start },
@@ -56,8 +88,12 @@ const struct command commands[] = {
       "line.\n",
       OPT_WORDS | OPT_COPY | OPT_JSON, cmd_cp },
     { "stop", "ID [OPTION...]", "end what runs in a session; keep its policy",
-      NULL, OPT_ID | OPT_END | OPT_JSON, cmd_stop },
-    { "deprovision", "ID [OPTION...]", "end a session and remove it", NULL,
+      "It can be started again. Exit code: 0, or 1 if it is not started.\n",
+      OPT_ID | OPT_END | OPT_JSON, cmd_stop },
+    { "deprovision", "ID [OPTION...]", "end a session and remove it",
+      "Whatever its state: one that hangs is killed, and a start that takes "
+      "longer\nthan two seconds is ended. Exit code: 0, or 1 if it is not "
+      "gone.\n",
       OPT_ID | OPT_END | OPT_JSON, cmd_deprovision },
     { "ps", "[ID] [OPTION...]", "list the sessions, or the processes of one",
       NULL, OPT_SOME_ID | OPT_JSON, cmd_ps },
@@ -70,8 +106,9 @@ const struct command commands[] = {
     { "resume", "ID [OPTION...]", "let a paused session go on", NULL,
       OPT_ID | OPT_JSON, cmd_resume },
     { "gc", "[OPTION...]", "remove sessions and pools whose holder is gone",
-      "Prints their IDs and names. What is provisioned or started stays.\n", 0,
-      cmd_gc },
+      "Prints their IDs and names. What is provisioned or started stays, and "
+      "so does\nwhat another version of mxc made, which is told.\n",
+      0, cmd_gc },
     { "pool", "VERB [NAME] [OPTION...] [-- COMMAND [ARG...]]",
       "keep sandboxes of one policy ready, each for one command",
       "start [FILE]              make a pool of that policy; print its name\n"
@@ -124,6 +161,12 @@ const struct command commands[] = {
       "Exit code: 0, 1 if it is refused or fails, 2 for a wrong command "
       "line.\n",
       OPT_WORDS | OPT_JSON, cmd_container, container_verbs },
+    { "tail", "[OPTION...] FILE|ID", "show a stream of events, for people",
+      "FILE is what `mxc run --events FILE` writes, '-' is standard input; ID "
+      "a\nsession. Goes on as the file does, until the run has ended; what "
+      "would do something\nto the terminal is shown and not sent.\n"
+      "Exit code: 0, 1 if it cannot be read or is no such stream.\n",
+      OPT_TAIL, cmd_tail },
     { "migrate", "[OPTION...] FILE",
       "rewrite a request of a former contract in a later one",
       "The new request goes to standard output. Standard error tells what "

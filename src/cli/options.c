@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/event.h"
+#include "base/limit.h"
 #include "base/num.h"
 #include "cli/cli.h"
 #include "session/pool.h"
@@ -16,11 +18,18 @@ const struct option_row option_rows[] = {
     { "policy",  'p', "FILE", "start from the request in FILE ('-': standard "
       "input); the other options add to it", OPT_POLICY, ID_POLICY },
     { "ro",      'r', "PATH", "grant PATH, and all below it, for reading",
-      OPT_POLICY | OPT_EXEC, ID_RO },
+      OPT_POLICY | OPT_CLAIM, ID_RO },
+    { "ro",      'r', "PATH", "take away writing to PATH, which the session "
+      "may write to; below a --deny: give it back for reading", OPT_REQUEST,
+      ID_RO },
     { "rw",      'w', "PATH", "grant PATH, and all below it, for reading and "
-      "writing", OPT_POLICY | OPT_EXEC, ID_RW },
+      "writing", OPT_POLICY | OPT_CLAIM, ID_RW },
+    { "rw",      'w', "PATH", "give PATH back, below a --ro or --deny, as the "
+      "session has it", OPT_REQUEST, ID_RW },
     { "deny",    'd', "PATH", "refuse PATH inside a granted directory",
-      OPT_POLICY | OPT_EXEC, ID_DENY },
+      OPT_POLICY | OPT_CLAIM, ID_DENY },
+    { "deny",    'd', "PATH", "take away PATH, which the session grants",
+      OPT_REQUEST, ID_DENY },
     { "tools",   't', NULL, "grant the programs on your PATH, and what lies "
       "beside them, for reading; give your PATH", OPT_POLICY, ID_TOOLS },
     { "allow-host", 0, "NAME[:PORT]", "let it talk to a host, or with '*.' in "
@@ -44,9 +53,16 @@ const struct option_row option_rows[] = {
     { "env",     'e', "KEY=VALUE", "set an environment variable",
       OPT_POLICY | OPT_EXEC, ID_ENV },
     { "cwd",     'C', "PATH", "start in PATH (default: the current directory "
-      "if it is granted, else a private home)", OPT_POLICY | OPT_EXEC, ID_CWD },
+      "if it is granted, else a private home)", OPT_POLICY, ID_CWD },
+    { "cwd",     'C', "PATH", "start in PATH (default: where the policy says)",
+      OPT_EXEC, ID_CWD },
     { "timeout", 'T', "TIME", "kill it after TIME: 30s (or 30), 500ms, "
       "5m, 1h", OPT_POLICY | OPT_EXEC, ID_TIMEOUT },
+    { "limit",   'l', "NAME=MOST[,advisory]", "let it use no more: memory, "
+      "swap, scratch, file-size, output, network (512M); processes, files, "
+      "scratch-files, connections (64); cpu-share (50%); cpu-time, silence "
+      "(30s); ',advisory': run also where it cannot be held", OPT_LIMITS,
+      ID_MOST },
     { "backend", 'b', "NAME", "containment to use (default: process, which "
       "is 'native' on Linux)", OPT_POLICY, ID_BACKEND },
     { "image",   0, "IMAGE", "the root of a container of the backend lxc, as "
@@ -57,7 +73,7 @@ const struct option_row option_rows[] = {
     { "accept-missing", 0, "WALL", "run although this host lacks WALL (`mxc "
       "doctor` tells); the receipt says so", OPT_POLICY, ID_ACCEPT },
     { "tty",     'i', NULL, "give it a terminal of its own, for interactive "
-      "programs", OPT_RUN | OPT_EXEC, ID_TTY },
+      "programs", OPT_RUN | OPT_EXEC | OPT_LEARN, ID_TTY },
     { "pty",     0, "ROWSxCOLUMNS", "give it a terminal of that size, whose "
       "other side are standard input and output (pipes or sockets)",
       OPT_RUN | OPT_EXEC, ID_PTY },
@@ -66,11 +82,25 @@ const struct option_row option_rows[] = {
       ID_REQUEST },
     { "die-with-parent", 0, NULL, "end it when the calling process ends",
       OPT_RUN | OPT_EXEC, ID_DIE },
-    { "json",    'j', "FILE|FD", "write the result or the error, as one JSON "
-      "object, to a file or an open descriptor", OPT_JSON, ID_JSON },
-    { "events",  0, "FILE|FD", "write what the network is used for, one JSON "
-      "object in a line, to a file or an open descriptor", OPT_RUN,
+    { "json",    'j', "FILE|FD|-", "write the result or the error, as one JSON "
+      "object, to a file, an open descriptor or standard output", OPT_JSON,
+      ID_JSON },
+    { "events",  0, "FILE|FD|-", "write what happens, one JSON object in a "
+      "line, to a file, an open descriptor or standard output", OPT_RUN,
       ID_EVENTS },
+    { "correlation-id", 0, "ID", "your word for this run: in every event, and "
+      "in the result", OPT_RUN, ID_CORRELATION },
+    { "denials", 0, NULL, "tell what it was refused of files, programs and "
+      "system calls too, each with what would allow it", OPT_RUN, ID_DENIALS },
+    { "discard-writes", 0, NULL, "keep nothing of what it writes to granted "
+      "directories: it sees it, and the host does not", OPT_RUN, ID_DISCARD },
+    { "accesses", 0, NULL, "tell that, and each file and program that it used "
+      "of what is granted", OPT_RUN, ID_ACCESSES },
+    { "verify",  0, NULL, "let the sandbox try each of its walls from inside, "
+      "before the command starts; one that does not hold ends the run",
+      OPT_RUN, ID_VERIFY },
+    { "once",    0, NULL, "show what is there, and do not wait for more",
+      OPT_TAIL, ID_ONCE },
     { "control", 0, "FD", "obey lines from a descriptor: 'signal N', 'kill', "
       "'resize ROWS COLUMNS'", OPT_RUN | OPT_EXEC, ID_CONTROL },
     { "all",     'a', NULL, "list the base system path by path", OPT_SHOW,
@@ -100,18 +130,51 @@ const struct option_row option_rows[] = {
       "SIZE bytes: 512, 20M, 8G (default: 4G)", OPT_COPY, ID_MAX_SIZE },
     { "grace",   0, "TIME", "wait TIME for what runs to end, after SIGTERM "
       "(default: 2s; 0: do not)", OPT_END, ID_GRACE },
-    { "limit",   0, "NAME=N", "lower a limit for this command: cpu (seconds), "
-      "files, processes, file-size or memory (bytes)", OPT_EXEC, ID_LIMIT },
+    { "limit",   0, "NAME=N", "lower a limit of each process of this command: "
+      "cpu (seconds), files, processes, file-size or memory (bytes)", OPT_EXEC,
+      ID_LIMIT },
     { "no-network", 0, NULL, "let it make no sockets", OPT_EXEC,
       ID_NO_NETWORK },
     { "template", 0, "FILE", "download: where LXC's program lxc-download is",
       OPT_IMAGE, ID_TEMPLATE },
+    { "read",    0, "PATH", "ask: may it read PATH?", OPT_ASK, ID_READ },
+    { "write",   0, "PATH", "ask: may it write to PATH, or make it?", OPT_ASK,
+      ID_WRITE },
+    { "exec",    0, "PATH", "ask: may it execute PATH?", OPT_ASK, ID_EXEC },
+    { "connect", 0, "HOST:PORT", "ask: may it connect to HOST:PORT by TCP?",
+      OPT_ASK, ID_CONNECT },
+    { "session", 0, "ID", "ask a started session, instead of a policy",
+      OPT_ASK, ID_SESSION },
+    { "no-try",  0, NULL, "decide, and try nothing in a sandbox", OPT_TRY,
+      ID_NO_TRY },
+    { "mode",    0, "MODE", "deny (default): run it under the policy so far, "
+      "add what it was refused, and run it again; observe: let it use a copy "
+      "of this directory and your home, of which nothing is kept, and see what "
+      "it uses; permissive: let it use these themselves, and the network",
+      OPT_LEARN, ID_MODE },
+    { "rounds",  0, "N", "run it at most N times (default: 16)", OPT_LEARN,
+      ID_ROUNDS },
+    { "out",     'o', "FILE|-", "write the policy to FILE, which must not be "
+      "there yet, or to standard output (default: mxc-policy.json)", OPT_LEARN,
+      ID_OUT },
+    { "force",   'f', NULL, "replace the FILE of --out", OPT_LEARN, ID_FORCE },
+    { "merge",   'm', "POLICY", "learn on top of a policy, and show what would "
+      "change in it", OPT_LEARN, ID_MERGE },
+    { "write",   0, NULL, "with --merge: change the policy's file", OPT_LEARN,
+      ID_CHANGE },
+    { "grant-secret", 0, "PATH", "what it asks for of PATH may be granted, "
+      "although it is a secret, or a file that others execute", OPT_LEARN,
+      ID_SECRET },
+    { "reach",   0, NULL, "let it reach the hosts that it asks for while it is "
+      "learnt: what it can read it can send there", OPT_LEARN, ID_REACH },
+    { "allow-everything-while-learning", 0, NULL, "what --mode permissive "
+      "needs: the command is not held back", OPT_LEARN, ID_EVERYTHING },
     { "help",    'h', NULL, "show this help", ~0u, ID_HELP },
     { 0 }
 };
 /* clang-format on */
 
-enum { MAX_OPTIONS = 64, MAX_LIST = 16384 };
+enum { MAX_OPTIONS = 64, MAX_LIST = 16384, LEARN_ROUNDS_MOST = 64 };
 
 bool takes_option(const struct command *cmd, const struct option_row *o)
 {
@@ -184,6 +247,37 @@ static int add_path(struct cli *c, int id, const char *path)
     return 0;
 }
 
+static const struct {
+    int id;
+    enum why_kind kind;
+} questions[] = {
+    { ID_READ, WHY_READ },
+    { ID_WRITE, WHY_WRITE },
+    { ID_EXEC, WHY_EXEC },
+    { ID_CONNECT, WHY_CONNECT },
+};
+
+static bool is_question(int id, enum why_kind *kind)
+{
+    for (size_t i = 0; i < ARRAY_LEN(questions); i++) {
+        *kind = questions[i].kind;
+        if (questions[i].id == id)
+            return true;
+    }
+    return false;
+}
+
+static int add_ask(struct cli *c, const struct command *cmd, enum why_kind kind,
+                   const char *operand)
+{
+    if (!c->ask)
+        c->ask = arena_array(&c->arena, MAX_LIST, sizeof(*c->ask));
+    if (!c->ask || c->nasks == MAX_LIST)
+        return usage(c, cmd, "too many questions", NULL, NULL);
+    c->ask[c->nasks++] = (struct ask_flag){ kind, operand };
+    return -1;
+}
+
 static int add_env(struct cli *c, const char *entry)
 {
     struct run_flags *f = &c->flags;
@@ -224,6 +318,17 @@ static int take_tty(struct cli *c, const struct command *cmd, const char *size)
     return -1;
 }
 
+static int take_accept(struct cli *c, const struct command *cmd,
+                       const char *name)
+{
+    if (wall_find(name) == WALL_NONE)
+        return usage(c, cmd, "no wall of that name:", name,
+                     "landlock or pid-limit, if `mxc doctor` says that it is "
+                     "missing");
+    c->flags.accept_missing |= wall_find(name);
+    return -1;
+}
+
 /* Of several the strongest counts, as between this and the request. */
 static int take_tier(struct cli *c, const struct command *cmd, const char *name)
 {
@@ -253,14 +358,20 @@ static int take_time(struct cli *c, const struct command *cmd, int id,
                     : id == ID_AGE  ? &c->age_ms
                     : id == ID_WAIT ? &c->wait_ms
                                     : &c->grace_ms;
+    const char *what = id == ID_IDLE   ? "--idle-timeout: not a duration:"
+                       : id == ID_AGE  ? "--max-age: not a duration:"
+                       : id == ID_WAIT ? "--wait: not a duration:"
+                                       : "--grace: not a duration:";
+    const bool may_be_none = id == ID_GRACE || id == ID_WAIT;
 
     c->has_grace = c->has_grace || id == ID_GRACE;
     c->has_wait = c->has_wait || id == ID_WAIT;
     /* No time at all to end, or to wait, is a time; to live is none. */
-    if (num_duration_ms(arg, out) == 0 &&
-        (*out || id == ID_GRACE || id == ID_WAIT))
+    if (num_duration_ms(arg, out) == 0 && (*out || may_be_none))
         return -1;
-    return usage(c, cmd, "not a duration:", arg, "30s, 500ms, 5m or 1h");
+    return usage(c, cmd, what, arg,
+                 may_be_none ? "30s, 500ms, 5m or 1h"
+                             : "30s, 500ms, 5m or 1h, and more than 0");
 }
 
 static int take_limit(struct cli *c, const struct command *cmd, const char *arg)
@@ -271,7 +382,7 @@ static int take_limit(struct cli *c, const struct command *cmd, const char *arg)
 
     if (number && (size_t)(number - arg) < sizeof(name)) {
         memcpy(name, arg, (size_t)(number - arg));
-        l.resource = session_limit_find(name);
+        l.resource = limit_resource(name);
     }
     if (l.resource < 0 || num_u64(number + 1, UINT64_MAX / 2, &l.value) < 0)
         return usage(c, cmd, "not a limit:", arg, session_limit_names());
@@ -281,12 +392,73 @@ static int take_limit(struct cli *c, const struct command *cmd, const char *arg)
     return -1;
 }
 
+static int take_correlation(struct cli *c, const struct command *cmd,
+                            const char *arg)
+{
+    if (!event_id_is_fine(arg))
+        return usage(c, cmd, "--correlation-id: not a word for a run:", arg,
+                     "1 to 128 bytes of text that can be seen");
+    c->flags.correlation = arg;
+    return -1;
+}
+
+/* NAME=MOST, and whether it has to be held. */
+static int take_most(struct cli *c, const struct command *cmd, const char *arg)
+{
+    static const char advisory[] = ",advisory";
+    const char *given = arg ? arg : "";
+    const size_t name = strcspn(given, "="), tail = sizeof(advisory) - 1;
+    const enum limit which = limit_find(given, name);
+    char *value = arena_strdup(&c->arena, given[name] ? given + name + 1 : "");
+    struct limit_flag *f = &c->flags.limit[c->flags.nlimits];
+    size_t n;
+
+    if (!value || c->flags.nlimits == ARRAY_LEN(c->flags.limit))
+        return usage(c, cmd, "too many limits", NULL, NULL);
+    if (which == LIMIT_COUNT)
+        return usage(c, cmd, "no limit of that name:", arg,
+                     "--limit memory=512M; `mxc help run` lists them");
+    n = strlen(value);
+    f->is_advisory = n > tail && strcmp(value + n - tail, advisory) == 0;
+    if (f->is_advisory)
+        value[n - tail] = '\0';
+    if (limit_value(which, value, &f->value) < 0)
+        return usage(c, cmd, "not a value of that limit:", arg,
+                     "memory=512M, processes=64, cpu-share=50%, cpu-time=30s");
+    f->which = which;
+    f->origin = arena_printf(&c->arena, "--limit %s", limit_rows[which].word);
+    c->flags.nlimits++;
+    return f->origin ? -1 : usage(c, cmd, "out of memory", NULL, NULL);
+}
+
+static int take_rounds(struct cli *c, const struct command *cmd,
+                       const char *arg)
+{
+    if (num_u64(arg, LEARN_ROUNDS_MOST, &c->learn.rounds) < 0 ||
+        c->learn.rounds == 0)
+        return usage(c, cmd, "not a number of rounds:", arg, "1 to 64");
+    return -1;
+}
+
+static int take_secret(struct cli *c, const struct command *cmd,
+                       const char *path)
+{
+    struct learn_flags *f = &c->learn;
+
+    if (!f->secret)
+        f->secret = arena_array(&c->arena, MAX_LIST, sizeof(*f->secret));
+    if (!f->secret || f->nsecrets == MAX_LIST)
+        return usage(c, cmd, "too many secrets", NULL, NULL);
+    f->secret[f->nsecrets++] = path;
+    return -1;
+}
+
 static int take_size(struct cli *c, const struct command *cmd, const char *arg)
 {
     uint64_t n = 0;
 
     if (num_u64(arg, POOL_SIZE_MAX, &n) < 0 || n == 0)
-        return usage(c, cmd, "not a size:", arg, "1 to 64");
+        return usage(c, cmd, "--size: not a size:", arg, "1 to 64");
     c->size = (uint32_t)n;
     return -1;
 }
@@ -313,6 +485,16 @@ static const char **text_of(struct cli *c, int id)
         return &c->version;
     case ID_TO:
         return &c->to;
+    case ID_SESSION:
+        return &c->id;
+    case ID_TEMPLATE:
+        return &c->template;
+    case ID_MODE:
+        return &c->learn.mode;
+    case ID_OUT:
+        return &c->learn.out;
+    case ID_MERGE:
+        return &c->learn.merge;
     default:
         return NULL;
     }
@@ -334,6 +516,36 @@ static int take_word(struct cli *c, const struct command *cmd, int id)
     case ID_COLD:
         c->is_cold = true;
         return -1;
+    case ID_NO_TRY:
+        c->no_try = true;
+        return -1;
+    case ID_DENIALS:
+        c->flags.denials = true;
+        return -1;
+    case ID_DISCARD:
+        c->flags.copies = true;
+        return -1;
+    case ID_ACCESSES:
+        c->flags.accesses = true;
+        return -1;
+    case ID_VERIFY:
+        c->flags.verify = true;
+        return -1;
+    case ID_ONCE:
+        c->is_once = true;
+        return -1;
+    case ID_FORCE:
+        c->learn.is_forced = true;
+        return -1;
+    case ID_CHANGE:
+        c->learn.changes_file = true;
+        return -1;
+    case ID_EVERYTHING:
+        c->learn.allows_everything = true;
+        return -1;
+    case ID_REACH:
+        c->learn.reaches = true;
+        return -1;
     case ID_PLAN:
         c->plan = true;
         return -1;
@@ -350,11 +562,14 @@ static int take(struct cli *c, const struct command *cmd, int id,
                 const char *arg)
 {
     const char **text = text_of(c, id);
+    enum why_kind kind;
 
     if (text) {
         *text = arg;
         return -1;
     }
+    if (is_question(id, &kind))
+        return add_ask(c, cmd, kind, arg);
     switch (id) {
     case ID_POLICY:
     case ID_REQUEST:
@@ -376,7 +591,7 @@ static int take(struct cli *c, const struct command *cmd, int id,
     case ID_TIMEOUT:
         if (num_duration_ms(arg, &c->flags.timeout_ms) < 0 ||
             c->flags.timeout_ms == 0)
-            return usage(c, cmd, "not a duration:", arg,
+            return usage(c, cmd, "--timeout: not a duration:", arg,
                          "30s, 500ms, 5m or 1h, and more than 0");
         c->flags.has_timeout = true;
         return -1;
@@ -387,18 +602,18 @@ static int take(struct cli *c, const struct command *cmd, int id,
         return take_time(c, cmd, id, arg);
     case ID_SIZE:
         return take_size(c, cmd, arg);
+    case ID_ROUNDS:
+        return take_rounds(c, cmd, arg);
+    case ID_SECRET:
+        return take_secret(c, cmd, arg);
     case ID_LIMIT:
         return take_limit(c, cmd, arg);
-    case ID_TEMPLATE:
-        c->template = arg;
-        return -1;
+    case ID_CORRELATION:
+        return take_correlation(c, cmd, arg);
+    case ID_MOST:
+        return take_most(c, cmd, arg);
     case ID_ACCEPT:
-        if (wall_find(arg) == WALL_NONE)
-            return usage(c, cmd, "no wall of that name:", arg,
-                         "landlock or pid-limit, if `mxc doctor` says that it "
-                         "is missing");
-        c->flags.accept_missing |= wall_find(arg);
-        return -1;
+        return take_accept(c, cmd, arg);
     case ID_TIER:
         return take_tier(c, cmd, arg);
     case ID_LAYER:
@@ -406,7 +621,8 @@ static int take(struct cli *c, const struct command *cmd, int id,
     case ID_MAX_SIZE:
         return num_size(arg, &c->max_size) == 0 && c->max_size
                    ? -1
-                   : usage(c, cmd, "not a size:", arg, "512, 20M or 8G");
+                   : usage(c, cmd, "--max-size: not a size:", arg,
+                           "512, 20M or 8G");
     case ID_ALLOW_HOST:
     case ID_ALLOW_INTRANET:
     case ID_ALLOW_NET:
@@ -429,6 +645,14 @@ static int long_id(int got)
         if (o->id == got || (o->letter && o->letter == got))
             return o->id;
     return ID_HELP;
+}
+
+static bool shapes_policy(int id)
+{
+    for (const struct option_row *o = option_rows; o->name; o++)
+        if (o->id == id && id != ID_HELP)
+            return o->groups & OPT_POLICY;
+    return false;
 }
 
 /* What the caller most likely meant by words without "--". */
@@ -493,7 +717,7 @@ static int take_session(struct cli *c, const struct command *cmd, int argc,
     if (!c->id && !after_dashes && at < argc)
         c->id = argv[at++];
     if (!c->id && cmd->groups & OPT_ID)
-        return cmd->groups & (OPT_POOL | OPT_CLAIM)
+        return strncmp(cmd->name, "pool ", 5) == 0
                    ? usage(c, cmd, "no NAME of a pool", NULL,
                            "`mxc pool start` prints one, `mxc pool ls` lists "
                            "them")
@@ -511,12 +735,37 @@ static int take_session(struct cli *c, const struct command *cmd, int argc,
                  "write '--' before the command: mxc exec ID -- COMMAND");
 }
 
+/* What getopt_long(3) looks at next, or NULL. */
+static const char *next_word(const struct command *cmd, int argc, char **argv)
+{
+    int at = optind;
+
+    while (cmd->groups & OPT_WORDS && at < argc &&
+           (argv[at][0] != '-' || !argv[at][1]))
+        at++;
+    return at < argc ? argv[at] : NULL;
+}
+
+/* "-rw" would be --ro with "w" for its path.  "-help" does what it says. */
+static bool lacks_dash(const struct command *cmd, const char *word)
+{
+    const size_t n =
+        word && word[0] == '-' && word[1] != '-' ? strcspn(word + 1, "=") : 0;
+
+    for (const struct option_row *o = option_rows; n > 1 && o->name; o++)
+        if (takes_option(cmd, o) && o->id != ID_HELP && strlen(o->name) == n &&
+            memcmp(o->name, word + 1, n) == 0)
+            return true;
+    return false;
+}
+
 int cli_parse(struct cli *c, const struct command *cmd, int argc, char **argv)
 {
     const bool has_id = cmd->groups & (OPT_ID | OPT_SOME_ID);
 
     struct option longs[MAX_OPTIONS];
     char shorts[2 * MAX_OPTIONS];
+    const char *word;
     int got, r;
 
     c->arena.limit = 64 << 20;
@@ -531,13 +780,20 @@ int cli_parse(struct cli *c, const struct command *cmd, int argc, char **argv)
     }
     opterr = 0;
     optind = 1;
-    while ((got = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+    for (;;) {
+        word = next_word(cmd, argc, argv);
+        if (lacks_dash(cmd, word))
+            return unknown_option(c, cmd, word);
+        got = getopt_long(argc, argv, shorts, longs, NULL);
+        if (got == -1)
+            break;
         if (got == '?')
-            return unknown_option(c, cmd, argv[optind - 1]);
+            return unknown_option(c, cmd, word);
         /* "--rw -- ls" would take the dashes for a path. */
         if (got == ':' || (optarg && strcmp(optarg, "--") == 0))
             return usage(c, cmd, "this option needs a value:",
                          argv[optind - (got == ':' ? 1 : 2)], NULL);
+        c->has_policy = c->has_policy || shapes_policy(long_id(got));
         r = take(c, cmd, long_id(got), optarg);
         if (r >= 0)
             return r;
@@ -547,7 +803,7 @@ int cli_parse(struct cli *c, const struct command *cmd, int argc, char **argv)
         c->nwords = argc - optind;
         return -1;
     }
-    if (cmd->groups & OPT_FILE && optind < argc)
+    if (cmd->groups & (OPT_FILE | OPT_TAIL) && optind < argc)
         c->policy_file = argv[optind++];
     if (has_id)
         return take_session(c, cmd, argc, argv, optind);

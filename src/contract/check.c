@@ -346,6 +346,68 @@ int request_check_sections(const struct request *r, enum containment backend,
     return 0;
 }
 
+bool request_wants_record(const struct request *r)
+{
+    return r->process_container_present &&
+           (r->process_container.learning_mode ||
+            r->process_container.capture_present);
+}
+
+/* What it says of how a record is made. */
+static int check_capture(const struct request *r, struct err *e)
+{
+    if (r->process_container.capture_mode == CAPTURE_ALLOW) {
+        err_set(e, ERR_POLICY_VALIDATION,
+                "mode 'allow' would run the command with rights that the "
+                "policy does not give it");
+        err_hint(e, "`mxc learn` finds what a command needs; or take mode "
+                    "'block', which refuses and records");
+        return err_where(e, "processContainer.captureDenials.mode");
+    }
+    if (!r->process_container.capture_retain_etl)
+        return 0;
+    err_set(e, ERR_POLICY_VALIDATION,
+            "there is no trace to keep: only Windows makes the record from "
+            "one");
+    err_hint(e, "remove 'retainEtl', or set it to false");
+    return err_where(e, "processContainer.captureDenials.retainEtl");
+}
+
+int request_check_record(const struct request *r, struct err *e)
+{
+    const struct {
+        const char *name;
+        bool is_said;
+    } foreign[] = {
+        { "leastPrivilege", r->process_container.least_privilege },
+        { "capabilities", r->process_container.capabilities.n > 0 },
+        { "filesystem.enumeratePaths",
+          r->process_container.enumerate_paths.n > 0 },
+        { "network.allowedProxyPeer",
+          r->process_container.allowed_proxy_peer != NULL },
+        { "ui.isolation", r->process_container.ui_isolation != 0 },
+        { "ui.desktopSystemControl",
+          r->process_container.ui_desktop_system_control },
+        { "ui.systemSettings",
+          r->process_container.ui_settings != 0 ||
+              (r->process_container.ui_system_settings &&
+               strcmp(r->process_container.ui_system_settings, "none") != 0) },
+        { "ui.ime", r->process_container.ui_ime },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(foreign); i++) {
+        if (!foreign[i].is_said)
+            continue;
+        err_set(e, ERR_POLICY_VALIDATION,
+                "'%s' is of Windows alone: of 'processContainer' only "
+                "'learningMode' and 'captureDenials' have a meaning here",
+                foreign[i].name);
+        err_hint(e, "remove it, or set 'containment' to 'processcontainer'");
+        return err_where(e, "processContainer.%s", foreign[i].name);
+    }
+    return check_capture(r, e);
+}
+
 int check_request(const struct request *r, struct err *e)
 {
     if (check_rules(&r->network.egress_allow, "allow", e) < 0 ||

@@ -12,21 +12,31 @@
 #define PAIR(member) offsetof(struct net_pair, member)
 
 /* clang-format off */
-static const struct field process_fields[] = {
-    { "commandLine", K_STR, IN_ALL, F_REQUIRED, AT(process.command_line),
-      &format_command, "Command, as one line for the shell." },
-    { "cwd", K_STR, IN_ALL, F_EMPTY_IS_ABSENT, AT(process.cwd),
-      NULL, "Working directory inside the sandbox." },
-    { "env", K_STRS, IN_ALL, 0, AT(process.env),
-      NULL, "Environment as NAME=VALUE; replaces the default one." },
-    { "inheritDefaultEnv", K_BOOL, SINCE_09, 0, AT(process.inherit_default_env),
-      NULL, "Keep the default environment and lay 'env' over it." },
-    { "timeout", K_U32, IN_ALL, 0, AT(process.timeout_ms),
-      NULL, "Milliseconds until the workload is killed; 0 means never." },
-    { 0 }
-};
+#define ROWS_PROCESS(needs_command)                                        \
+    { "commandLine", K_STR, IN_ALL, needs_command,                         \
+      AT(process.command_line),                                            \
+      &format_command, "Command, as one line for the shell." },            \
+    { "cwd", K_STR, IN_ALL, F_EMPTY_IS_ABSENT, AT(process.cwd),            \
+      NULL, "Working directory inside the sandbox." },                     \
+    { "env", K_STRS, IN_ALL, 0, AT(process.env),                           \
+      NULL, "Environment as NAME=VALUE; replaces the default one." },      \
+    { "inheritDefaultEnv", K_BOOL, SINCE_09, 0,                            \
+      AT(process.inherit_default_env),                                     \
+      NULL, "Keep the default environment and lay 'env' over it." },       \
+    { "timeout", K_U32, IN_ALL, 0, AT(process.timeout_ms),                 \
+      NULL, "Milliseconds until the workload is killed; 0 means never." }
+
+static const struct field process_fields[] = { ROWS_PROCESS(F_REQUIRED),
+                                               { 0 } };
 const struct object object_process = { .name = "process",
                                        .fields = process_fields };
+
+/* Of a policy, which is used with a command. */
+static const struct field policy_process_fields[] = { ROWS_PROCESS(0),
+                                                      { 0 } };
+const struct object object_policy_process = { .name = "policyProcess",
+                                              .fields =
+                                                  policy_process_fields };
 
 static const struct field lifecycle_fields[] = {
     { "destroyOnExit", K_NOT, IN_ALL, 0, AT(lifecycle.keep_on_exit),

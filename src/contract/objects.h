@@ -6,6 +6,7 @@
 
 /* objects.c: what every backend shares. */
 extern const struct object object_process;
+extern const struct object object_policy_process;
 extern const struct object object_lifecycle;
 extern const struct object object_filesystem;
 extern const struct object object_fallback;

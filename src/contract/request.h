@@ -57,6 +57,7 @@ enum phase {
 enum net_action { NET_DENY = 0, NET_ALLOW };
 enum net_protocol { PROTO_ANY = 0, PROTO_TCP, PROTO_UDP, PROTO_ICMP };
 enum clipboard { CLIP_NONE = 0, CLIP_READ, CLIP_WRITE, CLIP_ALL };
+enum capture_mode { CAPTURE_BLOCK = 0, CAPTURE_ALLOW };
 enum hard_links { LINKS_UNCHECKED = 0, LINKS_REFUSE };
 
 /* What stands between the workload and the host's kernel; a later one is the
@@ -231,12 +232,18 @@ struct request {
         bool keychain_access;
         struct strings extra_mach_lookups;
     } seatbelt;
-    bool process_container_present; /* most fields are not kept */
+    bool process_container_present;
     struct {
+        bool least_privilege, learning_mode;
+        struct strings capabilities, enumerate_paths;
         const char *allowed_proxy_peer;
-        /* captureDenials.outputPath.  MXC also wants its parent directory to
-         * exist; that is for the caller to see, this parser is pure. */
+        bool capture_present, capture_retain_etl;
+        enum capture_mode capture_mode;
+        /* Whether its directory exists the caller sees: this parser is pure. */
         const char *capture_output_path;
+        int ui_isolation, ui_settings;  /* 0: the strictest */
+        const char *ui_system_settings; /* where it is text */
+        bool ui_desktop_system_control, ui_ime;
     } process_container;
     bool wslc_present;
     const char *wslc_image; /* these two at provision; NULL: not said */
@@ -263,6 +270,11 @@ int request_parse(struct arena *a, const char *text, size_t len,
  * The error has no line: request_locate finds it by e->where. */
 int request_check_sections(const struct request *r, enum containment backend,
                            struct err *e);
+
+/* Does `processContainer` ask for a record of what is refused, which other
+ * backends can make too?  Is nothing else in it, which they cannot? */
+bool request_wants_record(const struct request *r);
+int request_check_record(const struct request *r, struct err *e);
 
 /* The line and column (1-based) of the value at a JSON path such as
  * "network.egress.allow[0].to[1].cidr" in a text that request_parse took;

@@ -47,15 +47,16 @@ const struct object object_seatbelt = { .name = "seatbelt",
                                         .moved = seatbelt_moved };
 
 static const struct choice capture_names[] = {
-    { "block", 0, 0 }, { "allow", 1, 0 },
+    { "block", CAPTURE_BLOCK, 0 }, { "allow", CAPTURE_ALLOW, 0 },
     { 0 }
 };
 static const struct field capture_fields[] = {
-    { "mode", K_ENUM, IN_ALL, 0, NOWHERE,
+    { "mode", K_ENUM, IN_ALL, 0, AT(process_container.capture_mode),
       capture_names, "Whether what is recorded is also refused." },
     { "outputPath", K_STR, IN_ALL, 0, AT(process_container.capture_output_path),
       &format_file, "File for the record." },
-    { "retainEtl", K_BOOL, IN_ALL, 0, NOWHERE,
+    { "retainEtl", K_BOOL, IN_ALL, 0,
+      AT(process_container.capture_retain_etl),
       NULL, "Keep the trace that the record was made from." },
     { 0 }
 };
@@ -63,7 +64,8 @@ static const struct object object_capture = { .name = "captureDenials",
                                               .fields = capture_fields };
 
 static const struct field container_filesystem_fields[] = {
-    { "enumeratePaths", K_STRS, IN_ALL, 0, NOWHERE,
+    { "enumeratePaths", K_STRS, IN_ALL, 0,
+      AT(process_container.enumerate_paths),
       &format_path, "Directories that may be listed." },
     { 0 }
 };
@@ -94,15 +96,17 @@ static const struct choice settings_names[] = {
     { 0 }
 };
 static const struct field container_ui_fields[] = {
-    { "isolation", K_ENUM, IN_ALL, 0, NOWHERE,
+    { "isolation", K_ENUM, IN_ALL, 0, AT(process_container.ui_isolation),
       isolation_names, "What of the desktop is shared." },
-    { "desktopSystemControl", K_BOOL, IN_ALL, 0, NOWHERE,
+    { "desktopSystemControl", K_BOOL, IN_ALL, 0,
+      AT(process_container.ui_desktop_system_control),
       NULL, "Allow system control of the desktop." },
-    { "systemSettings", K_STR, IN_ALL & ~SINCE_11, 0, NOWHERE,
+    { "systemSettings", K_STR, IN_ALL & ~SINCE_11, 0,
+      AT(process_container.ui_system_settings),
       NULL, "System settings that may change." },
-    { "systemSettings", K_ENUM, SINCE_11, 0, NOWHERE,
+    { "systemSettings", K_ENUM, SINCE_11, 0, AT(process_container.ui_settings),
       settings_names, "System settings that may change." },
-    { "ime", K_BOOL, IN_ALL, 0, NOWHERE,
+    { "ime", K_BOOL, IN_ALL, 0, AT(process_container.ui_ime),
       NULL, "Allow input methods." },
     { 0 }
 };
@@ -112,13 +116,15 @@ static const struct object object_container_ui = {
 };
 
 static const struct field container_fields[] = {
-    { "leastPrivilege", K_BOOL, IN_ALL, 0, NOWHERE,
+    { "leastPrivilege", K_BOOL, IN_ALL, 0,
+      AT(process_container.least_privilege),
       NULL, "Run as a less privileged container." },
-    { "learningMode", K_BOOL, SINCE_08, 0, NOWHERE,
+    { "learningMode", K_BOOL, SINCE_08, 0, AT(process_container.learning_mode),
       NULL, "Record what would have been refused." },
-    { "capabilities", K_STRS, IN_ALL, 0, NOWHERE,
+    { "capabilities", K_STRS, IN_ALL, 0, AT(process_container.capabilities),
       &format_capability, "Capabilities of the container." },
-    { "captureDenials", K_OBJ, SINCE_08, 0, NOWHERE,
+    { "captureDenials", K_OBJ, SINCE_08, 0,
+      AT(process_container.capture_present),
       &object_capture, "Record refusals." },
     { "filesystem", K_OBJ, SINCE_09, 0, NOWHERE,
       &object_container_filesystem, "Further file rules." },

@@ -10,6 +10,9 @@
  * leads to nothing that who asks has not. */
 int copy_pack(const char *path, const char *name, bool follow, struct err *e);
 
+/* On standard error; nothing where nothing was left out. */
+void copy_tell_left_out(uint64_t count, const char *first);
+
 /* Fill a tree from standard input.  With `name` there must be one thing, which
  * is called that, whatever it is called there; NULL: all as it is called. */
 int copy_unpack(struct tree *t, const char *name, struct err *e);

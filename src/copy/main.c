@@ -27,15 +27,22 @@
 
 #include "base/num.h"
 #include "base/sanitizer.h"
+#include "base/buf.h"
 #include "copy/copy.h"
 #include "unpack/unpack.h"
 
 SANITIZER_NO_LEAKS
 
+/* Two lines at most, whatever is in the names that they tell. */
 static int fail(const struct err *e)
 {
-    (void)dprintf(STDERR_FILENO, "%s%s%s\n", e->msg, e->hint[0] ? "\n" : "",
-                  e->hint);
+    scoped(buf_drop) struct buf b = { .max = 8192 };
+
+    buf_shown(&b, e->msg);
+    buf_puts(&b, e->hint[0] ? "\n" : "");
+    buf_shown(&b, e->hint);
+    buf_putc(&b, '\n');
+    (void)dprintf(STDERR_FILENO, "%s", b.failed ? e->msg : b.data);
     if (e->sys == ENODATA)
         return 3;
     return e->sys == EPIPE ? 4 : 1;
@@ -101,12 +108,8 @@ static int unpack(const char *dst, const char *own, struct err *e)
     if (open_place(dst, own, name, &tree.root, e) < 0 ||
         copy_unpack(&tree, name[0] ? name : NULL, e) < 0)
         return -1;
-    if (report.note[NOTE_DEVICE].count)
-        (void)dprintf(STDERR_FILENO,
-                      "note: devices, pipes and sockets were left out: %llu, "
-                      "such as %s\n",
-                      (unsigned long long)report.note[NOTE_DEVICE].count,
-                      report.note[NOTE_DEVICE].first);
+    copy_tell_left_out(report.note[NOTE_DEVICE].count,
+                       report.note[NOTE_DEVICE].first);
     return 0;
 }
 

@@ -6,11 +6,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "copy/copy.h"
 #include "copy/tar.h"
 
@@ -200,13 +202,21 @@ static int pack_dir(struct pack *p, int fd, const char *path, unsigned depth,
 /* --- all of it -------------------------------------------------------------
  */
 
-static int tell_left_out(const struct pack *p)
+/* One line, whatever is in the name. */
+void copy_tell_left_out(uint64_t count, const char *first)
 {
-    return p->nleft_out ? dprintf(STDERR_FILENO,
-                                  "note: devices, pipes and sockets were left "
-                                  "out: %llu, such as %s\n",
-                                  (unsigned long long)p->nleft_out, p->left_out)
-                        : 0;
+    scoped(buf_drop) struct buf b = { .max = 4096 };
+
+    if (!count)
+        return;
+    buf_printf(&b,
+               "note: devices, pipes and sockets were left out: %" PRIu64
+               ", such as ",
+               count);
+    buf_shown(&b, first);
+    buf_putc(&b, '\n');
+    if (!b.failed)
+        (void)dprintf(STDERR_FILENO, "%s", b.data);
 }
 
 static int open_top(const char *path, int how, struct err *e)
@@ -246,7 +256,7 @@ int copy_pack(const char *path, const char *name, bool follow, struct err *e)
     if (r == 0)
         r = put_zeros(p, (size_t)2 * TAR_BLOCK, e);
     if (r == 0)
-        (void)tell_left_out(p);
+        copy_tell_left_out(p->nleft_out, p->left_out);
     free(p);
     return r;
 }

@@ -63,6 +63,9 @@ int32_t size_check(uint16_t rows, uint16_t columns, MxcErrorDetail *detail);
  * array of JSON; *out is NULL when there are none.  False: no memory. */
 bool warnings_text(const char *result_json, const char *more, char **out);
 
+/* Its "outputMetadata" in the same way: NULL where there is none. */
+bool metadata_text(const char *result_json, char **out);
+
 /* What a run to the end gave: 0, or the status and out->error. */
 int32_t run_result_fill(const struct engine_output *o, MxcRunResult *out);
 

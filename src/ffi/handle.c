@@ -347,28 +347,46 @@ MXC_FFI_API int32_t mxc_sandbox_pty_resize(MxcSandbox *sandbox, uint16_t rows,
 
 /* --- what it left ----------------------------------------------------- */
 
+/* From then on neither the end nor the result changes. */
+static bool has_ended(MxcSandbox *sandbox)
+{
+    bool ended;
+
+    pthread_mutex_lock(&sandbox->lock);
+    ended = sandbox->end.how != ENGINE_RUNS;
+    pthread_mutex_unlock(&sandbox->lock);
+    return ended;
+}
+
 MXC_FFI_API int32_t mxc_sandbox_output_metadata_json(MxcSandbox *sandbox,
                                                      char **out)
 {
-    if (out)
-        *out = NULL;
-    return sandbox && out ? MXC_FFI_OK : MXC_FFI_NULL_POINTER;
-}
-
-MXC_FFI_API int32_t mxc_sandbox_warnings_json(MxcSandbox *sandbox, char **out)
-{
     char *text = NULL;
-    bool ended, has_some;
+    bool has_some;
 
     if (out)
         *out = NULL;
     if (!sandbox || !out)
         return MXC_FFI_NULL_POINTER;
-    pthread_mutex_lock(&sandbox->lock);
-    ended = sandbox->end.how != ENGINE_RUNS;
-    pthread_mutex_unlock(&sandbox->lock);
-    /* From here on neither the end nor the result changes. */
-    if (!ended)
+    if (!has_ended(sandbox))
+        return MXC_FFI_OK;
+    if (!metadata_text(engine_result(sandbox->engine), &text))
+        return MXC_FFI_INTERNAL;
+    has_some = text != NULL;
+    *out = text_give(text);
+    return has_some && !*out ? MXC_FFI_INTERNAL : MXC_FFI_OK;
+}
+
+MXC_FFI_API int32_t mxc_sandbox_warnings_json(MxcSandbox *sandbox, char **out)
+{
+    char *text = NULL;
+    bool has_some;
+
+    if (out)
+        *out = NULL;
+    if (!sandbox || !out)
+        return MXC_FFI_NULL_POINTER;
+    if (!has_ended(sandbox))
         return MXC_FFI_OK;
     if (!warnings_text(engine_result(sandbox->engine), sandbox->end.why.msg,
                        &text))

@@ -61,6 +61,30 @@ bool warnings_text(const char *result_json, const char *more, char **out)
     return true;
 }
 
+bool metadata_text(const char *result_json, char **out)
+{
+    static const char head[] = "\"outputMetadata\":";
+    scoped(arena_drop) struct arena a = { .limit = 64 << 20 };
+    struct buf b = { .max = 1 << 20 };
+    const struct json *all;
+    struct json *doc = NULL;
+    struct err e = { 0 };
+
+    *out = NULL;
+    if (!result_json || !strstr(result_json, head))
+        return true;
+    if (json_parse(&a, result_json, strlen(result_json), &doc, &e) < 0)
+        return false;
+    all = json_get(doc, "outputMetadata");
+    if (!all)
+        return true;
+    json_print(&b, all);
+    *out = b.failed ? NULL : b.data;
+    if (b.failed)
+        buf_drop(&b);
+    return *out != NULL;
+}
+
 /* --- run -------------------------------------------------------------- */
 
 MXC_FFI_API void mxc_run_result_free(MxcRunResult *result)
@@ -91,7 +115,8 @@ static char *stderr_of(const struct engine_output *o)
 
 int32_t run_result_fill(const struct engine_output *o, MxcRunResult *out)
 {
-    static const char lost[] = "output beyond 256 MiB was discarded";
+    static const char lost[] =
+        "of output beyond 256 MiB the middle was left out";
     const bool by_itself =
         o->end.how == ENGINE_EXITED || o->end.how == ENGINE_NEVER_BEGAN;
 
@@ -103,6 +128,7 @@ int32_t run_result_fill(const struct engine_output *o, MxcRunResult *out)
     out->stderr_utf8 = stderr_of(o);
     if (warnings_text(o->json, o->lost ? lost : NULL,
                       &out->warnings_json_utf8) &&
+        metadata_text(o->json, &out->output_metadata_json_utf8) &&
         out->stdout_utf8 && out->stderr_utf8)
         return MXC_FFI_OK;
     mxc_run_result_free(out);

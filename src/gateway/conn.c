@@ -1,6 +1,7 @@
 /* conn.c - the life of a connection: first packet, decision, dialling,
  * accepting; relay.c does the rest. */
 #include "gateway/conn.h"
+#include "gateway/quota.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -91,9 +92,13 @@ static void leave_table(struct gw *g, struct conn *c)
 struct conn *conn_create(struct gw *g, enum gateway_what what, size_t size)
 {
     struct conns *all = g->conns;
-    struct conn *c = all->n < all->max ? calloc(1, size) : NULL;
+    struct conn *c;
 
+    if (!quota_open(g))
+        return NULL;
+    c = all->n < all->max ? calloc(1, size) : NULL;
     if (!c) {
+        quota_close(g);
         if (!all->told_full)
             tell_limit(g, "connections at once");
         all->told_full = true;
@@ -169,6 +174,7 @@ void conn_end(struct gw *g, struct conn *c, bool is_clean)
     }
     c->all_prev->all_next = c->all_next;
     c->all_next->all_prev = c->all_prev;
+    quota_close(g);
     /* Told once for each time that it fills up, not for each that comes and
      * goes at the brim. */
     if (--g->conns->n <= g->conns->max / 2)

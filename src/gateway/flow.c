@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "gateway/gw.h"
+#include "gateway/quota.h"
 
 #ifndef IP_ORIGDSTADDR
 #define IP_ORIGDSTADDR 20
@@ -110,6 +111,7 @@ static void end_flow(struct gw *g, struct udp_flow *f)
         *at = f->bucket_next;
     f->next->prev = f->prev;
     f->prev->next = f->next;
+    quota_close(g);
     if (--g->flows->n <= g->max_flows / 2)
         g->flows->told_full = false;
     gw_close(g, &f->source);
@@ -195,6 +197,8 @@ static void take_answer(struct gw *g, struct udp_flow *f, uint8_t *bytes,
                                .to_port = f->key.from_port };
     size_t n;
 
+    if (!quota_take(g, len))
+        return;
     f->received += len;
     if (f->proto == NET_UDP) {
         n = packet_udp(&back, bytes, len, g->room);
@@ -251,6 +255,8 @@ static int open_outside(struct gw *g, struct udp_flow *f, uint16_t port)
 static void send_outside(struct gw *g, struct udp_flow *f, const uint8_t *bytes,
                          size_t len)
 {
+    if (!quota_take(g, len))
+        return;
     f->sent += len;
     /* An error that an earlier datagram met is told once (udp(7)). */
     if (send(f->source.fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
@@ -333,9 +339,13 @@ static struct udp_flow *make_flow(struct gw *g, enum net_proto proto,
         g->flows->told_full = true;
         at = find(g, proto, key);
     }
-    f = calloc(1, sizeof(*f));
-    if (!f)
+    if (!quota_open(g))
         return NULL;
+    f = calloc(1, sizeof(*f));
+    if (!f) {
+        quota_close(g);
+        return NULL;
+    }
     f->source = (struct source){ .fd = -1, .on = on_outside };
     f->timer.on = on_idle;
     f->wait.on = on_resolved;

@@ -15,6 +15,7 @@
 #include "base/scoped.h"
 #include "gateway/packet.h"
 #include "gateway/proto.h"
+#include "gateway/tell.h"
 #include "policy/net.h"
 #include "sys/netgate.h"
 
@@ -82,6 +83,9 @@ struct gw {
     struct resolver *resolver;
     struct forwards *forwards;
     struct grave *graves;
+    size_t nopen, most_open; /* connections and flows; quota.c */
+    uint64_t bytes_left;     /* UINT64_MAX: any number */
+    bool told_open, told_bytes;
     bool tells_all;
     bool is_ending; /* the sandbox is gone; what it sent goes on */
     bool has_ended;
@@ -95,9 +99,11 @@ struct gw {
     bool told_serves;
     size_t nguests; /* clients of the proxy that have not asked yet */
     struct net_addr scratch[16]; /* DIAL_MAX */
-    uint64_t lost; /* records that the supervisor had no room for */
-    uint8_t *room; /* PACKET_ROOM, for packets and datagrams */
-    uint8_t *peek; /* PEEK_ROOM, for first bytes */
+    uint64_t lost;         /* records that the supervisor had no room for */
+    uint64_t lost_denials; /* of these */
+    uint32_t owed_limits;  /* LIMIT_BITs: to be told when there is room */
+    uint8_t *room;         /* PACKET_ROOM, for packets and datagrams */
+    uint8_t *peek;         /* PEEK_ROOM, for first bytes */
 };
 
 enum { PEEK_ROOM = 64 * 1024 };
@@ -151,20 +157,6 @@ void decide(struct gw *g, const struct target *t, enum net_proto proto,
  * into a network that is not meant, nor where a rule denies it. */
 bool may_lead_to(struct gw *g, const struct net_addr *a, enum net_proto proto,
                  uint16_t port, bool intranet);
-
-/* tell.c */
-struct gateway_record *tell_begin(struct gateway_record *r,
-                                  enum gateway_kind kind,
-                                  enum gateway_what what,
-                                  const struct target *t);
-void tell(struct gw *g, const struct gateway_record *r);
-void tell_verdict(struct gw *g, enum gateway_what what, enum net_proto proto,
-                  const struct target *t, const struct net_verdict *v,
-                  uint32_t id);
-void tell_refused(struct gw *g, enum gateway_what what, enum gateway_why why,
-                  const struct target *t, int sys, const char *other);
-void tell_failed(const struct err *e);
-void tell_limit(struct gw *g, const char *what);
 
 /* --- dial.c: from a target to a connected socket ---------------------- */
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "gateway/gw.h"
+#include "gateway/tell.h"
 
 enum { BATCH = 128 };
 
@@ -114,6 +115,16 @@ static int wait_ms(const struct gw *g)
     return due <= g->now_ms ? 0 : (int)(due - g->now_ms);
 }
 
+/* For as long as the supervisor is owed a word it is tried often: nothing says
+ * when there is room, and nothing else need happen. */
+static int wait_owing_ms(const struct gw *g)
+{
+    enum { OWING_MS = 20 };
+    const int ms = wait_ms(g);
+
+    return tell_is_owing(g) && (ms < 0 || ms > OWING_MS) ? OWING_MS : ms;
+}
+
 static void run_timers(struct gw *g)
 {
     for (size_t k = 0; k < TIMER_KINDS; k++) {
@@ -132,9 +143,12 @@ static void turn(struct gw *g)
 {
     struct epoll_event e[BATCH];
     bool is_done = g->is_ending && conns_drain(g) && flows_drain(g);
-    int n =
-        epoll_wait(g->ep, e, BATCH, is_done || !conns_idle(g) ? 0 : wait_ms(g));
+    int n;
 
+    tell_owed(g);
+    is_done = is_done && !tell_is_owing(g);
+    n = epoll_wait(g->ep, e, BATCH,
+                   is_done || !conns_idle(g) ? 0 : wait_owing_ms(g));
     if ((n < 0 && errno != EINTR) || (n == 0 && is_done)) {
         g->has_ended = true;
         return;

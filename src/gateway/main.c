@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "gateway/gw.h"
+#include "gateway/quota.h"
 #include "launch/inside.h"
 #include "sys/route.h"
 
@@ -204,6 +205,11 @@ int main(int argc, char **argv)
     int r;
 
     gw.tells_all = argc > 1 && strcmp(argv[1], "all") == 0;
+    if (quota_set(&gw, argc > 2 ? argv[2] : NULL, argc > 3 ? argv[3] : NULL) <
+        0) {
+        err_set(&e, ERR_BACKEND_ERROR, "the limits of the network are none");
+        return fail(&e);
+    }
     /* A peer that is gone is told by errno. */
     (void)sigaction(SIGPIPE, &ignore, NULL);
     if (prepare(&gw, &e) < 0 || walls_raise(&e) < 0)

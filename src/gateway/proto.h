@@ -5,10 +5,12 @@
 #ifndef MXC_GATEWAY_PROTO_H
 #define MXC_GATEWAY_PROTO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/limit.h"
 #include "policy/net.h"
 
 /* Descriptors that the gateway is started with, besides stdio. */
@@ -70,11 +72,21 @@ struct gateway_record {
     uint64_t sent; /* bytes of the workload's */
     uint64_t received;
     uint64_t duration_ms;
-    uint64_t lost;
+    uint64_t lost;         /* LOST: so many records */
+    uint64_t lost_denials; /* and so many of them were refusals */
+    uint32_t limit;        /* LIMIT: 1 + enum limit where it is the policy's */
     char name[NET_NAME_MAX + 1];  /* or "" */
     char other[NET_NAME_MAX + 1]; /* what TLS or HTTP said, printable, or "" */
     struct err err;               /* FAILED; other records end before it */
 };
+
+/* Did the policy refuse something?  That a peer does not answer is the
+ * network's news. */
+static inline bool gateway_is_denial(const struct gateway_record *r)
+{
+    return r->kind == GATEWAY_DECIDED && !r->is_allowed &&
+           r->why != GATEWAY_BY_UPSTREAM;
+}
 
 #define GATEWAY_RECORD_SHORT offsetof(struct gateway_record, err)
 

@@ -14,6 +14,7 @@
 #include "gateway/conn.h"
 #include "gateway/proxy_head.h"
 #include "gateway/socks.h"
+#include "gateway/quota.h"
 
 enum guest_phase { GUEST_FIRST = 0, GUEST_HTTP, GUEST_GREETING, GUEST_SOCKS };
 
@@ -132,7 +133,8 @@ static void on_dialled(struct gw *g, struct dial *d, int fd)
     c->end[OUTSIDE].source.fd = fd;
     say_connected(r);
     if (r->is_plain &&
-        send(fd, c->extra, r->nhead, MSG_NOSIGNAL) != (ssize_t)r->nhead) {
+        (!quota_take(g, r->nhead) ||
+         send(fd, c->extra, r->nhead, MSG_NOSIGNAL) != (ssize_t)r->nhead)) {
         conn_end(g, c, false);
         return;
     }

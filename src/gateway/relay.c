@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "gateway/conn.h"
+#include "gateway/quota.h"
 
 /* Moved at once, and in one turn, before others are served. */
 enum { CHUNK = 1 << 18, FAIR = 1 << 21 };
@@ -169,14 +170,26 @@ static size_t may_pass(const struct way *w)
     return w->credit < CHUNK ? (size_t)w->credit : CHUNK;
 }
 
-static ssize_t fill_pipe(struct conn *c, int d)
+/* No byte is left of the policy's: is there one that would pass? */
+static void look_for_more(struct gw *g, struct end *from)
+{
+    const ssize_t n = quota_look(g, from->source.fd);
+
+    from->is_at_end = from->is_at_end || n == 0;
+    from->can_read = false;
+}
+
+static ssize_t fill_pipe(struct gw *g, struct conn *c, int d)
 {
     struct way *w = &c->way[d];
     struct end *from = &c->end[d];
-    ssize_t n = splice(from->source.fd, NULL, w->pipe[1], NULL, may_pass(w),
+    const size_t most = may_pass(w);
+    ssize_t n = splice(from->source.fd, NULL, w->pipe[1], NULL,
+                       g->bytes_left < most ? (size_t)g->bytes_left : most,
                        SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
     if (n > 0) {
+        (void)quota_take(g, (uint64_t)n);
         w->held += (size_t)n;
         w->total += (size_t)n;
         if (w->credit != UINT64_MAX)
@@ -213,11 +226,15 @@ static bool move(struct gw *g, struct conn *c, int d)
             conn_queue(g, c);
             break;
         }
+        if (!g->bytes_left) {
+            look_for_more(g, from);
+            break;
+        }
         if (!take_pipe(g, w)) {
             starve(g, c);
             break;
         }
-        n = fill_pipe(c, d);
+        n = fill_pipe(g, c, d);
         if (n < 0)
             return false;
         moved += (size_t)n;

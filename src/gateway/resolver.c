@@ -15,6 +15,7 @@
 #include "gateway/dns.h"
 #include "gateway/gw.h"
 #include "gateway/resolv.h"
+#include "gateway/quota.h"
 
 enum { FILE_MAX = 1 << 20, MAX_QUESTIONS = 256, TCP_MAX = 65535, PORT = 53 };
 
@@ -186,7 +187,7 @@ static void read_udp(struct gw *g, struct question *q)
 
         if (n < 0 && errno != EAGAIN)
             ask_another(g, q); /* nobody listens there */
-        if (n < 0)
+        if (n < 0 || !quota_take(g, (uint64_t)n))
             return;
         on_message(g, q, g->room, (size_t)n);
     }
@@ -212,7 +213,8 @@ static void write_tcp(struct gw *g, struct question *q, uint32_t events)
     head[0] = (uint8_t)(n >> 8);
     head[1] = (uint8_t)n;
     /* It fits into any empty send buffer. */
-    if (!n || send(q->source.fd, head, n + 2, MSG_NOSIGNAL) != (ssize_t)n + 2)
+    if (!n || !quota_take(g, n + 2) ||
+        send(q->source.fd, head, n + 2, MSG_NOSIGNAL) != (ssize_t)n + 2)
         ask_another(g, q);
     else
         q->is_sent = true;
@@ -230,6 +232,8 @@ static void read_tcp(struct gw *g, struct question *q)
         ask_another(g, q);
         return;
     }
+    if (!quota_take(g, (uint64_t)n))
+        return;
     q->len += (size_t)n;
     if (q->len < 2)
         return;
@@ -270,7 +274,7 @@ static int open_question(struct gw *g, struct question *q)
                     q->by_tcp ? EPOLLIN | EPOLLOUT | EPOLLET : EPOLLIN);
 }
 
-static bool send_udp(struct question *q)
+static bool send_udp(struct gw *g, struct question *q)
 {
     uint8_t bytes[DNS_QUERY_MAX], random[34];
     size_t n;
@@ -283,7 +287,8 @@ static bool send_udp(struct question *q)
     n = dns_make_query((uint16_t)(random[32] << 8 | random[33]),
                        name_text(q->name), q->is_aaaa ? DNS_AAAA : DNS_A,
                        random, &q->sent, bytes, sizeof(bytes));
-    return n && send(q->source.fd, bytes, n, MSG_NOSIGNAL) == (ssize_t)n;
+    return n && quota_take(g, n) &&
+           send(q->source.fd, bytes, n, MSG_NOSIGNAL) == (ssize_t)n;
 }
 
 static void ask(struct gw *g, struct question *q)
@@ -294,7 +299,7 @@ static void ask(struct gw *g, struct question *q)
     if (q->by_tcp && !q->answer)
         q->answer = malloc(TCP_MAX + 2);
     if ((q->by_tcp && !q->answer) || open_question(g, q) < 0 ||
-        (!q->by_tcp && !send_udp(q))) {
+        (!q->by_tcp && !send_udp(g, q))) {
         /* The timer, soon, takes the next one: not from within a call. */
         gw_close(g, &q->source);
         gw_start(g, &q->timer, TIMER_NOW);

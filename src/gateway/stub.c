@@ -12,6 +12,7 @@
 
 #include "gateway/dns.h"
 #include "gateway/gw.h"
+#include "gateway/quota.h"
 
 enum {
     MAX_ASKS = 1024, /* questions that wait for an answer from outside */
@@ -279,6 +280,8 @@ static bool read_answer(struct gw *g, struct pass *p)
 
     if (n <= 0)
         return n < 0 && errno == EAGAIN;
+    if (!quota_take(g, (uint64_t)n))
+        return false;
     p->len += (size_t)n;
     want = 2 + ((size_t)p->bytes[0] << 8 | p->bytes[1]);
     if (p->len < 2 || p->len < want)
@@ -296,7 +299,8 @@ static void on_resolver(struct gw *g, struct source *source, uint32_t events)
     struct pass *p = (void *)((char *)source - offsetof(struct pass, source));
 
     (void)events;
-    if (!(p->is_sent ? read_answer(g, p) : send_question(p)))
+    if (!(p->is_sent ? read_answer(g, p)
+                     : quota_take(g, p->len) && send_question(p)))
         serve_end(g, p->serve);
 }
 

@@ -1,7 +1,10 @@
 /* tell.c - records to the supervisor.
  *
  * The socket never blocks the gateway: what does not fit is counted, and the
- * count is told when there is room again. */
+ * count is told when there is room again; a limit of the policy's is kept, and
+ * told then itself. */
+#include "gateway/tell.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,21 +37,60 @@ static bool send_record(const struct gateway_record *r, size_t len)
            (ssize_t)len;
 }
 
+bool tell_is_owing(const struct gw *g)
+{
+    return g->lost || g->owed_limits;
+}
+
 static void tell_lost(struct gw *g)
 {
     struct gateway_record r;
 
+    if (!g->lost)
+        return;
     tell_begin(&r, GATEWAY_LOST, 0, NULL)->lost = g->lost;
+    r.lost_denials = g->lost_denials;
     if (send_record(&r, GATEWAY_RECORD_SHORT))
-        g->lost = 0;
+        g->lost = g->lost_denials = 0;
+}
+
+/* The supervisor acts on these: a number would not do. */
+static void tell_limits(struct gw *g)
+{
+    for (int i = 0; i < LIMIT_COUNT; i++) {
+        struct gateway_record r;
+
+        if (!(g->owed_limits & LIMIT_BIT(i)))
+            continue;
+        tell_begin(&r, GATEWAY_LIMIT, 0, NULL);
+        r.limit = 1 + (uint32_t)i;
+        (void)snprintf(r.other, sizeof(r.other), "%s", limit_rows[i].name);
+        if (!send_record(&r, GATEWAY_RECORD_SHORT))
+            return;
+        g->owed_limits &= ~LIMIT_BIT(i);
+    }
+}
+
+void tell_owed(struct gw *g)
+{
+    tell_lost(g);
+    if (!g->lost && g->owed_limits)
+        tell_limits(g);
 }
 
 void tell(struct gw *g, const struct gateway_record *r)
 {
-    if (g->lost)
-        tell_lost(g);
-    if (g->lost || !send_record(r, GATEWAY_RECORD_SHORT))
-        g->lost++;
+    tell_owed(g);
+    if (!tell_is_owing(g) && send_record(r, GATEWAY_RECORD_SHORT))
+        return;
+    g->lost++;
+    g->lost_denials += gateway_is_denial(r);
+}
+
+void tell_reached(struct gw *g, enum limit which)
+{
+    g->owed_limits |= LIMIT_BIT(which);
+    tell_owed(g);
 }
 
 void tell_verdict(struct gw *g, enum gateway_what what, enum net_proto proto,

@@ -101,8 +101,7 @@ static int take_report(int fd, int status, struct unpack_report *out,
     if (!out->failed)
         return 0;
     *e = out->err;
-    e->op[sizeof(e->op) - 1] = e->where[sizeof(e->where) - 1] = '\0';
-    e->hint[sizeof(e->hint) - 1] = e->msg[sizeof(e->msg) - 1] = '\0';
+    err_end_texts(e);
     return -1;
 }
 

@@ -13,6 +13,8 @@
 /* Arguments plus variables of one workload. */
 #define EXEC_MAX_STRINGS 16384
 
+struct verify;
+
 struct exec_args {
     char *const *argv;
     char *const *envp;
@@ -20,13 +22,18 @@ struct exec_args {
     const char *cwd;
     const struct sock_filter *filter;
     size_t filter_len; /* instructions */
+    bool is_inherited; /* init stands behind it, and so does what it starts */
     bool want_listener;
-    int tty;     /* slave side, or -1 */
-    int program; /* the executable, or -1: argv[0] names it */
+    bool is_watched; /* it asks about each execve(2) (watched.h) */
+    int tty;         /* slave side, or -1 */
+    int program;     /* the executable, or -1: argv[0] names it */
     /* In a session, what it has less than the session. */
     int ruleset;                    /* of Landlock, or -1 */
     const struct plan_view *limits; /* its RLIMIT steps; NULL: none */
     bool has_no_sockets;
+    char *ran; /* [PATH_MAX] that gets the program's path; NULL: not wanted */
+    /* Its walls are tried first; NULL: they are not. */
+    struct verify *verify;
 };
 
 /* Start it behind its filter.  On failure *status is 127 (no such command) or

@@ -6,22 +6,32 @@
  * goes away, and never before telling. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "broker/broker.h"
+#include "launch/crowd.h"
 #include "launch/exec.h"
 #include "launch/inside.h"
 #include "launch/launch.h"
 #include "launch/proto.h"
 #include "launch/runsc.h"
+#include "launch/verify.h"
+#include "sys/message.h"
 
-enum { MAX_ABSENT = 1024, EARLY_MS = 10, STUCK_MS = 5000 };
+enum { MAX_ABSENT = 1024, EARLY_MS = 10, STUCK_MS = 5000, SETTLE_MS = 500 };
+
+/* Until what happened since it was told last is told: when the workload is
+ * quiet, and when it is not. */
+enum { QUIET_MS = 100, BUSY_MS = 1000 };
 
 struct init {
     struct broker *broker;
@@ -31,34 +41,22 @@ struct init {
     pid_t workload;
     bool is_runsc;  /* it is gVisor around the workload */
     bool ends_all;  /* what the workload leaves, before its end is told */
+    bool is_alone;  /* there is nothing that it has left */
     uint64_t early; /* signals that nobody could take yet */
+    int64_t stale; /* since when there is something to tell; 0: there is none */
     struct streams streams;
+    struct crowd crowd;
 };
 
 int launch_tell_of(uint32_t msg, uint32_t exec, int32_t status,
                    const struct err *e, int fd)
 {
     struct launch_record rec = { .msg = msg, .status = status, .exec = exec };
-    struct iovec iov = { .iov_base = &rec, .iov_len = sizeof(rec) };
-    union {
-        struct cmsghdr head;
-        char room[CMSG_SPACE(sizeof(int))];
-    } control = { 0 };
-    struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+    const struct iovec iov = { .iov_base = &rec, .iov_len = sizeof(rec) };
 
     if (e)
         rec.err = *e;
-    if (fd >= 0) {
-        m.msg_control = control.room;
-        m.msg_controllen = sizeof(control.room);
-        control.head.cmsg_level = SOL_SOCKET;
-        control.head.cmsg_type = SCM_RIGHTS;
-        control.head.cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
-    }
-    if (sendmsg(LAUNCH_STATUS_FD, &m, MSG_NOSIGNAL) != (ssize_t)sizeof(rec))
-        return -1;
-    return 0;
+    return message_send(LAUNCH_STATUS_FD, &iov, 1, &fd, fd >= 0, 0);
 }
 
 int launch_tell(uint32_t msg, int32_t status, const struct err *e, int fd)
@@ -78,8 +76,22 @@ bool launch_hear_go(void)
     return n == (ssize_t)sizeof(rec) && rec.msg == MSG_GO;
 }
 
+/* The same, with what the walls are compared with. */
+static bool hear_go(struct verify *v)
+{
+    ssize_t n;
+
+    if (!v)
+        return launch_hear_go();
+    do
+        n = recv(LAUNCH_STATUS_FD, &v->host, sizeof(v->host), 0);
+    while (n < 0 && errno == EINTR);
+    return n == (ssize_t)sizeof(v->host) && v->host.msg == MSG_GO;
+}
+
 static void send_signal(struct init *in, int number)
 {
+    crowd_signal(&in->crowd, number);
     if (number == SIGSTOP || number == SIGCONT)
         (void)kill(-1, number);
     else if (!in->is_runsc)
@@ -118,8 +130,8 @@ static bool hear_supervisor(struct init *in)
 
 /* Returns true, and the status, when the workload itself has ended.  That it
  * was stopped is passed on: the caller's shell must not read the terminal
- * again before. */
-static bool reap(const struct init *in, int *status)
+ * again before.  Whoever lost its parent became our child. */
+static bool reap(struct init *in, int *status)
 {
     bool ended = false;
     int st;
@@ -127,13 +139,14 @@ static bool reap(const struct init *in, int *status)
 
     while ((pid = waitpid(-1, &st, WNOHANG | WUNTRACED)) > 0) {
         if (WIFSTOPPED(st)) {
-            if (pid == in->workload)
+            if (pid == in->workload && !crowd_halts(&in->crowd, pid))
                 (void)launch_tell(MSG_STOPPED, st, NULL, -1);
         } else if (pid == in->workload) {
             *status = st;
             ended = true;
         }
     }
+    in->is_alone = pid < 0 && errno == ECHILD;
     return ended;
 }
 
@@ -168,7 +181,9 @@ static void tell_end(struct init *in, int status)
 {
     struct err e = { 0 };
 
-    if (in->ends_all)
+    if (in->broker)
+        broker_settle(in->broker, SETTLE_MS);
+    if (in->ends_all && !in->is_alone)
         end_rest(in);
     if (in->is_runsc) {
         streams_finish(&in->streams);
@@ -192,6 +207,33 @@ static void wait_for_end(void)
     while (n > 0 || (n < 0 && errno == EINTR));
 }
 
+static int patience(const struct init *in)
+{
+    if (in->early)
+        return EARLY_MS;
+    return in->broker && broker_is_stale(in->broker)
+               ? QUIET_MS
+               : crowd_patience(&in->crowd);
+}
+
+/* Who is ended from outside has no time to tell. */
+static void tell_in_time(struct init *in, bool is_quiet)
+{
+    int64_t now;
+
+    if (!in->broker || !broker_is_stale(in->broker)) {
+        in->stale = 0;
+        return;
+    }
+    now = (int64_t)now_ms();
+    if (!in->stale)
+        in->stale = now;
+    if (!is_quiet && now - in->stale < BUSY_MS)
+        return;
+    broker_refresh(in->broker);
+    in->stale = 0;
+}
+
 static int run_loop(struct init *in)
 {
     for (;;) {
@@ -201,15 +243,19 @@ static int run_loop(struct init *in)
             { .fd = in->listener, .events = POLLIN },
             { .fd = in->inside, .events = POLLIN },
         };
+        const int ready = poll(p, ARRAY_LEN(p), patience(in));
         struct signalfd_siginfo si;
         int status;
 
-        if (poll(p, ARRAY_LEN(p), in->early ? EARLY_MS : -1) < 0 &&
-            errno != EINTR)
+        if (ready < 0 && errno != EINTR)
             return 1;
+        tell_in_time(in, ready == 0);
+        crowd_tend(&in->crowd);
         if (in->early)
             send_early(in);
-        if (p[2].revents)
+        if (p[2].revents & POLLIN)
+            broker_serve_one(in->broker, in->listener);
+        else if (p[2].revents)
             serve_broker(in);
         if (p[3].revents)
             (void)launch_lend_socket(&in->inside);
@@ -251,6 +297,36 @@ static int add_absent(const struct plan_view *plan, struct broker_absent *list,
     return 0;
 }
 
+static void copy(char *out, size_t size, const char *text)
+{
+    (void)snprintf(out, size, "%s", text);
+}
+
+static bool send_seen(const struct launch_seen *s)
+{
+    return send(LAUNCH_STATUS_FD, s, sizeof(*s), MSG_DONTWAIT | MSG_NOSIGNAL) ==
+           (ssize_t)sizeof(*s);
+}
+
+static bool tell_seen(const struct broker_seen *r, int wait_ms)
+{
+    struct pollfd p = { .fd = LAUNCH_STATUS_FD, .events = POLLOUT };
+    struct launch_seen s = { .msg = r->is_allowed ? MSG_ACCESS : MSG_DENIAL,
+                             .sys = r->sys,
+                             .op = (uint32_t)r->op,
+                             .pid = r->tid,
+                             .key = r->key,
+                             .count = r->count };
+
+    copy(s.call, sizeof(s.call), r->call);
+    copy(s.process, sizeof(s.process), r->process);
+    copy(s.why, sizeof(s.why), r->why);
+    copy(s.named, sizeof(s.named), r->named);
+    copy(s.path, sizeof(s.path), r->path);
+    return send_seen(&s) || (wait_ms > 0 && errno == EAGAIN &&
+                             poll(&p, 1, wait_ms) > 0 && send_seen(&s));
+}
+
 int launch_open_broker(const struct plan_view *plan,
                        const struct plan_view *claim, struct broker **out,
                        struct err *e)
@@ -260,11 +336,14 @@ int launch_open_broker(const struct plan_view *plan,
     struct broker_config c = {
         .creates = flags & PLAN_BROKER_CREATES,
         .unix_sockets = flags & PLAN_BROKER_UNIX,
+        .ping = flags & PLAN_NET_ICMP,
+        .tell = flags & PLAN_DENIALS ? tell_seen : NULL,
+        .tells_uses = flags & PLAN_ACCESSES,
         .absent = absent,
     };
 
     *out = NULL;
-    if (!c.creates && !c.unix_sockets)
+    if (!c.creates && !c.unix_sockets && !c.tell)
         return 0;
     if (add_absent(plan, absent, &c.nabsent, e) < 0 ||
         (claim && add_absent(claim, absent, &c.nabsent, e) < 0))
@@ -331,6 +410,10 @@ static int see_to_its_end(struct init *in, int tty)
 {
     if (tty >= 0)
         (void)close(tty);
+    /* gVisor's processes are threads of one program, and the workload's. */
+    in->crowd.proc = -1;
+    if (!in->is_runsc)
+        crowd_begin(&in->crowd);
     (void)close(0);
     (void)close(1);
     (void)close(2);
@@ -364,16 +447,19 @@ int launch_follow(struct broker *b, int signals, const struct exec_args *a,
     return see_to_its_end(&in, a->tty);
 }
 
-int launch_init(const struct plan_view *plan, int tty, int master, int userns)
+int launch_init(const struct plan_view *plan, int tty, int master, int userns,
+                int outside)
 {
+    static char ran[PATH_MAX];
     struct exec_args a = {
         .path = LAUNCH_PATH, .tty = tty, .program = -1, .ruleset = -1
     };
     struct init in = { .listener = -1,
                        .inside = -1,
                        .is_runsc = plan_count(plan, STEP_RUNSC) > 0 };
+    struct verify v = { .plan = plan, .outside = outside };
     struct err e = { 0 };
-    int status = 0;
+    int status = 0, r;
 
     if (plan->head.flags & PLAN_SESSION)
         return launch_session(plan);
@@ -382,18 +468,28 @@ int launch_init(const struct plan_view *plan, int tty, int master, int userns)
         launch_fill_args(plan, &a, &e) < 0)
         return tell_failure(0, &e);
     a.want_listener = in.broker != NULL;
+    a.is_watched = plan->head.flags & PLAN_DENIALS;
+    a.ran = plan->head.flags & PLAN_ACCESSES ? ran : NULL;
     a.has_no_sockets = plan->head.flags & PLAN_EXEC_NO_SOCKETS;
+    if (plan->head.flags & PLAN_VERIFY)
+        a.verify = &v;
+    v.envp = a.envp;
     if (plan->head.flags & PLAN_NET_DIAL)
         in.inside = LAUNCH_INSIDE_FD;
     if (launch_tell(MSG_READY, 0, NULL, master) < 0)
         return 1;
     if (master >= 0)
         (void)close(master);
-    if (!launch_hear_go())
+    if (!hear_go(a.verify))
         return 1;
-    if ((in.is_runsc
-             ? runsc_start(plan, userns, &in.streams, &in.workload, &status, &e)
-             : exec_workload(&a, &in.workload, &in.listener, &status, &e)) < 0)
+    r = in.is_runsc
+            ? runsc_start(plan, userns, &in.streams, &in.workload, &status, &e)
+            : exec_workload(&a, &in.workload, &in.listener, &status, &e);
+    if (r < 0 && status && in.broker && a.argv[0] && strchr(a.argv[0], '/'))
+        broker_not_begun(in.broker, a.cwd, a.argv[0]);
+    if (r < 0)
         return tell_failure(status, &e);
+    if (in.broker && ran[0])
+        broker_began(in.broker, in.workload, a.cwd, ran);
     return see_to_its_end(&in, tty);
 }

@@ -22,11 +22,14 @@
 
 #include "base/num.h"
 #include "broker/broker.h"
+#include "launch/crowd.h"
 #include "launch/exec.h"
 #include "launch/inside.h"
 #include "launch/launch.h"
 #include "launch/proto.h"
 #include "sys/landlock.h"
+#include "sys/message.h"
+#include "sys/seccomp_load.h"
 
 /* A filter lives as long as a process that it judges, so there may be more
  * listeners than commands. */
@@ -42,15 +45,21 @@ struct session {
     struct broker *broker;
     int signals;
     int inside;
-    int idle; /* what stands in for the streams between two commands */
-    int root;
-    int proc; /* "/proc", or -1 where policy denies it */
+    int idle;  /* what stands in for the streams between two commands */
+    int fence; /* of a command that is not narrowed; -1: no Landlock */
+    int proc;  /* "/proc", or -1 where policy denies it */
+    const struct sock_filter *filter; /* the session's, for every command */
+    size_t filter_len;
+    bool is_filtered; /* init itself, too */
     struct listener {
         int fd;
         bool is_narrowed;
+        bool is_over; /* nobody is left whom it judges */
     } listener[MAX_LISTENERS];
     size_t nlisteners;
     struct command command[MAX_EXECS];
+    struct crowd crowd;
+    bool is_empty; /* there is no process but init */
 };
 
 /* What came with MSG_EXEC. */
@@ -60,10 +69,17 @@ struct order {
     int fd[EXEC_FDS]; /* -1: none */
     size_t nfds;
     int tty, master, ruleset;
+    bool is_mapped; /* its plan, which came as the first descriptor */
     const void *bytes;
     size_t len;
     struct plan_view plan;
 };
+
+/* Its first descriptors that are no streams. */
+static size_t plans(const struct order *o)
+{
+    return o->is_mapped ? 1 : 0;
+}
 
 static struct command *find(struct session *s, uint32_t id)
 {
@@ -112,14 +128,14 @@ static bool has_program(const struct order *o)
 static int open_streams(struct order *o, struct err *e)
 {
     if (o->plan.head.flags & PLAN_TTY) {
-        if (o->nfds != 1)
+        if (o->nfds != plans(o))
             return err_set(e, ERR_BACKEND_ERROR,
                            "a terminal was asked for, and streams given");
         return open_terminal(o, e);
     }
-    if (o->nfds != EXEC_STREAMS + 1u + has_program(o))
+    if (o->nfds != plans(o) + EXEC_STREAMS + has_program(o))
         return err_set(e, ERR_BACKEND_ERROR, "the streams did not arrive");
-    if (put_streams(o->fd + 1, e) < 0)
+    if (put_streams(o->fd + plans(o), e) < 0)
         return -1;
     return launch_check_stdio(e);
 }
@@ -129,9 +145,12 @@ static int open_streams(struct order *o, struct err *e)
 
 static int open_order(struct order *o, struct err *e)
 {
-    if (o->nfds < 1)
+    if (!o->bytes && o->nfds < 1)
         return err_set(e, ERR_BACKEND_ERROR, "the plan did not arrive");
-    o->bytes = launch_map_plan(o->fd[0], &o->len, e);
+    if (!o->bytes) {
+        o->bytes = launch_map_plan(o->fd[0], &o->len, e);
+        o->is_mapped = o->bytes;
+    }
     return o->bytes ? plan_check_exec(o->bytes, o->len, &o->plan, e) : -1;
 }
 
@@ -159,25 +178,7 @@ static int make_domain(const struct session *s, struct order *o, struct err *e)
         return -1;
     if (is_narrowed)
         return launch_make_ruleset(&o->plan, abi, true, &o->ruleset, e);
-    if (s->plan->head.flags & PLAN_NO_LANDLOCK)
-        return 0;
-    o->ruleset = landlock_fence(abi, s->root);
-    return o->ruleset < 0 ? err_sys(e, "landlock_create_ruleset(2)",
-                                    -o->ruleset, "cannot make a domain")
-                          : 0;
-}
-
-/* The filter is the session's. */
-static void take_filter(const struct session *s, struct exec_args *a)
-{
-    for (size_t i = 0; i < s->plan->head.nsteps; i++) {
-        struct step p = plan_step(s->plan, i);
-
-        if (p.kind != STEP_FILTER)
-            continue;
-        a->filter = (const void *)p.text;
-        a->filter_len = p.text_len / sizeof(struct sock_filter);
-    }
+    return 0;
 }
 
 static int start(struct session *s, struct order *o, int *status, struct err *e)
@@ -186,6 +187,7 @@ static int start(struct session *s, struct order *o, int *status, struct err *e)
                            .tty = -1,
                            .program = -1,
                            .limits = &o->plan,
+                           .is_inherited = s->is_filtered,
                            .want_listener = s->broker != NULL };
     struct command *c = find(s, 0);
     int listener = -1;
@@ -197,20 +199,23 @@ static int start(struct session *s, struct order *o, int *status, struct err *e)
     if (open_order(o, e) < 0 || open_streams(o, e) < 0 ||
         make_domain(s, o, e) < 0 || launch_fill_args(&o->plan, &a, e) < 0)
         return -1;
-    take_filter(s, &a);
+    a.filter = s->filter;
+    a.filter_len = s->filter_len;
     a.tty = o->tty;
-    a.program = has_program(o) ? o->fd[EXEC_FDS - 1] : -1;
-    a.ruleset = o->ruleset;
+    a.program = has_program(o) ? o->fd[o->nfds - 1] : -1;
+    a.ruleset = o->ruleset >= 0 ? o->ruleset : s->fence;
     a.has_no_sockets = o->plan.head.flags & PLAN_EXEC_NO_SOCKETS;
     if (exec_workload(&a, &pid, &listener, status, e) < 0)
         return -1;
     *c = (struct command){ .id = o->id, .pid = pid };
+    s->is_empty = false;
     if (listener >= 0) {
         /* The workload's own copy went with its exec. */
         (void)fcntl(listener, F_SETFD, FD_CLOEXEC);
         s->listener[s->nlisteners++] =
-            (struct listener){ listener,
-                               o->plan.head.flags & PLAN_EXEC_NARROWED };
+            (struct listener){ .fd = listener,
+                               .is_narrowed =
+                                   o->plan.head.flags & PLAN_EXEC_NARROWED };
     }
     return pid;
 }
@@ -222,7 +227,7 @@ static void order_drop(struct order *o)
     drop_fd(&o->tty);
     drop_fd(&o->master);
     drop_fd(&o->ruleset);
-    if (o->bytes)
+    if (o->is_mapped)
         /* The mapping is ours; only its bytes are constant. */
         (void)munmap((void *)(uintptr_t)o->bytes, o->len);
 }
@@ -317,6 +322,7 @@ static void deliver(struct session *s, const struct launch_record *rec)
 
     if (rec->status <= 0 || rec->status >= NSIG)
         return;
+    crowd_signal(&s->crowd, rec->exec == 0 ? rec->status : 0);
     if (rec->exec == 0) {
         (void)kill(-1, rec->status);
         return;
@@ -326,78 +332,85 @@ static void deliver(struct session *s, const struct launch_record *rec)
         (void)kill(-c->pid, rec->status);
 }
 
-static void tell_end(struct session *s, pid_t pid, int status)
+/* `is_last`: there is nobody any more. */
+static void tell_end(struct session *s, pid_t pid, int status, bool is_last)
 {
+    const uint32_t ended = is_last ? MSG_LAST_EXITED : MSG_EXITED;
+
     for (size_t i = 0; i < MAX_EXECS; i++) {
         struct command *c = &s->command[i];
 
         if (!c->id || c->pid != pid)
             continue;
-        (void)launch_tell_of(WIFSTOPPED(status) ? MSG_STOPPED : MSG_EXITED,
-                             c->id, status, NULL, -1);
+        if (WIFSTOPPED(status) && crowd_halts(&s->crowd, pid))
+            return;
+        (void)launch_tell_of(WIFSTOPPED(status) ? MSG_STOPPED : ended, c->id,
+                             status, NULL, -1);
         if (!WIFSTOPPED(status))
             c->id = 0;
+        return;
     }
+    if (is_last)
+        (void)launch_tell_of(MSG_EMPTY, 0, 0, NULL, -1);
 }
 
+/* Whoever lost its parent became ours, so without a child there is no process
+ * at all. */
+static pid_t next_end(int *status, bool *is_empty)
+{
+    const pid_t pid = waitpid(-1, status, WNOHANG | WUNTRACED);
+
+    *is_empty = pid < 0 && errno == ECHILD;
+    return pid;
+}
+
+/* One look ahead: the last one's end is told as such, in one word. */
 static void reap(struct session *s)
 {
-    int status;
-    pid_t pid;
+    int status = 0, then = 0;
+    bool is_empty;
+    pid_t pid = next_end(&status, &is_empty);
 
-    while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0)
-        tell_end(s, pid, status);
-    /* Whoever lost its parent became ours, so without a child there is no
-     * process at all. */
-    if (pid < 0 && errno == ECHILD)
+    if (is_empty)
         (void)launch_tell_of(MSG_EMPTY, 0, 0, NULL, -1);
+    while (pid > 0) {
+        const pid_t next = next_end(&then, &is_empty);
+
+        tell_end(s, pid, status, is_empty);
+        pid = next;
+        status = then;
+    }
+    s->is_empty = is_empty;
 }
 
 /* --- the loop --------------------------------------------------------------
  */
 
-static void take_fds(struct msghdr *m, struct order *o)
-{
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-        size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-            continue;
-        for (size_t i = 0; i < n; i++) {
-            int fd;
-
-            memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
-            if (o->nfds < EXEC_FDS)
-                o->fd[o->nfds++] = fd;
-            else
-                (void)close(fd);
-        }
-    }
-}
-
 /* False: the holder is gone, and so is the session. */
 static bool hear_holder(struct session *s)
 {
+    /* Our own copy, which nobody else can change. */
+    static uint64_t room[EXEC_INLINE / sizeof(uint64_t)];
     struct launch_record rec = { .msg = MSG_NONE };
-    struct iovec iov = { .iov_base = &rec, .iov_len = sizeof(rec) };
-    union {
-        struct cmsghdr head;
-        char room[CMSG_SPACE(EXEC_FDS * sizeof(int))];
-    } control;
-    struct msghdr m = { .msg_iov = &iov,
-                        .msg_iovlen = 1,
-                        .msg_control = control.room,
-                        .msg_controllen = sizeof(control.room) };
+    struct iovec iov[] = { { &rec, sizeof(rec) }, { room, sizeof(room) } };
     struct order o = { .tty = -1, .master = -1, .ruleset = -1 };
-    ssize_t n = recvmsg(LAUNCH_STATUS_FD, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    ssize_t n = message_receive(LAUNCH_STATUS_FD, iov, ARRAY_LEN(iov), o.fd,
+                                EXEC_FDS, &o.nfds, MSG_DONTWAIT);
 
     if (n < 0)
-        return errno == EAGAIN || errno == EINTR;
-    take_fds(&m, &o);
+        return n == -EAGAIN;
     o.id = rec.exec;
     o.size = rec.status;
-    if (n == (ssize_t)sizeof(rec) && rec.msg == MSG_EXEC && rec.exec)
-        return run(s, &o);
+    if (n > (ssize_t)sizeof(rec)) {
+        o.bytes = room;
+        o.len = (size_t)n - sizeof(rec);
+    }
+    if (n >= (ssize_t)sizeof(rec) && rec.msg == MSG_EXEC && rec.exec) {
+        const bool goes_on = run(s, &o);
+
+        explicit_bzero(room, (size_t)n - sizeof(rec));
+        return goes_on;
+    }
     order_drop(&o);
     if (n != (ssize_t)sizeof(rec))
         return false;
@@ -420,6 +433,21 @@ static void serve(struct session *s, size_t i)
     s->listener[i] = s->listener[--s->nlisteners];
 }
 
+/* A command's end comes as two events, and its filter goes first.  What that
+ * takes to clear away would come before its end is told, so it waits for the
+ * next event, whichever that is. */
+static void serve_all(struct session *s, const struct pollfd *p, size_t n,
+                      bool had_child)
+{
+    /* From the end: one that is gone gives its place to the last.  After a
+     * child's end all of them: it may have been a helper of the broker's. */
+    for (size_t i = n; i-- > 0;)
+        if (p[i].revents & POLLIN || had_child || s->listener[i].is_over)
+            serve(s, i);
+        else if (p[i].revents)
+            s->listener[i].is_over = true;
+}
+
 static bool turn(struct session *s)
 {
     enum { FIXED = 3 };
@@ -433,38 +461,83 @@ static bool turn(struct session *s)
     p[2] = (struct pollfd){ .fd = s->inside, .events = POLLIN };
     for (size_t i = 0; i < n; i++)
         p[FIXED + i] =
-            (struct pollfd){ .fd = s->listener[i].fd, .events = POLLIN };
-    if (poll(p, FIXED + n, -1) < 0)
+            (struct pollfd){ .fd = s->listener[i].is_over ? -1
+                                                          : s->listener[i].fd,
+                             .events = POLLIN };
+    if (poll(p, FIXED + n, s->is_empty ? -1 : crowd_patience(&s->crowd)) < 0)
         return errno == EINTR;
+    crowd_tend(&s->crowd);
     had_child = p[1].revents;
     if (had_child) {
         if (read(s->signals, &si, sizeof(si)) < 0 && errno != EAGAIN)
             return false;
         reap(s);
     }
-    /* From the end: one that is gone gives its place to the last.  After a
-     * child's end all of them: it may have been a helper of the broker's. */
-    for (size_t i = n; i-- > 0;)
-        if (p[FIXED + i].revents || had_child)
-            serve(s, i);
+    serve_all(s, p + FIXED, n, had_child);
     if (p[2].revents)
         (void)launch_lend_socket(&s->inside);
     return !p[0].revents || hear_holder(s);
 }
 
+static void find_filter(struct session *s)
+{
+    for (size_t i = 0; i < s->plan->head.nsteps; i++) {
+        struct step p = plan_step(s->plan, i);
+
+        if (p.kind != STEP_FILTER)
+            continue;
+        s->filter = (const void *)p.text;
+        s->filter_len = p.text_len / sizeof(struct sock_filter);
+    }
+}
+
+/* Once for all commands: to load it takes the kernel longer than to make a
+ * process.  A broker reads whom it answers, which the filter lets nobody do:
+ * there each command loads it, with a listener. */
+static int raise_filter(struct session *s, struct err *e)
+{
+    int r;
+
+    find_filter(s);
+    if (s->broker)
+        return 0;
+    r = seccomp_enforce(s->filter, s->filter_len, false, NULL);
+    s->is_filtered = r == 0;
+    return r < 0 ? err_sys(e, "seccomp(2)", -r, "cannot filter system calls")
+                 : 0;
+}
+
+static int prepare(struct session *s, struct err *e)
+{
+    const unsigned abi = s->plan->head.landlock_abi;
+    scoped(drop_fd) int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    s->idle = fcntl(0, F_DUPFD_CLOEXEC, LAUNCH_INSIDE_FD + 1);
+    if (s->idle < 0 || root < 0)
+        return err_sys(e, "fcntl(2)", errno, "cannot keep the streams");
+    s->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    crowd_begin(&s->crowd);
+    s->fence = -1;
+    if (!(s->plan->head.flags & PLAN_NO_LANDLOCK)) {
+        s->fence = landlock_fence(abi, root);
+        if (s->fence < 0)
+            return err_sys(e, "landlock_create_ruleset(2)", -s->fence,
+                           "cannot make a domain");
+    }
+    if (launch_watch_children(&s->signals, e) < 0)
+        return -1;
+    if (launch_open_broker(s->plan, NULL, &s->broker, e) < 0)
+        return -1;
+    return raise_filter(s, e);
+}
+
 int launch_session(const struct plan_view *plan)
 {
-    static struct session s = { .inside = -1 };
+    static struct session s = { .inside = -1, .is_empty = true };
     struct err e = { 0 };
 
     s.plan = plan;
-    s.idle = fcntl(0, F_DUPFD_CLOEXEC, LAUNCH_INSIDE_FD + 1);
-    s.root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    s.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (s.idle < 0 || s.root < 0)
-        err_sys(&e, "fcntl(2)", errno, "cannot keep the streams");
-    if (s.idle < 0 || s.root < 0 || launch_watch_children(&s.signals, &e) < 0 ||
-        launch_open_broker(plan, NULL, &s.broker, &e) < 0) {
+    if (prepare(&s, &e) < 0) {
         (void)launch_tell(MSG_FAILED, 0, &e, -1);
         return 1;
     }

@@ -17,6 +17,8 @@ struct broker;
 struct exec_args;
 
 /* The sandbox's view while it is built. */
+enum { LAUNCH_COPIES = 256 };
+
 struct view {
     int root;         /* the private root */
     bool is_attached; /* to our mount namespace, or free still */
@@ -29,7 +31,9 @@ struct view {
     int void_file;    /* ... and file that masks are made of */
     int void_place;   /* where these have a name while the view is built */
     int strangers;    /* a user namespace without us, or < 0 */
-    int host;         /* the host's root, where "/" is not it any more; or 0 */
+    int copy[LAUNCH_COPIES]; /* grants that keep nothing, in plan order */
+    size_t ncopies, used;
+    int host; /* the host's root, where "/" is not it any more; or 0 */
 };
 
 /* Stage 1: the view.  May mount; must not run or open anything of the
@@ -51,6 +55,12 @@ int launch_build_open_view(const struct plan_view *plan, struct spare *out,
 int launch_add_to_view(const struct plan_view *claim, const struct spare *s,
                        struct err *e);
 int launch_close_view(struct spare *s, struct err *e);
+
+/* Before all steps: the copies, whose memory is as large as the private root,
+ * for all of them together. */
+int view_copy_grants(struct view *v, const struct plan_view *plan,
+                     struct err *e);
+void view_drop_copies(struct view *v);
 
 /* One step of the view; called in plan order. */
 int view_apply(struct view *v, const struct step *s, struct err *e);
@@ -107,9 +117,10 @@ int launch_raise_walls(const struct plan_view *plan, int *ruleset,
 
 /* Stage 4: wait for the word, run the workload, reap, report.  `tty` and
  * `master` are the terminal's two sides or -1; the master goes to the
- * supervisor; `userns` is runsc's, or -1.  Returns the program's exit
- * code. */
-int launch_init(const struct plan_view *plan, int tty, int master, int userns);
+ * supervisor; `userns` is runsc's, or -1; `outside` is of
+ * verify_open_outside.  Returns the program's exit code. */
+int launch_init(const struct plan_view *plan, int tty, int master, int userns,
+                int outside);
 
 /* Stage 4 of a session: run what arrives, for as long as there is a holder.
  * Returns the program's exit code. */

@@ -18,6 +18,7 @@
 #include "launch/launch.h"
 #include "launch/proto.h"
 #include "launch/runsc.h"
+#include "launch/verify.h"
 #include "sys/seal.h"
 
 #ifndef TIOCGPTPEER
@@ -75,8 +76,6 @@ static int close_rest(struct err *e)
 static int set_up(struct plan_view *plan, char *argv0, int *tty, int *master,
                   struct runsc *runsc, struct err *e)
 {
-    int ruleset;
-
     /* The supervisor's death is ours, also before init listens for it. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         return err_sys(e, "prctl(2)", errno, "cannot follow the supervisor");
@@ -99,11 +98,21 @@ static int set_up(struct plan_view *plan, char *argv0, int *tty, int *master,
     if (runsc_open(plan, runsc, e) < 0 || launch_build_view(plan, e) < 0 ||
         launch_check_stdio(e) < 0 || runsc_enter(plan, runsc, e) < 0)
         return -1;
-    if (plan->head.flags & PLAN_TTY && launch_open_terminal(tty, master, e) < 0)
+    return plan->head.flags & PLAN_TTY ? launch_open_terminal(tty, master, e)
+                                       : 0;
+}
+
+static int raise_walls(const struct plan_view *plan, int *outside,
+                       struct err *e)
+{
+    int ruleset;
+
+    if (plan->head.flags & PLAN_WARM)
+        return 0;
+    if (launch_prepare_walls(plan, &ruleset, e) < 0)
         return -1;
-    return launch_prepare_walls(plan, &ruleset, e) < 0
-               ? -1
-               : launch_raise_walls(plan, &ruleset, e);
+    *outside = verify_open_outside(plan);
+    return launch_raise_walls(plan, &ruleset, e);
 }
 
 int main(int argc, char **argv)
@@ -111,15 +120,16 @@ int main(int argc, char **argv)
     struct plan_view plan;
     struct err e = { 0 };
     struct runsc runsc;
-    int tty = -1, master = -1;
+    int tty = -1, master = -1, outside = -1;
 
     if (argc < 1)
         return 1;
-    if (set_up(&plan, argv[0], &tty, &master, &runsc, &e) < 0) {
+    if (set_up(&plan, argv[0], &tty, &master, &runsc, &e) < 0 ||
+        raise_walls(&plan, &outside, &e) < 0) {
         (void)launch_tell(MSG_FAILED, 0, &e, -1);
         return 1;
     }
     return plan.head.flags & PLAN_WARM
                ? launch_warm(&plan)
-               : launch_init(&plan, tty, master, runsc.userns);
+               : launch_init(&plan, tty, master, runsc.userns, outside);
 }

@@ -2,6 +2,7 @@
  * interface, its limits; then the walls that cannot be taken down again. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <net/if.h>
 #include <signal.h>
 #include <string.h>
@@ -132,12 +133,30 @@ static int open_own_device(const char *path, int flags, const struct stat *host)
     return -ENODEV;
 }
 
+/* The device that a stream is, and its own one that took its place. */
+struct replaced {
+    dev_t device; /* 0: another kind of stream */
+    int mode;     /* O_ACCMODE */
+};
+
+/* The same device once more is the same descriptor once more. */
+static int find_replaced(const struct replaced *r, int fd)
+{
+    for (int i = 0; i < fd; i++)
+        if (r[fd].device == r[i].device && r[fd].mode == r[i].mode)
+            return i;
+    return -1;
+}
+
 static int replace_device(int fd, int flags, const char *path,
                           const struct stat *host, const char *stream,
-                          struct err *e)
+                          struct replaced *r, struct err *e)
 {
-    int own = open_own_device(path, flags, host), r;
+    int same, own, sys;
 
+    r[fd] = (struct replaced){ host->st_rdev, flags & O_ACCMODE };
+    same = find_replaced(r, fd);
+    own = same < 0 ? open_own_device(path, flags, host) : same;
     if (own < 0) {
         err_sys(e, "open(2)", -own, "cannot open '%s' inside", path);
         return err_hint(e,
@@ -145,11 +164,12 @@ static int replace_device(int fd, int flags, const char *path,
                         "place, and standard %s is it: give another stream",
                         stream);
     }
-    r = dup2(own, fd);
-    (void)close(own);
-    return r < 0 ? err_sys(e, "dup2(2)", errno, "cannot replace standard %s",
-                           stream)
-                 : 0;
+    sys = dup2(own, fd) < 0 ? errno : 0;
+    if (same < 0)
+        (void)close(own);
+    return sys ? err_sys(e, "dup2(2)", sys, "cannot replace standard %s",
+                         stream)
+               : 0;
 }
 
 /* A socket made outside belongs to the host's network: one of TCP can be
@@ -174,7 +194,7 @@ static bool leads_elsewhere(int fd)
  * go on by fchdir(2) and change modes and times, which Landlock does not
  * judge; of the host's /dev/null a root caller's workload could change the
  * mode for everybody.  What else is given is given. */
-static int check_stream(int fd, struct err *e)
+static int check_stream(int fd, struct replaced *r, struct err *e)
 {
     static const char *const names[] = { "input", "output", "error" };
     int flags = fcntl(fd, F_GETFL);
@@ -202,13 +222,15 @@ static int check_stream(int fd, struct err *e)
                            "(cat and socat can stand between)");
     }
     device = own_device(&st);
-    return device ? replace_device(fd, flags, device, &st, names[fd], e) : 0;
+    return device ? replace_device(fd, flags, device, &st, names[fd], r, e) : 0;
 }
 
 int launch_check_stdio(struct err *e)
 {
+    struct replaced r[3] = { { 0 } };
+
     for (int fd = 0; fd < 3; fd++)
-        if (check_stream(fd, e) < 0)
+        if (check_stream(fd, r, e) < 0)
             return -1;
     return 0;
 }
@@ -224,13 +246,35 @@ static uint64_t file_rights(int fd, uint64_t rights)
                                                        : rights;
 }
 
-/* Commands before this one may have put a link on its way. */
+/* The next name of the path, below `dir`, which is closed.  -1, and errno. */
+static int open_next(int dir, const char **path)
+{
+    char name[NAME_MAX + 1];
+    const size_t n = strcspn(*path, "/");
+    int fd = -1;
+
+    errno = ENAMETOOLONG;
+    if (n < sizeof(name)) {
+        memcpy(name, *path, n);
+        name[n] = '\0';
+        fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    }
+    *path += n + strspn(*path + n, "/");
+    (void)close(dir);
+    return fd;
+}
+
+/* Commands before this one may have put a link on its way: one in the middle is
+ * no directory, the last is itself.  Name by name, since no filter allows
+ * openat2(2), and init may stand behind one. */
 static int open_plain(const char *path)
 {
-    const struct mxc_open_how how = { .flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
-                                      .resolve = MXC_RESOLVE_NO_SYMLINKS };
+    int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-    return (int)syscall(__NR_openat2, AT_FDCWD, path, &how, sizeof(how));
+    path += strspn(path, "/");
+    while (fd >= 0 && *path)
+        fd = open_next(fd, &path);
+    return fd;
 }
 
 int launch_check_binds(const struct plan_view *plan, struct err *e)

@@ -184,7 +184,7 @@ static int make_view(const struct plan_view *plan, struct view *v,
     v->is_taken = plan_count(plan, STEP_RUNTIME);
     v->has_image = plan_count(plan, STEP_IMAGE);
     if ((v->is_taken ? launch_take_root : make_root)(v, &s, e) < 0 ||
-        make_voids(v, e) < 0)
+        make_voids(v, e) < 0 || view_copy_grants(v, plan, e) < 0)
         return -1;
     for (size_t i = 1; i < plan->head.nsteps; i++) {
         s = plan_step(plan, i);
@@ -198,6 +198,7 @@ static int make_view(const struct plan_view *plan, struct view *v,
     if (r < 0)
         return err_sys(e, "move_mount(2)", -r,
                        "cannot attach the private root");
+    view_drop_copies(v);
     if (volunteer_for_oom(v, e) < 0 || finish_view(v, plan, e) < 0 ||
         remove_voids(v, e) < 0)
         return -1;

@@ -49,8 +49,10 @@ static int wrong(struct err *e, const struct step *s, const char *what)
 {
     err_set(e, ERR_BACKEND_ERROR, "the runtime did not mount '%s': %s", s->path,
             what);
-    return err_hint(e, "nothing was run; when a path was replaced meanwhile, "
-                       "try again");
+    return err_hint(e,
+                    "nothing was run; when a path was replaced meanwhile, "
+                    "try again; when it was since a session was made, make it "
+                    "anew");
 }
 
 /* A writable grant below must stay so when a read-only one is sealed. */

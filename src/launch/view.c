@@ -207,7 +207,9 @@ static int open_source(const struct view *v, const struct step *s,
         err_set(e, ERR_BACKEND_ERROR,
                 "'%s' was replaced while the sandbox was being set up",
                 s->text);
-        return err_hint(e, "nothing was run; try again");
+        return err_hint(e, "nothing was run; try again; a session and a pool "
+                           "are of what was there when they were made: make "
+                           "it anew");
     }
     return fd;
 }
@@ -266,9 +268,90 @@ static int clone_source(const struct view *v, const struct step *s,
     return mnt < 0 ? view_fail(e, "open_tree(2)", mnt, s) : mnt;
 }
 
+static int copy_source(const struct view *v, const struct step *s, int memory,
+                       struct err *e)
+{
+    scoped(drop_fd) int source = open_source(v, s, e);
+    char name[24];
+    int mnt;
+
+    if (source < 0)
+        return -1;
+    (void)snprintf(name, sizeof(name), "%zu", v->ncopies);
+    mnt = overlay_in_memory(memory, name, source);
+    if (mnt >= 0)
+        return mnt;
+    err_sys(e, "fsconfig(2)", -mnt, "cannot lay a copy over '%s'", s->text);
+    return err_hint(e, mnt == -EINVAL
+                           ? "an overlay in memory needs Linux 6.6, and a "
+                             "directory on which nothing else is mounted"
+                           : "an overlay in a user namespace needs Linux 6.6");
+}
+
+static int copy_all(struct view *v, const struct plan_view *plan, int memory,
+                    struct err *e)
+{
+    for (size_t i = 1; i < plan->head.nsteps; i++) {
+        const struct step s = plan_step(plan, i);
+
+        if (s.kind != STEP_BIND || !(s.flags & STEP_COPY))
+            continue;
+        if (v->ncopies == LAUNCH_COPIES) {
+            err_set(e, ERR_POLICY_VALIDATION,
+                    "--discard-writes: more than %d directories are granted "
+                    "for writing",
+                    LAUNCH_COPIES);
+            return err_hint(e, "grant a directory that holds them");
+        }
+        v->copy[v->ncopies] = copy_source(v, &s, memory, e);
+        if (v->copy[v->ncopies] < 0)
+            return -1;
+        v->ncopies++;
+    }
+    return 0;
+}
+
+int view_copy_grants(struct view *v, const struct plan_view *plan,
+                     struct err *e)
+{
+    const struct step root = plan_step(plan, 0);
+    scoped(drop_fd) int memory = -1;
+    bool is_any = false;
+    int r;
+
+    for (size_t i = 1; i < plan->head.nsteps; i++)
+        is_any = is_any || plan_step(plan, i).flags & STEP_COPY;
+    if (!is_any)
+        return 0;
+    memory = overlay_memory(root.num[0], root.num[1]);
+    if (memory < 0)
+        return err_sys(e, "fsmount(2)", -memory,
+                       "cannot make the memory for copies");
+    r = copy_all(v, plan, memory, e);
+    if (overlay_leave(memory) < 0 && r == 0)
+        r = err_sys(e, "umount2(2)", errno, "cannot leave the copies' memory");
+    return r;
+}
+
+void view_drop_copies(struct view *v)
+{
+    while (v->used < v->ncopies)
+        drop_fd(&v->copy[v->used++]);
+}
+
+/* They were made in the order of the steps. */
+static int take_copy(struct view *v, const struct step *s, struct err *e)
+{
+    if (v->used < v->ncopies)
+        return take_fd(&v->copy[v->used++]);
+    err_set(e, ERR_BACKEND_ERROR, "no copy of '%s' was made", s->text);
+    return -1;
+}
+
 static int do_bind(struct view *v, const struct step *s, struct err *e)
 {
-    scoped(drop_fd) int mnt = clone_source(v, s, e);
+    scoped(drop_fd) int mnt =
+        s->flags & STEP_COPY ? take_copy(v, s, e) : clone_source(v, s, e);
     uint64_t attr = MXC_ATTR_NOSUID | MXC_ATTR_NODEV;
     int r;
 
@@ -469,6 +552,9 @@ int view_apply(struct view *v, const struct step *s, struct err *e)
     case STEP_IMAGE:
     case STEP_KEPT:
     case STEP_RECORD:
+    case STEP_CAPTURE:
+    case STEP_LIMIT:
+    case STEP_SHOWN:
     case STEP_END:
         break; /* other stages' business */
     }

@@ -16,6 +16,8 @@
 #include "launch/exec.h"
 #include "launch/launch.h"
 #include "launch/proto.h"
+#include "sys/message.h"
+#include "sys/seccomp_load.h"
 
 struct claim {
     int32_t size;     /* of its terminal */
@@ -30,25 +32,6 @@ struct claim {
 /* --- hearing it ------------------------------------------------------------
  */
 
-static void take_fds(struct msghdr *m, struct claim *c)
-{
-    for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
-        size_t n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-        if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
-            continue;
-        for (size_t i = 0; i < n; i++) {
-            int fd;
-
-            memcpy(&fd, CMSG_DATA(h) + i * sizeof(fd), sizeof(fd));
-            if (c->nfds < EXEC_FDS)
-                c->fd[c->nfds++] = fd;
-            else
-                (void)close(fd);
-        }
-    }
-}
-
 /* False: there will be none.  The plan's bytes are our own copy, which nobody
  * else can change. */
 static bool hear(struct claim *c)
@@ -56,22 +39,11 @@ static bool hear(struct claim *c)
     static uint64_t room[CLAIM_INLINE / sizeof(uint64_t)];
     struct launch_record rec = { .msg = MSG_NONE };
     struct iovec iov[] = { { &rec, sizeof(rec) }, { room, sizeof(room) } };
-    union {
-        struct cmsghdr head;
-        char room[CMSG_SPACE(EXEC_FDS * sizeof(int))];
-    } control;
-    struct msghdr m = { .msg_iov = iov,
-                        .msg_iovlen = 2,
-                        .msg_control = control.room,
-                        .msg_controllen = sizeof(control.room) };
-    ssize_t n;
+    ssize_t n = message_receive(LAUNCH_STATUS_FD, iov, ARRAY_LEN(iov), c->fd,
+                                EXEC_FDS, &c->nfds, 0);
 
-    do
-        n = recvmsg(LAUNCH_STATUS_FD, &m, MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
     if (n < (ssize_t)sizeof(rec))
         return false;
-    take_fds(&m, c);
     if (rec.msg != MSG_CLAIM || rec.exec > CLAIM_INLINE ||
         (size_t)n != sizeof(rec) + rec.exec)
         return false;
@@ -271,6 +243,17 @@ static int prepare(struct warm *w, struct err *e)
     return 0;
 }
 
+/* By init, where it answers no call itself: then the end of the command is not
+ * that of the filter too, which the kernel would clear away before it tells. */
+static int raise_filter(struct exec_args *a, struct err *e)
+{
+    int r = seccomp_enforce(a->filter, a->filter_len, false, NULL);
+
+    a->is_inherited = r == 0;
+    return r < 0 ? err_sys(e, "seccomp(2)", -r, "cannot filter system calls")
+                 : 0;
+}
+
 /* In the order of a run: the view, the streams, the walls, the broker. */
 static int take_up(struct warm *w, struct claim *c, struct exec_args *a,
                    struct err *e)
@@ -283,7 +266,7 @@ static int take_up(struct warm *w, struct claim *c, struct exec_args *a,
         fill_args(w->plan, c, a, e) < 0)
         return -1;
     a->want_listener = w->broker != NULL;
-    return 0;
+    return w->broker ? 0 : raise_filter(a, e);
 }
 
 static int fail(const struct err *e)

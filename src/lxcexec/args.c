@@ -28,7 +28,7 @@ static const struct row rows[] = {
     { "config-base64", "TEXT", TAKES_VALUE, AT(config_base64), 0,
       "take the request from TEXT, base64 of its JSON; goes before both" },
     { "dry-run", NULL, TAKES_NOTHING, AT(dry_run), 0,
-      "do all that a run does before it runs, and report" },
+      "do all that a run does before it runs, and report; delete nothing" },
     { "debug", NULL, TAKES_NOTHING, AT(debug), 0,
       "tell on standard error what is done" },
     { "log-file", "PATH", TAKES_VALUE, AT(log_file), 0,

@@ -6,18 +6,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "lxcexec/lxcexec.h"
-
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* Faults that are found after parsing know their place: add the line. */
 static void locate(const struct door *d, struct err *e)
@@ -114,6 +106,7 @@ static int finish(struct door *d, const struct result *r,
         log_end(d, r->exit_code, NULL);
         return r->exit_code;
     case OUTCOME_TIMED_OUT:
+    case OUTCOME_LIMITED:
         log_end(d, -1, &r->err);
         say_json(&r->err);
         return DOOR_FAILED;

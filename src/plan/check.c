@@ -8,6 +8,8 @@
  * what a warm sandbox is claimed with, which adds to what stands. */
 #include <string.h>
 
+#include "base/limit.h"
+
 #include "plan/pack.h"
 
 static const struct {
@@ -25,13 +27,15 @@ static uint32_t allowed_flags(uint32_t kind)
     switch (kind) {
     case STEP_BIND:
         return STEP_READONLY | STEP_NOEXEC | STEP_OPTIONAL | STEP_IS_DIR |
-               STEP_CREATE | STEP_LAYER;
+               STEP_CREATE | STEP_LAYER | STEP_COPY;
     case STEP_OVERLAY:
         return STEP_CREATE;
     case STEP_DEVICE:
         return STEP_OPTIONAL;
     case STEP_MASK:
-        return STEP_IS_DIR | STEP_CREATE | STEP_OPTIONAL;
+        return STEP_IS_DIR | STEP_CREATE | STEP_OPTIONAL | STEP_OURS;
+    case STEP_ABSENT:
+        return STEP_OURS;
     case STEP_HOLLOW:
         return STEP_CREATE;
     case STEP_RLIMIT:
@@ -43,6 +47,8 @@ static uint32_t allowed_flags(uint32_t kind)
         return STEP_OPTIONAL;
     case STEP_KEPT:
         return STEP_LAST;
+    case STEP_LIMIT:
+        return STEP_BY_GROUP;
     default:
         return 0;
     }
@@ -140,6 +146,11 @@ static int check_step(const struct packed_step *s, size_t i,
     if (s->flags & STEP_LAYER &&
         (s->flags & STEP_READONLY || !(s->flags & STEP_IS_DIR)))
         return bad(e, i, "not a directory to write to");
+    if (s->flags & STEP_COPY && (s->flags & (STEP_READONLY | STEP_LAYER) ||
+                                 !(s->flags & STEP_IS_DIR) || !s->num[1]))
+        return bad(e, i, "not a grant to copy on write");
+    if (s->kind == STEP_LIMIT && s->num[0] >= LIMIT_COUNT)
+        return bad(e, i, "a limit that there is not");
     if (s->kind == STEP_SYSCTL &&
         strncmp(pool->data + s->path, "/proc/sys/", 10) != 0)
         return bad(e, i, "not a sysctl");
@@ -211,6 +222,18 @@ static int check_command(const struct plan_view *v, struct err *e)
     if (is_warm && plan_count(v, STEP_RUNTIME))
         return err_set(e, ERR_BACKEND_ERROR,
                        "plan refused: a warm sandbox is made by nobody else");
+    if (v->head.flags & PLAN_DENIALS &&
+        (is_session || plan_count(v, STEP_RUNSC)))
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: refusals are told of a single run");
+    if (v->head.flags & PLAN_ACCESSES && !(v->head.flags & PLAN_DENIALS))
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: what is used is told with what is "
+                       "refused");
+    if (v->head.flags & PLAN_VERIFY &&
+        (is_session || plan_count(v, STEP_RUNSC)))
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: the walls are tried by a single run");
     /* Init does it, for the one command that it has. */
     if (v->head.flags & PLAN_EXEC_NO_SOCKETS &&
         (is_session || plan_count(v, STEP_RUNSC)))
@@ -233,6 +256,10 @@ static int check_layer(const struct plan_view *v, struct err *e)
         if ((s.flags & STEP_LAYER || s.kind == STEP_OVERLAY) &&
             !(v->head.flags & PLAN_SESSION))
             return bad(e, i, "a layer without a session");
+        if (s.flags & STEP_COPY &&
+            (v->head.flags & (PLAN_SESSION | PLAN_WARM) ||
+             plan_count(v, STEP_RUNTIME) || plan_count(v, STEP_RUNSC)))
+            return bad(e, i, "a copy on write that is not of a single run");
     }
     return 0;
 }
@@ -290,6 +317,10 @@ static int check_whole(const struct plan_view *v, struct err *e)
     if (!!plan_count(v, STEP_ABSENT) != !!(v->head.flags & PLAN_BROKER_CREATES))
         return err_set(e, ERR_BACKEND_ERROR,
                        "plan refused: absent paths and broker flag disagree");
+    if (plan_count(v, STEP_CAPTURE) > (v->head.flags & PLAN_DENIALS ? 1 : 0))
+        return err_set(e, ERR_BACKEND_ERROR,
+                       "plan refused: it may have one record of what is "
+                       "refused, where that is told");
     if (check_runsc(v, e) < 0 || check_layer(v, e) < 0 || check_kept(v, e) < 0)
         return -1;
     return check_network(v, e);
@@ -367,8 +398,8 @@ static int check_claim(const struct plan_view *v, struct err *e)
             return bad(e, i, "has no place in a claim");
         if (is_own(&s) || s.flags & STEP_OPTIONAL)
             return bad(e, i, "stands over what is the sandbox's own");
-        if (s.flags & STEP_LAYER)
-            return bad(e, i, "is a session's");
+        if (s.flags & (STEP_LAYER | STEP_COPY))
+            return bad(e, i, "is a session's, or a single run's");
         if (s.kind == STEP_BIND && s.num[1] == 0)
             return bad(e, i, "a grant of what nobody has looked at");
     }

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/limit.h"
+
 int plan_add(struct plan *p, struct arena *a, struct step s, struct err *e)
 {
     if (p->nsteps == PLAN_MAX_STEPS)
@@ -46,7 +48,8 @@ static void print_flags(uint32_t flags, struct buf *out)
 {
     static const char *const names[] = { "ro",    "noexec", "optional",
                                          "dir",   "create", "soft",
-                                         "by-fd", "layer",  "last" };
+                                         "by-fd", "layer",  "last",
+                                         "group", "copy",   "ours" };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (flags & 1u << i)
@@ -80,6 +83,12 @@ static void print_numbers(const struct step *s, struct buf *out)
         buf_printf(out, " resource=%" PRIu64 " value=%" PRIu64, s->num[0],
                    s->num[1]);
         break;
+    case STEP_LIMIT:
+        if (s->num[0] < LIMIT_COUNT) {
+            buf_printf(out, " %s ", limit_rows[s->num[0]].name);
+            limit_print((enum limit)s->num[0], s->num[1], out);
+        }
+        break;
     case STEP_LISTEN:
         buf_printf(out, " port=%" PRIu64, s->num[0]);
         break;
@@ -103,6 +112,8 @@ static void print_numbers(const struct step *s, struct buf *out)
     case STEP_RUNTIME_ARG:
     case STEP_OVERLAY:
     case STEP_RECORD:
+    case STEP_SHOWN:
+    case STEP_CAPTURE:
     case STEP_END:
         break;
     }

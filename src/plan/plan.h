@@ -51,7 +51,10 @@
                                        * name; "up" and "work" lie in text */  \
     X(29, KEPT, "kept", 'h', 's')     /* the container; num: dev, ino; its     \
                                        * record, "": it is to be made */       \
-    X(30, RECORD, "record", '-', 's') /* what that becomes */
+    X(30, RECORD, "record", '-', 's') /* what that becomes */                  \
+    X(31, LIMIT, "limit", '-', '-')   /* num: enum limit, value */             \
+    X(32, SHOWN, "shown", 'a', '-')   /* granted, and the base shows it */     \
+    X(33, CAPTURE, "capture", 'h', '-')
 
 enum step_kind {
     STEP_NONE = 0,
@@ -66,11 +69,14 @@ enum {
     STEP_NOEXEC = 1 << 1,
     STEP_OPTIONAL = 1 << 2, /* not there on this host: left out */
     STEP_IS_DIR = 1 << 3,
-    STEP_CREATE = 1 << 4, /* make the mount point (private space) */
-    STEP_SOFT = 1 << 5,   /* the soft limit alone, up to the hard one */
-    STEP_BY_FD = 1 << 6,  /* not in its command line */
-    STEP_LAYER = 1 << 7,  /* a session's, which its workload has filled */
-    STEP_LAST = 1 << 8    /* it ends with this run */
+    STEP_CREATE = 1 << 4,   /* make the mount point (private space) */
+    STEP_SOFT = 1 << 5,     /* the soft limit alone, up to the hard one */
+    STEP_BY_FD = 1 << 6,    /* not in its command line */
+    STEP_LAYER = 1 << 7,    /* a session's, which its workload has filled */
+    STEP_LAST = 1 << 8,     /* it ends with this run */
+    STEP_BY_GROUP = 1 << 9, /* a control group holds it */
+    STEP_COPY = 1 << 10,    /* what is written there is gone afterwards */
+    STEP_OURS = 1 << 11     /* denied by mxc, and not by the policy */
 };
 
 /* What stands in a runtime's arguments for descriptors that it is given: the
@@ -98,6 +104,9 @@ enum {
     PLAN_NET_EGRESS = 1 << 5, /* routes of every destination lead to it */
     PLAN_NET_ICMP = 1 << 6,   /* echo requests too */
     PLAN_NET_DIAL = 1 << 7,   /* init makes sockets that reach the workload */
+    PLAN_DENIALS = 1 << 8,    /* the broker tells what is refused, */
+    PLAN_ACCESSES = 1 << 9,   /* and what is used */
+    PLAN_VERIFY = 1 << 10,    /* the sandbox tries its walls first */
     /* A session's: set up, and nothing run yet. */
     PLAN_SESSION = 1 << 16,
     /* Set up but for what its one command brings along, and nothing run. */
@@ -108,7 +117,7 @@ enum {
     PLAN_EXEC_NO_SOCKETS = 1 << 19, /* of any plan that runs something */
     PLAN_EXEC_PROGRAM = 1 << 20,    /* it comes as a descriptor */
     PLAN_ALL_FLAGS =
-        ((1 << 8) - 1) | PLAN_SESSION | PLAN_WARM | PLAN_EXEC_NO_SOCKETS,
+        ((1 << 11) - 1) | PLAN_SESSION | PLAN_WARM | PLAN_EXEC_NO_SOCKETS,
     PLAN_EXEC_FLAGS = PLAN_EXEC | PLAN_TTY | PLAN_EXEC_NARROWED |
                       PLAN_EXEC_NO_SOCKETS | PLAN_EXEC_PROGRAM,
     /* What a warm one is claimed with: of its own kind too, plan_check_claim.

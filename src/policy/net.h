@@ -77,6 +77,7 @@ struct net_policy {
     const char *proxy_url; /* runtimeConfig.networkProxy, or NULL; its port
                             * is one of the services too */
     bool filtering_proxy;
+    bool is_told; /* there is a gateway in any case, which tells */
 };
 
 /* Append a rule; fails only for lack of memory. */

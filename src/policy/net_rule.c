@@ -26,7 +26,8 @@ int net_add(struct net_policy *p, struct arena *a, enum net_action action,
 
 bool net_has_egress(const struct net_policy *p)
 {
-    if (p->egress_default == NET_ALLOW)
+    /* Nothing may pass, and the gateway tells what would. */
+    if (p->egress_default == NET_ALLOW || p->is_told)
         return true;
     for (size_t i = 0; i < p->nsources; i++)
         if (p->source[i].action == NET_ALLOW)

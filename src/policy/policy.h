@@ -9,6 +9,7 @@
 
 #include "contract/request.h"
 #include "policy/fs.h"
+#include "policy/limit_set.h"
 #include "policy/net.h"
 
 /* What a clause needs a backend to enforce (struct backend.features). */
@@ -25,9 +26,12 @@ enum feature {
     FEAT_KEEP = 1 << 9, /* outlive the run */
     FEAT_TIMEOUT = 1 << 10,
     FEAT_TTY = 1 << 11,
-    FEAT_NET_FORWARD = 1 << 12,     /* single ports of the loopback */
-    FEAT_NET_NAMES = 1 << 13,       /* rules for host names */
-    FEAT_NET_FILTER_PROXY = 1 << 14 /* the built-in proxy */
+    FEAT_NET_FORWARD = 1 << 12,      /* single ports of the loopback */
+    FEAT_NET_NAMES = 1 << 13,        /* rules for host names */
+    FEAT_NET_FILTER_PROXY = 1 << 14, /* the built-in proxy */
+    FEAT_DENIALS = 1 << 15, /* tell what was refused, of files and calls */
+    FEAT_COPIES = 1 << 16,  /* writable grants that keep nothing */
+    FEAT_VERIFY = 1 << 17   /* the sandbox tries its own walls */
 };
 
 struct need {
@@ -84,10 +88,18 @@ struct policy {
     const char **service_from;
     const char *proxy_origin; /* of either kind */
 
+    struct policy_limits limits;
+
     bool keeps;         /* destroyOnExit: false */
     bool keeps_network; /* preservePolicy */
     bool private_home;  /* HOME, USER, LANG, TMPDIR of its own */
     bool tty;
+    bool denials;  /* what is refused is told, */
+    bool accesses; /* and what is used */
+    bool copies;   /* what is written to grants is gone afterwards */
+    const char *record_origin; /* the clause that asks for the report */
+    const char *capture;       /* file for that, clean and from /; or NULL */
+    bool verify;               /* its walls are tried from inside first */
     bool die_with_parent;
     uint32_t accept_missing; /* enum wall bits */
     const char *runtime;     /* directory with the sessions, beside the usual
@@ -95,7 +107,7 @@ struct policy {
     const char *images;      /* directory of the image store; NULL: none */
     const char *containers;  /* directory of those that are kept; NULL: none */
 
-    struct need need[16];
+    struct need need[24];
     size_t nneeds;
     const char *warning[8];
     size_t nwarnings;
@@ -199,6 +211,18 @@ int policy_check_size(const struct policy *p, struct err *e);
 /* Where the workload starts: what was asked for, else the caller's directory
  * when a policy path grants it, else "/" (or the private home). */
 const char *policy_cwd(const struct policy *p, const char *caller_cwd);
+
+/* One limit; of two values the lower counts, and it is advisory where both
+ * are.  `origin` is borrowed. */
+void policy_limit(struct policy *p, enum limit which, uint64_t value,
+                  bool is_advisory, const char *origin);
+
+/* A request's `limits`. */
+int policy_from_limits(struct policy *p, struct arena *a,
+                       const struct request *r, struct err *e);
+
+/* Request and flags together; where memory is limited, swap is too. */
+int policy_check_limits(struct policy *p, struct err *e);
 
 /* Of several tiers the strongest counts. */
 void policy_ask_tier(struct policy *p, enum tier tier, const char *origin);

@@ -51,6 +51,12 @@ const char *feature_name(enum feature f)
         return "networkNames";
     case FEAT_NET_FILTER_PROXY:
         return "networkFilterProxy";
+    case FEAT_DENIALS:
+        return "denials";
+    case FEAT_COPIES:
+        return "copies";
+    case FEAT_VERIFY:
+        return "verify";
     }
     return NULL;
 }
@@ -215,8 +221,6 @@ static void take_rest(struct policy *p, const struct request *r)
     policy_ask_tier(p, r->tier, "guarantees.tier");
     p->layer = r->layer;
     p->layer_origin = "session.layer";
-    if (r->limits_present)
-        policy_need(p, FEAT_LIMITS, "limits", "limits");
     if (r->lifecycle.keep_on_exit)
         policy_need(p, FEAT_KEEP, "lifecycle.destroyOnExit",
                     "a sandbox that outlives its run");
@@ -225,6 +229,32 @@ static void take_rest(struct policy *p, const struct request *r)
                     "a policy that outlives its run");
     if (r->telemetry)
         policy_warn(p, POLICY_NO_TELEMETRY);
+}
+
+/* MXC's record of refusals (request_wants_record). */
+static int take_record(struct policy *p, struct arena *a,
+                       const struct request *r, struct err *e)
+{
+    static const char where[] = "processContainer.captureDenials.outputPath";
+    const char *path = r->process_container.capture_output_path;
+
+    if (!request_wants_record(r))
+        return 0;
+    p->denials = p->net.is_told = true;
+    p->record_origin = r->process_container.capture_present
+                           ? "processContainer.captureDenials"
+                           : "processContainer.learningMode";
+    policy_need(p, FEAT_DENIALS, p->record_origin,
+                "a report of what was refused");
+    if (!path)
+        return 0;
+    p->capture = path[0] == '/' ? path_clean(a, path) : NULL;
+    if (p->capture && p->capture[1] && !path_has_dotdot(p->capture))
+        return 0;
+    err_set(e, ERR_POLICY_VALIDATION, "'%.300s' is no file of this system",
+            path);
+    err_hint(e, "name it from /, without '..'");
+    return err_where(e, "%s", where);
 }
 
 /* Both, or there is none to look for. */
@@ -266,7 +296,8 @@ int policy_from_request(struct arena *a, const struct request *r,
         return -1;
     take_ui(&p, r);
     take_rest(&p, r);
-    if (take_image(&p, a, r, e) < 0)
+    if (take_record(&p, a, r, e) < 0 || take_image(&p, a, r, e) < 0 ||
+        policy_from_limits(&p, a, r, e) < 0)
         return -1;
     if (take_process(&p, a, r, e) < 0 || take_filesystem(&p, a, r, e) < 0)
         return -1;

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -23,10 +24,10 @@
 enum { PATIENCE_MS = 10000 };
 
 /* 0 with *conn, or -errno. */
-static int try_connect(const struct session_dir *d, int *conn)
+static int try_connect(const struct session_dir *d, const char *name, int *conn)
 {
     struct sockaddr_un at;
-    unsigned len = talk_address(d->fd, "control", &at);
+    unsigned len = talk_address(d->fd, name, &at);
     scoped(drop_fd) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
@@ -48,7 +49,7 @@ int session_look_up(const struct session_dir *d, enum session_state *state,
     *conn = -1;
     /* Twice: it may have been started between the two looks. */
     for (int i = 0; i < 2; i++) {
-        r = try_connect(d, conn);
+        r = try_connect(d, TALK_CONTROL, conn);
         if (r == 0) {
             *state = SESSION_STARTED;
             return 0;
@@ -114,6 +115,20 @@ int session_connect(const struct session_dir *d, int *conn, struct err *e)
     return err_hint(e, "mxc start %s", id);
 }
 
+static void does_not_answer(struct err *e)
+{
+    err_set(e, ERR_BACKEND_ERROR, "the session's holder does not answer");
+    err_hint(e, "somebody may have stopped it (state T in ps(1)); "
+                "`mxc deprovision` ends it");
+}
+
+static void is_another_version(struct err *e)
+{
+    err_set(e, ERR_BACKEND_ERROR,
+            "the session was started by another version of mxc");
+    err_hint(e, "deprovision it, or use that version");
+}
+
 /* One answer, awaited at most so long. */
 static int hear(int conn, struct say *out, int timeout_ms, struct err *e)
 {
@@ -125,16 +140,16 @@ static int hear(int conn, struct say *out, int timeout_ms, struct err *e)
     do
         r = poll(&p, 1, timeout_ms);
     while (r < 0 && errno == EINTR);
-    if (r == 0)
-        return err_set(e, ERR_BACKEND_ERROR,
-                       "the session's holder does not answer");
+    if (r == 0) {
+        does_not_answer(e);
+        return -1;
+    }
     n = talk_receive(conn, out, sizeof(*out), NULL, 0, &none, 0);
     if (n == (ssize_t)sizeof(*out) && out->version == TALK_VERSION)
         return 0;
     if (n > 0) {
-        err_set(e, ERR_BACKEND_ERROR,
-                "the session was started by another version of mxc");
-        return err_hint(e, "deprovision it, or use that version");
+        is_another_version(e);
+        return -1;
     }
     return err_set(e, ERR_BACKEND_ERROR, "the session's holder has ended");
 }
@@ -247,9 +262,9 @@ static int ask(int conn, enum ask_what what, uint64_t timeout_ms, struct err *e)
                  : 0;
 }
 
-/* One that does not answer, as when somebody stopped it: its sandbox ends with
- * it.  By the socket, so that it can be no other. */
-static void kill_holder(int conn)
+/* The process at the other end; -1: it has ended.  By the socket, so that it
+ * can be no other: it holds its end still, so the number was its own. */
+static int holder_of(int conn, pid_t *pid)
 {
     struct ucred who;
     socklen_t len = sizeof(who);
@@ -257,14 +272,32 @@ static void kill_holder(int conn)
     struct pollfd p = { .fd = conn };
 
     if (getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
-        return;
+        return -1;
     pidfd = (int)syscall(__NR_pidfd_open, who.pid, 0);
-    /* It holds its end still, so the number was its own. */
     if (pidfd < 0 || poll(&p, 1, 0) != 0)
-        return;
-    (void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-    p = (struct pollfd){ .fd = pidfd, .events = POLLIN };
-    (void)poll(&p, 1, PATIENCE_MS);
+        return -1;
+    *pid = who.pid;
+    return take_fd(&pidfd);
+}
+
+/* Whether it has ended then. */
+static bool signal_holder(int pidfd, int number)
+{
+    struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
+    (void)syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0);
+    return poll(&p, 1, PATIENCE_MS) > 0;
+}
+
+/* One that does not answer, as when somebody stopped it: its sandbox ends with
+ * it. */
+static void kill_holder(int conn)
+{
+    pid_t pid;
+    scoped(drop_fd) int pidfd = holder_of(conn, &pid);
+
+    if (pidfd >= 0)
+        (void)signal_holder(pidfd, SIGKILL);
 }
 
 /* Until the other end is closed: the holder has ended. */
@@ -315,6 +348,48 @@ int session_stop(const struct session_dir *d, uint64_t grace_ms, struct err *e)
     return stop_started(conn, grace_ms, e);
 }
 
+static bool is_locked(const struct session_dir *d)
+{
+    if (flock(d->fd, LOCK_EX | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK;
+    (void)flock(d->fd, LOCK_UN);
+    return false;
+}
+
+bool session_is_busy(const struct session_dir *d)
+{
+    enum { PAUSE_MS = 50, TRIES = SESSION_BUSY_MS / PAUSE_MS };
+
+    for (int i = 0; i < TRIES; i++) {
+        if (!is_locked(d))
+            return false;
+        (void)poll(NULL, 0, PAUSE_MS);
+    }
+    return true;
+}
+
+int session_end_start(const struct session_dir *d, struct err *e)
+{
+    scoped(drop_fd) int conn = -1;
+    scoped(drop_fd) int pidfd = -1;
+    pid_t pid;
+
+    if (try_connect(d, TALK_STARTING, &conn) < 0)
+        return 0;
+    pidfd = holder_of(conn, &pid);
+    /* It may hang in the same place as what it starts. */
+    if (pidfd < 0 || signal_holder(pidfd, SIGTERM) ||
+        signal_holder(pidfd, SIGKILL))
+        return 1;
+    err_set(e, ERR_BACKEND_ERROR,
+            "a start of the session, process %d, was killed, but has not ended "
+            "yet",
+            (int)pid);
+    return err_hint(e,
+                    "it waits in the kernel (state D in ps(1)): look at what "
+                    "serves the granted directories, then try again");
+}
+
 int session_deprovision(struct session_dir *d, uint64_t grace_ms, struct err *e)
 {
     scoped(drop_fd) int conn = -1;
@@ -351,18 +426,25 @@ int session_inspect(int conn, struct look *out, pid_t *holder, struct err *e)
     struct pollfd p = { .fd = conn, .events = POLLIN };
     struct ucred who;
     socklen_t len = sizeof(who);
+    ssize_t got;
     size_t none;
 
-    if (getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 ||
-        ask(conn, ASK_LOOK, 0, e) < 0)
+    if (getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
+        return err_sys(e, "getsockopt(2)", errno,
+                       "cannot talk to the session's holder");
+    if (ask(conn, ASK_LOOK, 0, e) < 0)
         return -1;
     *holder = who.pid;
-    if (poll(&p, 1, PATIENCE_MS) <= 0 ||
-        talk_receive(conn, out, sizeof(*out), NULL, 0, &none, 0) !=
-            (ssize_t)sizeof(*out) ||
-        out->version != TALK_VERSION || out->what != SAY_LOOK ||
-        out->ncommands > TALK_COMMANDS)
-        return err_set(e, ERR_BACKEND_ERROR,
-                       "the session's holder does not answer");
-    return 0;
+    if (poll(&p, 1, PATIENCE_MS) <= 0) {
+        does_not_answer(e);
+        return 1;
+    }
+    got = talk_receive(conn, out, sizeof(*out), NULL, 0, &none, 0);
+    if (got <= 0)
+        return err_set(e, ERR_BACKEND_ERROR, "the session's holder has ended");
+    if (got == (ssize_t)sizeof(*out) && out->version == TALK_VERSION &&
+        out->what == SAY_LOOK && out->ncommands <= TALK_COMMANDS)
+        return 0;
+    is_another_version(e);
+    return 1;
 }

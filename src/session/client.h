@@ -30,6 +30,13 @@ int session_start(const struct session_dir *d, const char *launcher,
 /* Stop a locked one that is started: ERR_ALREADY_STOPPED, ERR_STALE_ID. */
 int session_stop(const struct session_dir *d, uint64_t grace_ms, struct err *e);
 
+/* Has somebody else locked it for as long as this? */
+enum { SESSION_BUSY_MS = 2000 };
+bool session_is_busy(const struct session_dir *d);
+
+/* End a start that goes on, which has it locked: 1; 0 where there is none. */
+int session_end_start(const struct session_dir *d, struct err *e);
+
 /* From every state to none; locked. */
 int session_deprovision(struct session_dir *d, uint64_t grace_ms,
                         struct err *e);
@@ -39,7 +46,8 @@ int session_order(const struct session_dir *d, enum ask_what what,
                   struct err *e);
 
 /* What its holder knows; with `conn` from session_look_up.  *holder is the
- * holder's pid. */
+ * holder's pid.  -1: it has ended meanwhile; 1: it has not, and does not
+ * answer, or as another version does. */
 int session_inspect(int conn, struct look *out, pid_t *holder, struct err *e);
 
 /* --- commands (exec.c) -----------------------------------------------------
@@ -71,20 +79,22 @@ struct session_command {
     int program;
 };
 
-/* RLIMIT_* of a name, or -1. */
-int session_limit_find(const char *name);
-
 /* "cpu, files, ..." */
 const char *session_limit_names(void);
 
-/* The command's own plan, packed and sealed. */
-int session_command_plan(const struct plan_view *session,
-                         const struct session_command *c, int *out,
-                         struct err *e);
+/* What an arena for that may take, and the least that it does: little, so that
+ * the heap of who calls often neither grows nor is given back each time. */
+enum { SESSION_COMMAND_MAX = 64 << 20, SESSION_COMMAND_BLOCK = 16384 };
+
+/* The command's own plan, packed, in the arena. */
+int session_command_plan(struct arena *a, const struct plan_view *session,
+                         const struct session_command *c, void **bytes,
+                         size_t *len, struct err *e);
 
 /* Hand it to the holder, with three streams (unless it has a terminal). */
-int session_command_send(int conn, int plan_fd, const struct session_command *c,
-                         const int streams[3], struct err *e);
+int session_command_send(int conn, const struct session_command *c,
+                         const void *bytes, size_t len, const int streams[3],
+                         struct err *e);
 
 /* The next word about it.  *master is the terminal, or -1.  Its end without a
  * last word is an error. */

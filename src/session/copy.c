@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -15,8 +14,8 @@
 #include <unistd.h>
 
 #include "base/compat.h"
+#include "session/program.h"
 #include "supervise/supervise.h"
-#include "sys/seal.h"
 
 #define MOST_ENTRIES "1000000"
 
@@ -44,47 +43,6 @@ struct copying {
     struct copy_result *out;
     struct err *e;
 };
-
-/* --- the program -----------------------------------------------------------
- */
-
-static int memory_file(void)
-{
-    const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-    int fd = memfd_create("mxc-copy", flags | MXC_MFD_EXEC);
-
-    /* Before Linux 6.3 all of them can be executed. */
-    return fd < 0 && errno == EINVAL ? memfd_create("mxc-copy", flags) : fd;
-}
-
-/* In memory: the sandbox has no name for it, and Landlock none to judge. */
-static int load_program(struct copying *c)
-{
-    scoped(drop_fd) int from =
-        open(c->job->program, O_RDONLY | O_NOCTTY | O_CLOEXEC);
-    char block[4096];
-    ssize_t n;
-
-    if (from < 0)
-        return err_sys(c->e, "open(2)", errno, "cannot read '%.200s'",
-                       c->job->program);
-    c->program = memory_file();
-    if (c->program < 0) {
-        err_sys(c->e, "memfd_create(2)", errno,
-                "cannot hand a program to the session");
-        return err_hint(c->e, "sysctl vm.memfd_noexec must be 0 or 1");
-    }
-    while ((n = read(from, block, sizeof(block))) > 0)
-        if (write(c->program, block, (size_t)n) != n)
-            return err_sys(c->e, "write(2)", errno,
-                           "cannot hand a program to the session");
-    if (n < 0 ||
-        fcntl(c->program, F_ADD_SEALS,
-              F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
-        return err_sys(c->e, "fcntl(2)", errno,
-                       "cannot hand a program to the session");
-    return 0;
-}
 
 /* --- the end on the host ---------------------------------------------------
  */
@@ -199,11 +157,13 @@ static int send_command(struct copying *c, const struct plan_view *plan,
                         const struct session_command *command,
                         const int streams[3])
 {
-    scoped(drop_fd) int plan_fd = -1;
+    scoped(arena_drop) struct arena a = { .limit = SESSION_COMMAND_MAX };
+    void *bytes;
+    size_t len;
 
-    if (session_command_plan(plan, command, &plan_fd, c->e) < 0)
+    if (session_command_plan(&a, plan, command, &bytes, &len, c->e) < 0)
         return -1;
-    return session_command_send(c->conn, plan_fd, command, streams, c->e);
+    return session_command_send(c->conn, command, bytes, len, streams, c->e);
 }
 
 static int start_inner(struct copying *c, const struct plan_view *plan)
@@ -401,8 +361,7 @@ static int judge_receiver(struct copying *c, int status, struct err *e)
     for (size_t i = 0; i < NOTE_KINDS; i++)
         r->note[i].first[sizeof(r->note[i].first) - 1] = '\0';
     *e = r->err;
-    e->op[sizeof(e->op) - 1] = e->where[sizeof(e->where) - 1] = '\0';
-    e->hint[sizeof(e->hint) - 1] = e->msg[sizeof(e->msg) - 1] = '\0';
+    err_end_texts(e);
     if (!r->failed)
         return 0;
     return e->sys == ENODATA ? COPY_TOO_SOON : 1;
@@ -446,7 +405,8 @@ static int run(struct copying *c, const struct session_dir *d)
 
     /* First of all whether it is started: nothing else is of use then. */
     if (session_connect(d, &c->conn, c->e) < 0 ||
-        session_plan(d, &plan, c->e) < 0 || load_program(c) < 0 ||
+        session_plan(d, &plan, c->e) < 0 ||
+        session_program_load(c->job->program, &c->program, c->e) < 0 ||
         start_outer(c) < 0 || start_inner(c, &plan) < 0)
         return -1;
     r = follow(c);

@@ -161,10 +161,15 @@ int copy_place_keep(struct copy_place *p, struct err *e)
     return err_sys(e, "rename(2)", errno, "cannot copy to '%.200s'", p->name);
 }
 
+/* The session may write in the stage too, and put another directory in its
+ * place: it is emptied by its descriptor, and by its name only what is empty
+ * goes. */
 void copy_place_close(struct copy_place *p)
 {
+    if (p->stage[0] && p->made >= 0)
+        (void)layer_empty_shared(p->made);
     if (p->stage[0])
-        (void)layer_remove(p->dir, p->stage);
+        (void)unlinkat(p->dir, p->stage, AT_REMOVEDIR);
     drop_fd(&p->target);
     drop_fd(&p->made);
     drop_fd(&p->dir);

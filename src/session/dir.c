@@ -151,7 +151,7 @@ static int open_root(const char *path, bool create, int *out, struct err *e)
         return no_place(path, errno, e);
     if (check_above(fd, path, e) < 0)
         return -1;
-    if (create && mkdirat(fd, name, 0700) < 0 && errno != EEXIST)
+    if (create && session_mkdir(fd, name, 0700) < 0 && errno != EEXIST)
         return no_place(path, errno, e);
     *out = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (*out < 0 && errno == ENOENT && !create)
@@ -193,6 +193,13 @@ static int write_all(int fd, const char *data, size_t len)
     return 0;
 }
 
+int session_mkdir(int at, const char *name, unsigned mode)
+{
+    if (mkdirat(at, name, mode) < 0)
+        return -1;
+    return fchmodat(at, name, mode, 0);
+}
+
 int session_write(int dir, const char *name, const void *data, size_t len,
                   struct err *e)
 {
@@ -203,7 +210,7 @@ int session_write(int dir, const char *name, const void *data, size_t len,
     (void)snprintf(temp, sizeof(temp), ".%s.new", name);
     (void)unlinkat(dir, temp, 0);
     fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    r = fd < 0 ? -errno : write_all(fd, data, len);
+    r = fd < 0 || fchmod(fd, 0600) < 0 ? -errno : write_all(fd, data, len);
     if (r == 0 && renameat(dir, temp, dir, name) < 0)
         r = -errno;
     if (r == 0)
@@ -291,6 +298,7 @@ int session_facts(const struct session_dir *d, struct session_facts *out,
                                    .idle_ms = number(v, "idleTimeoutMs"),
                                    .age_ms = number(v, "maxAgeMs") };
     take_text(v, "layer", out->layer, sizeof(out->layer));
+    out->is_throwaway = json_is(json_get(v, "use"), "once");
     return 0;
 }
 
@@ -332,10 +340,11 @@ static int write_facts(const struct session_dir *d,
     int n = snprintf(
         text, sizeof(text),
         "{\"version\":%d,\"backend\":\"%s\",\"created\":%llu,"
-        "\"idleTimeoutMs\":%llu,\"maxAgeMs\":%llu,\"layer\":\"%s\"}\n",
+        "\"idleTimeoutMs\":%llu,\"maxAgeMs\":%llu,\"layer\":\"%s\","
+        "\"use\":\"%s\"}\n",
         SESSION_VERSION, session_backend(d->name),
         (unsigned long long)f->created_ms, (unsigned long long)f->idle_ms,
-        (unsigned long long)f->age_ms, f->layer);
+        (unsigned long long)f->age_ms, f->layer, f->is_throwaway ? "once" : "");
 
     return session_write(d->fd, "session", text, (size_t)n, e);
 }
@@ -423,6 +432,8 @@ static int fill(struct session_dir *d, const struct session_facts *f,
     if (session_write(d->fd, "plan", plan, len, e) < 0 ||
         (request &&
          session_write(d->fd, "request", request, request_len, e) < 0) ||
+        (f->clauses && session_write(d->fd, SESSION_CLAUSES, f->clauses->data,
+                                     f->clauses->len, e) < 0) ||
         plan_check(plan, len, &v, e) < 0 || layer_make(d->fd, &v, e) < 0)
         return -1;
     return write_facts(d, f, e);
@@ -430,7 +441,7 @@ static int fill(struct session_dir *d, const struct session_facts *f,
 
 static int make(struct session_dir *d, const char *temp, struct err *e)
 {
-    if (mkdirat(d->root, temp, 0700) < 0) {
+    if (session_mkdir(d->root, temp, 0700) < 0) {
         int why = errno;
 
         err_sys(e, "mkdir(2)", why, "cannot make a session");
@@ -489,8 +500,9 @@ int session_dir_new(const char *runtime, const struct session_facts *f,
 int session_dir_stale(const char *id, struct err *e)
 {
     err_set(e, ERR_STALE_ID, "there is no session '%.80s'", id);
-    return err_hint(e, "it was deprovisioned, or belongs to another user; `mxc "
-                       "ps` lists yours");
+    return err_hint(e, "it was deprovisioned, belongs to another user, or lies "
+                       "where another XDG_RUNTIME_DIR says; `mxc ps` lists "
+                       "those that are here");
 }
 
 bool session_dir_is_there(const struct session_dir *d)

@@ -5,9 +5,11 @@
  *     session    what it is, JSON
  *     plan       the packed plan
  *     request    the request, where there was one
+ *     clauses    where its places come from (api/clauses.h)
  *     running    who holds it, JSON; there while it is started
  *     control    the holder's socket
  *     log        what the holder had to say
+ *     events     the same for programs, in lines (docs/events.md)
  *     layer      what it keeps of its workload's files (layer.h)
  *     freezer    the control group of what was paused (hold/freezer.h)
  *
@@ -46,8 +48,10 @@ struct session_facts {
     uint64_t idle_ms;    /* 0: it may be idle for ever */
     uint64_t age_ms;     /* 0: it may get as old as it likes */
     char layer[16];      /* what it keeps, or "" */
+    bool is_throwaway;   /* nobody comes back to it: gc takes it */
     /* Of one that is not made yet; "": any of the native backend's. */
     char name[SESSION_NAME_MAX];
+    const struct buf *clauses;
 };
 
 /* Who holds it. */
@@ -72,6 +76,10 @@ int session_new_hex(char out[SESSION_HEX + 1], struct err *e);
 int session_dir_new(const char *runtime, const struct session_facts *f,
                     const void *plan, size_t len, const char *request,
                     size_t request_len, struct session_dir *out, struct err *e);
+
+/* The files of its clauses, and of its events. */
+#define SESSION_CLAUSES "clauses"
+#define SESSION_EVENTS  "events"
 
 /* Open one by its id: ERR_STALE_ID where there is none.  With `lock`, wait for
  * whoever changes it. */
@@ -111,6 +119,9 @@ int session_holder(const struct session_dir *d, bool *has_one,
                    struct session_holder *out, struct err *e);
 int session_holder_write(int dir, const struct session_holder *h,
                          struct err *e);
+
+/* mkdirat(2) with this mode, whatever the caller's umask is. */
+int session_mkdir(int at, const char *name, unsigned mode);
 
 /* A file of a session, written whole or not at all. */
 int session_write(int dir, const char *name, const void *data, size_t len,

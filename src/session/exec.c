@@ -1,30 +1,12 @@
 /* exec.c - one command of a session: its plan, and words about it. */
 #include <errno.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/outcome.h"
 #include "session/client.h"
 #include "sys/seal.h"
-
-static const struct {
-    const char *name;
-    int resource;
-} limits[] = {
-    { "cpu", RLIMIT_CPU },         { "files", RLIMIT_NOFILE },
-    { "processes", RLIMIT_NPROC }, { "file-size", RLIMIT_FSIZE },
-    { "memory", RLIMIT_AS },
-};
-
-int session_limit_find(const char *name)
-{
-    for (size_t i = 0; i < ARRAY_LEN(limits); i++)
-        if (strcmp(limits[i].name, name) == 0)
-            return limits[i].resource;
-    return -1;
-}
 
 const char *session_limit_names(void)
 {
@@ -163,16 +145,13 @@ static int fill(const struct plan_view *session,
                : narrow_check_aliases(a, session, c->path, c->npaths, e);
 }
 
-int session_command_plan(const struct plan_view *session,
-                         const struct session_command *c, int *out,
-                         struct err *e)
+int session_command_plan(struct arena *a, const struct plan_view *session,
+                         const struct session_command *c, void **bytes,
+                         size_t *len, struct err *e)
 {
-    scoped(arena_drop) struct arena a = { .limit = 64 << 20 };
     struct plan p = { .flags = PLAN_EXEC,
                       .landlock_abi = session->head.landlock_abi };
     struct plan_view v;
-    void *bytes;
-    size_t len;
 
     if (c->tty)
         p.flags |= PLAN_TTY;
@@ -180,29 +159,41 @@ int session_command_plan(const struct plan_view *session,
         p.flags |= PLAN_EXEC_PROGRAM;
     if (c->no_network)
         p.flags |= PLAN_EXEC_NO_SOCKETS;
-    if (fill(session, c, &a, &p, e) < 0 ||
-        plan_pack(&p, &a, &bytes, &len, e) < 0)
+    if (fill(session, c, a, &p, e) < 0 || plan_pack(&p, a, bytes, len, e) < 0)
         return -1;
     /* What init would refuse is told here, before anything is asked. */
-    if (plan_check_exec(bytes, len, &v, e) < 0)
-        return -1;
-    return plan_seal(bytes, len, out, e);
+    return plan_check_exec(*bytes, *len, &v, e);
 }
 
-int session_command_send(int conn, int plan_fd, const struct session_command *c,
-                         const int streams[3], struct err *e)
+int session_command_send(int conn, const struct session_command *c,
+                         const void *bytes, size_t len, const int streams[3],
+                         struct err *e)
 {
-    const struct ask a = { .version = TALK_VERSION,
-                           .what = ASK_EXEC,
-                           .number = c->tty ? c->rows << 16 | c->columns : 0,
-                           .flags = (c->no_halts ? ASK_NO_HALTS : 0) |
-                                    (c->no_start ? ASK_NO_START : 0),
-                           .timeout_ms = c->timeout_ms };
-    const int fds[TALK_FDS] = { plan_fd, streams[0], streams[1], streams[2],
-                                c->program };
-    const size_t n = c->tty ? 1 : 1u + TALK_STREAMS + c->has_program;
-    int r = talk_send(conn, &a, sizeof(a), fds, n, 0);
+    struct {
+        struct ask ask;
+        char plan[TALK_INLINE];
+    } m;
+    scoped(drop_fd) int sealed = -1;
+    size_t along = len <= TALK_INLINE ? len : 0, n = 0;
+    int fds[TALK_FDS], r;
 
+    m.ask = (struct ask){ .version = TALK_VERSION,
+                          .what = ASK_EXEC,
+                          .number = c->tty ? c->rows << 16 | c->columns : 0,
+                          .flags = (c->no_halts ? ASK_NO_HALTS : 0) |
+                                   (c->no_start ? ASK_NO_START : 0),
+                          .timeout_ms = c->timeout_ms };
+    if (along)
+        memcpy(m.plan, bytes, len);
+    else if (plan_seal(bytes, len, &sealed, e) < 0)
+        return -1;
+    else
+        fds[n++] = sealed;
+    for (int i = 0; i < TALK_STREAMS && !c->tty; i++)
+        fds[n++] = streams[i];
+    if (c->has_program)
+        fds[n++] = c->program;
+    r = talk_send(conn, &m, sizeof(m.ask) + along, fds, n, 0);
     return r < 0 ? err_sys(e, "send(2)", -r,
                            "cannot hand the command to the session")
                  : 0;
@@ -251,6 +242,8 @@ static int exit_code_of(const struct say *s)
         return EXIT_TIMED_OUT;
     case OUTCOME_KILLED:
         return EXIT_KILLED;
+    case OUTCOME_LIMITED:
+        return EXIT_LIMITED;
     case OUTCOME_FAILED:
     case OUTCOME_STOPPED:
         break;
@@ -268,7 +261,7 @@ void session_command_result(const struct say *s, struct result *out)
         out->signal = WTERMSIG(s->number);
     if (out->outcome == OUTCOME_TIMED_OUT)
         err_set(&out->err, ERR_BACKEND_ERROR,
-                "the command was killed after its timeout");
+                "the command was killed after its timeout of %d ms", s->number);
 }
 
 void session_command_explain(const struct session_dir *d, struct err *e)

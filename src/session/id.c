@@ -72,9 +72,12 @@ static int malformed(const char *id, const char *prefix, struct err *e)
 
 int session_id_parse(const char *id, char name[SESSION_NAME_MAX], struct err *e)
 {
-    const size_t len = strcspn(id, ":");
-    const char *digits = id + len + 1, *prefix;
+    const size_t len = id ? strcspn(id, ":") : 0;
+    const char *digits, *prefix;
 
+    if (!id)
+        return err_set(e, ERR_MALFORMED_ID, "no id of a session");
+    digits = id + len + 1;
     if (!id[len] || len == 0) {
         err_set(e, ERR_MALFORMED_ID,
                 "sandbox_id \"%.80s\" is missing the `<prefix>:...` form", id);
@@ -84,11 +87,13 @@ int session_id_parse(const char *id, char name[SESSION_NAME_MAX], struct err *e)
     /* What is not of our form under another's prefix is another's. */
     if (!prefix && is_alias(id, len) && is_hex(digits))
         prefix = keepers[0];
-    if (!prefix)
-        return err_set(e, ERR_UNSUPPORTED_CONTAINMENT,
-                       "no state-aware backend registered for prefix "
-                       "\"%.*s\"",
-                       (int)(len < 80 ? len : 80), id);
+    if (!prefix) {
+        err_set(e, ERR_UNSUPPORTED_CONTAINMENT,
+                "no state-aware backend registered for prefix \"%.*s\"",
+                (int)(len < 80 ? len : 80), id);
+        return err_hint(e, "an id is as `mxc provision` printed it; `mxc ps` "
+                           "lists them");
+    }
     if (!is_hex(digits))
         return malformed(id, prefix, e);
     return session_name(prefix, digits, name);

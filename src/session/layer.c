@@ -8,13 +8,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/compat.h"
+#include "session/dir.h"
 #include "sys/overlay.h"
 
 #define LAYER "layer"
 
-enum { NAME_ROOM = 32, MOST_AGAIN = 1000 };
+enum { NAME_ROOM = 32, MOST_AGAIN = 1000, MOST_SHARED_PASSES = 10000 };
 
 static bool is_layer(const struct step *s)
 {
@@ -69,8 +72,8 @@ static int make_overlay(int at, const char *name, struct err *e)
     scoped(drop_fd) int dir =
         openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-    if (dir < 0 || mkdirat(dir, "up", 0755) < 0 ||
-        mkdirat(dir, "work", 0700) < 0)
+    if (dir < 0 || session_mkdir(dir, "up", 0755) < 0 ||
+        session_mkdir(dir, "work", 0700) < 0)
         return cannot("mkdir(2)", e);
     return 0;
 }
@@ -98,7 +101,7 @@ int layer_make(int dir, const struct plan_view *plan, struct err *e)
 
     if (!layer_is_kept(plan))
         return 0;
-    if (mkdirat(dir, LAYER, 0700) < 0)
+    if (session_mkdir(dir, LAYER, 0700) < 0)
         return cannot("mkdir(2)", e);
     at = openat(dir, LAYER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (at < 0)
@@ -108,7 +111,7 @@ int layer_make(int dir, const struct plan_view *plan, struct err *e)
 
         if (!is_layer(&s))
             continue;
-        if (mkdirat(at, name_of(&s), 0700) < 0)
+        if (session_mkdir(at, name_of(&s), 0700) < 0)
             return cannot("mkdir(2)", e);
         if (s.kind != STEP_OVERLAY)
             continue;
@@ -151,29 +154,46 @@ int layer_ready(int dir, const struct plan_view *plan, struct err *e)
 /* --- removing --------------------------------------------------------------
  */
 
+struct removal {
+    int top;
+    uint64_t n;     /* names given at the top */
+    unsigned again; /* how often something was there that had not been read */
+    bool is_shared; /* layer_empty_shared */
+};
+
+static int check_own(int dir)
+{
+    struct stat st;
+
+    if (fstat(dir, &st) < 0)
+        return -errno;
+    return st.st_uid == geteuid() ? 0 : -EPERM;
+}
+
 /* A directory that its owner can empty: without following what it may have
  * become, chmod(2) takes it by the name of a descriptor. */
-static int open_dir(int at, const char *name)
+static int open_dir(const struct removal *r, int at, const char *name)
 {
+    const struct mxc_open_how how = {
+        .flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+        .resolve = r->is_shared ? MXC_RESOLVE_NO_XDEV : 0
+    };
     scoped(drop_fd) int path =
-        openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        (int)syscall(__NR_openat2, at, name, &how, sizeof(how));
     char self[NAME_ROOM];
     int fd;
 
     if (path < 0)
         return -errno;
+    fd = r->is_shared ? check_own(path) : 0;
+    if (fd < 0)
+        return fd;
     (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", path);
     if (fchmodat(AT_FDCWD, self, 0700, 0) < 0)
         return -errno;
     fd = openat(path, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
-
-struct removal {
-    int top;
-    uint64_t n;     /* names given at the top */
-    unsigned again; /* how often something was there that had not been read */
-};
 
 /* Some names may be there of a removal that did not come to its end. */
 static int move_up(struct removal *r, int at, const char *name)
@@ -203,7 +223,7 @@ static int drop_entry(struct removal *r, int at, const char *name)
     if (errno != ENOTEMPTY && errno != EEXIST)
         return -errno;
     /* To be moved it must be writable: its ".." changes (rename(2)). */
-    fd = open_dir(at, name);
+    fd = open_dir(r, at, name);
     if (fd < 0)
         return fd;
     (void)close(fd);
@@ -236,7 +256,7 @@ static int drain(struct removal *r, int fd)
 /* One of the top's, which is drained first. */
 static int drop_top(struct removal *r, const char *name)
 {
-    int failed, fd = open_dir(r->top, name);
+    int failed, fd = open_dir(r, r->top, name);
 
     if (fd == -ENOTDIR || fd == -ELOOP)
         return unlinkat(r->top, name, 0) < 0 ? -errno : 0;
@@ -270,9 +290,10 @@ static int pass(struct removal *r)
 
 int layer_remove(int dir, const char *name)
 {
-    struct removal r = { .top = open_dir(dir, name) };
+    struct removal r = { 0 };
     int found = 1;
 
+    r.top = open_dir(&r, dir, name);
     if (r.top < 0)
         return r.top == -ENOENT ? 0 : r.top;
     while (found > 0)
@@ -281,4 +302,14 @@ int layer_remove(int dir, const char *name)
     if (found == 0 && unlinkat(dir, name, AT_REMOVEDIR) < 0)
         found = -errno;
     return found;
+}
+
+int layer_empty_shared(int dir)
+{
+    struct removal r = { .top = dir, .is_shared = true };
+    int found = 1;
+
+    for (int i = 0; i < MOST_SHARED_PASSES && found > 0; i++)
+        found = pass(&r);
+    return found > 0 ? -EBUSY : found;
 }

@@ -23,4 +23,10 @@ int layer_ready(int dir, const struct plan_view *plan, struct err *e);
  * Nobody else may change it meanwhile. */
 int layer_remove(int dir, const char *name);
 
+/* Empty one that others may change meanwhile, who are allowed less than we are:
+ * of what they put there nothing goes that they could not remove themselves,
+ * neither what is mounted below it nor what is in another user's directory.
+ * 0, or -errno with the rest left. */
+int layer_empty_shared(int dir);
+
 #endif

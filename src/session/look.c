@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 static int see_once(const struct session_dir *d, struct session_seen *out,
@@ -16,26 +17,33 @@ static int see_once(const struct session_dir *d, struct session_seen *out,
     static const char *const names[] = { "provisioned", "started", "stale" };
     scoped(drop_fd) int conn = -1;
     enum session_state state;
+    struct look look;
     struct err other;
+    bool has_facts;
+    int r;
 
     *out = (struct session_seen){ .state = "stale" };
     session_id_print(d->name, out->id);
     out->backend = session_backend(d->name);
-    /* What cannot be read is stale: only deprovision is of use then. */
-    if (session_facts(d, &out->facts, &other) < 0 ||
-        session_look_up(d, &state, &conn, &other) < 0)
+    has_facts = session_facts(d, &out->facts, &other) == 0;
+    /* What cannot be read is stale: only deprovision is of use then.  But for
+     * what runs: whatever is written of it. */
+    if (session_look_up(d, &state, &conn, &other) < 0 ||
+        (!has_facts && state != SESSION_STARTED))
         return 0;
     out->state = names[state];
     if (state != SESSION_STARTED)
         return 0;
-    if (session_inspect(conn, &out->look, &out->holder, e) < 0)
-        return -1;
+    r = session_inspect(conn, &look, &out->holder, e);
+    if (r == 0)
+        out->look = look;
     if (out->look.paused)
         out->state = "paused";
-    return 0;
+    return r;
 }
 
-/* More than once: it may have ended between two questions. */
+/* More than once: it may have ended between two questions.  One that hangs is
+ * asked once. */
 int session_see(const struct session_dir *d, struct session_seen *out,
                 struct err *e)
 {
@@ -43,7 +51,9 @@ int session_see(const struct session_dir *d, struct session_seen *out,
 
     for (int i = 0; r < 0 && i < 3; i++)
         r = see_once(d, out, e);
-    return r;
+    if (r < 0)
+        out->holder = 0;
+    return r ? -1 : 0;
 }
 
 void session_seen_members(const struct session_seen *s, struct buf *b)
@@ -65,10 +75,12 @@ void session_seen_members(const struct session_seen *s, struct buf *b)
     if (s->look.paused)
         buf_printf(b, ",\"pausedBy\":\"%s\"",
                    s->look.paused == LOOK_FROZEN ? "freezer" : "signals");
+    buf_printf(b, ",\"pid\":%d", (int)s->holder);
+    if (!session_has_answered(s))
+        return;
     buf_printf(b,
-               ",\"pid\":%d,\"ageMs\":%" PRIu64 ",\"idleMs\":%" PRIu64
-               ",\"commands\":[",
-               (int)s->holder, s->look.age_ms, s->look.idle_ms);
+               ",\"ageMs\":%" PRIu64 ",\"idleMs\":%" PRIu64 ",\"commands\":[",
+               s->look.age_ms, s->look.idle_ms);
     for (uint32_t i = 0; i < s->look.ncommands; i++)
         buf_printf(b, "%s{\"pid\":%d,\"ageMs\":%" PRIu64 "}", i ? "," : "",
                    s->look.command[i].pid, s->look.command[i].age_ms);
@@ -85,6 +97,12 @@ void session_policy_member(const struct session_dir *d, struct buf *b)
     if (plan.head.receipt[0])
         buf_printf(b, ",\"provisioned\":{%s}", plan.head.receipt);
     session_plan_drop(&plan);
+}
+
+/* Not waited for: whoever has it may need as long as what he stops. */
+static bool take_lock(const struct session_dir *d)
+{
+    return flock(d->fd, LOCK_EX | LOCK_NB) == 0 && session_dir_is_there(d);
 }
 
 int session_each(const char *runtime, bool lock,
@@ -114,9 +132,10 @@ int session_each(const char *runtime, bool lock,
         session_id_print(i->d_name, id);
         if (session_id_parse(id, name, &gone) < 0 ||
             strcmp(name, i->d_name) != 0 ||
-            session_dir_open(runtime, id, lock, &d, &gone) < 0)
+            session_dir_open(runtime, id, false, &d, &gone) < 0)
             continue;
-        r = each(context, &d, e);
+        if (!lock || take_lock(&d))
+            r = each(context, &d, e);
         session_dir_close(&d);
     }
     (void)closedir(list);

@@ -15,8 +15,15 @@ struct session_seen {
     pid_t holder;     /* 0: none */
 };
 
+/* -1 also where its holder does not answer, or in words of another version's:
+ * *out then says that it is started, and by whom it is held. */
 int session_see(const struct session_dir *d, struct session_seen *out,
                 struct err *e);
+
+static inline bool session_has_answered(const struct session_seen *s)
+{
+    return s->look.version != 0;
+}
 
 /* As JSON: the object's first members, without its end. */
 void session_seen_members(const struct session_seen *s, struct buf *out);
@@ -25,7 +32,8 @@ void session_seen_members(const struct session_seen *s, struct buf *out);
 void session_policy_member(const struct session_dir *d, struct buf *out);
 
 /* Each of the caller's, opened (and, with `lock`, locked); stops at the first
- * that fails.  One that goes meanwhile is passed over. */
+ * that fails.  One that goes meanwhile, or that another has locked, is passed
+ * over. */
 int session_each(const char *runtime, bool lock,
                  int (*each)(void *context, struct session_dir *d,
                              struct err *e),

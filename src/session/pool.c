@@ -22,8 +22,10 @@ int pool_check_name(const char *name, struct err *e)
     static const char ends[] = "abcdefghijklmnopqrstuvwxyz"
                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     char inside[sizeof(ends) + 3];
-    const size_t n = strlen(name);
+    const size_t n = name ? strlen(name) : 0;
 
+    if (!name)
+        return err_set(e, ERR_MALFORMED_ID, "no name of a pool");
     (void)snprintf(inside, sizeof(inside), "%s._-", ends);
     if (n > 0 && n <= POOL_NAME_MAX && strchr(ends, name[0]) &&
         strspn(name, inside) == n)
@@ -68,7 +70,8 @@ int pool_each(int root, void (*each)(void *context, const char *name),
 static int no_pool(const char *name, struct err *e)
 {
     err_set(e, ERR_STALE_ID, "there is no pool '%s'", name);
-    return err_hint(e, "it was stopped, or belongs to another user; `mxc pool "
+    return err_hint(e, "it was stopped, belongs to another user, or lies where "
+                       "another XDG_RUNTIME_DIR says; `mxc pool "
                        "ls` lists yours");
 }
 

@@ -138,9 +138,12 @@ struct pool_start {
     const char *rules;
 };
 
-/* Returns when all of it is ready; *name is what it is called. */
+/* Returns when all of it is ready; *name is what it is called.  The pool stays
+ * once pool_told says that its user knows that name; its keeper gives it up if
+ * *word is closed, or this process ends, without that. */
 int pool_start(const struct pool_start *s, char name[POOL_NAME_MAX + 1],
-               struct err *e);
+               int *word, struct err *e);
+void pool_told(int *word);
 int pool_look(const struct pool_dir *d, struct pool_look *out, pid_t *keeper,
               struct err *e);
 int pool_stop(const struct pool_dir *d, uint64_t grace_ms, struct err *e);

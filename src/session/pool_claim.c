@@ -96,8 +96,8 @@ static int is_gone(const struct pool_dir *d, int why, struct err *e)
     if (why != ECONNREFUSED && why != ENOENT)
         return err_sys(e, "connect(2)", why, "cannot talk to the pool");
     err_set(e, ERR_STALE_ID,
-            "pool '%s' is gone: its keeper was killed, and its sandboxes with "
-            "it",
+            "pool '%s' is gone: it was stopped, or its keeper was killed, and "
+            "its sandboxes with it",
             d->name);
     return err_hint(e, "start it anew; `mxc gc` removes what is left");
 }
@@ -106,8 +106,10 @@ static int is_gone(const struct pool_dir *d, int why, struct err *e)
  * may wait to send (socket(7), SO_SNDTIMEO). */
 static void limit_wait(int fd, int64_t wait_ms)
 {
-    /* Nought would be for ever. */
-    const int64_t us = wait_ms > 0 ? wait_ms * 1000 : 1;
+    /* Nought would be for ever; of weeks nobody knows the difference. */
+    const int64_t most = INT_MAX,
+                  us = wait_ms > 0 ? (wait_ms < most ? wait_ms : most) * 1000
+                                   : 1;
     const struct timeval t = { .tv_sec = us / 1000000,
                                .tv_usec = us % 1000000 };
 

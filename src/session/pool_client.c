@@ -38,8 +38,8 @@ static int reach(const struct pool_dir *d, int *conn, struct err *e)
         if (errno != ECONNREFUSED && errno != ENOENT)
             return err_sys(e, "connect(2)", errno, "cannot talk to the pool");
         err_set(e, ERR_STALE_ID,
-                "pool '%s' is gone: its keeper was killed, and its sandboxes "
-                "with it",
+                "pool '%s' is gone: it was stopped, or its keeper was killed, "
+                "and its sandboxes with it",
                 d->name);
         return err_hint(e, "`mxc gc` removes what is left");
     }
@@ -215,7 +215,7 @@ static int make_dir(const struct pool_start *s, int root, const char *temp,
 {
     scoped(drop_fd) int fd = -1;
 
-    if (mkdirat(root, temp, 0700) < 0)
+    if (session_mkdir(root, temp, 0700) < 0)
         return err_sys(e, "mkdir(2)", errno, "cannot make a pool");
     fd = openat(root, temp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
@@ -229,7 +229,7 @@ static int make_dir(const struct pool_start *s, int root, const char *temp,
 }
 
 static int launch(const struct pool_start *s, int root, int dir,
-                  const char *temp, const char *name, struct err *e)
+                  const char *temp, const char *name, int *word, struct err *e)
 {
     char program[PATH_MAX];
     const char *argv[] = { "mxc-pool", "keep", s->launcher, temp, name, NULL };
@@ -261,10 +261,18 @@ static int launch(const struct pool_start *s, int root, int dir,
     if (pool_hear(ours, &w, &none, e) < 0)
         return err_set(e, ERR_BACKEND_ERROR, "the pool's keeper has ended");
     drop_fd(&none);
-    if (w.what == SAY_DONE)
+    if (w.what == SAY_DONE) {
+        *word = take_fd(&ours);
         return 0;
+    }
     *e = w.err;
     return -1;
+}
+
+void pool_told(int *word)
+{
+    (void)talk_send(*word, "", 1, NULL, 0, MSG_DONTWAIT);
+    drop_fd(word);
 }
 
 /* A random one, behind `prefix`. */
@@ -280,7 +288,7 @@ static int make_name(const char *prefix, char *out, size_t size, struct err *e)
 }
 
 int pool_start(const struct pool_start *s, char name[POOL_NAME_MAX + 1],
-               struct err *e)
+               int *word, struct err *e)
 {
     scoped(drop_fd) int root = -1;
     scoped(drop_fd) int dir = -1;
@@ -303,7 +311,7 @@ int pool_start(const struct pool_start *s, char name[POOL_NAME_MAX + 1],
     }
     r = make_dir(s, root, temp, &dir, e);
     if (r == 0)
-        r = launch(s, root, dir, temp, name, e);
+        r = launch(s, root, dir, temp, name, word, e);
     if (r < 0)
         (void)session_remove_tree(root, temp);
     return r;

@@ -12,10 +12,12 @@
 #include "base/err.h"
 
 enum {
-    TALK_VERSION = 1,
+    TALK_VERSION = 2,
     TALK_STREAMS = 3,
-    TALK_FDS = TALK_STREAMS + 2, /* with ASK_EXEC: a plan, the streams, and a
-                                  * program where the plan says so */
+    TALK_FDS = TALK_STREAMS + 2, /* with ASK_EXEC: a plan that is too long to
+                                  * come along, the streams, and a program
+                                  * where the plan says so */
+    TALK_INLINE = 8 * 1024,      /* bytes of a plan behind ASK_EXEC */
     TALK_COMMANDS = 256
 };
 
@@ -49,7 +51,8 @@ enum say_what {
     SAY_FAILED,  /* err; nothing was done */
     SAY_STARTED, /* number: the command's pid inside; carries the terminal */
     SAY_HALTED,  /* the command was stopped by a signal */
-    SAY_ENDED,   /* how it ended: outcome, and number as waitpid(2) has it */
+    SAY_ENDED,   /* how it ended: outcome, and number as waitpid(2) has it,
+                  * or of what was timed out its time in ms */
     SAY_LOOK     /* struct look */
 };
 
@@ -84,6 +87,12 @@ struct look {
     } command[TALK_COMMANDS];
 };
 
+/* As many as a number of `struct say` can tell. */
+static inline int32_t talk_ms(uint64_t ms)
+{
+    return ms < INT32_MAX ? (int32_t)ms : INT32_MAX;
+}
+
 /* One message with descriptors.  0, or -errno. */
 int talk_send(int fd, const void *data, size_t len, const int *fds, size_t n,
               int flags);
@@ -92,6 +101,11 @@ int talk_send(int fd, const void *data, size_t len, const int *fds, size_t n,
  * close-on-exec; *n of them. */
 ssize_t talk_receive(int fd, void *data, size_t len, int *fds, size_t room,
                      size_t *n, int flags);
+
+/* The holder's socket; under the second name as long as it makes the sandbox,
+ * when nothing that is sent there is heard. */
+#define TALK_CONTROL  "control"
+#define TALK_STARTING ".control.new"
 
 /* The address of the socket `name` in the directory `dir`, by a path that is
  * short whatever the directory is called. */

@@ -15,9 +15,9 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/compat.h"
 #include "gateway/proto.h"
 #include "supervise/net_report.h"
@@ -28,6 +28,7 @@ enum { CHILD_STACK = 64 * 1024 };
 struct child {
     const char *program;
     bool tells_all;
+    char connections[24], bytes[24]; /* the limits; "0": none */
     int rules_fd, status_fd, inside_fd, null_fd;
     const char *op;
     int sys;
@@ -43,9 +44,10 @@ static int child_fail(struct child *c, const char *op)
 /* Shares the supervisor's memory and stops it until the exec. */
 static int child_main(void *arg)
 {
-    static char name[] = "mxc-gateway", all[] = "all";
+    static char name[] = "mxc-gateway", all[] = "all", some[] = "some";
     struct child *c = arg;
-    char *const argv[] = { name, c->tells_all ? all : NULL, NULL };
+    char *const argv[] = { name, c->tells_all ? all : some, c->connections,
+                           c->bytes, NULL };
     static char *const envp[] = { NULL };
 
     /* Signals of the caller's terminal are not for it. */
@@ -144,6 +146,7 @@ int gateway_spawn(const struct plan_view *plan, const char *launcher,
     scoped(drop_fd) int its_inside = -1;
     scoped(drop_fd) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     struct gateway g = { .pidfd = -1, .status = -1 };
+    struct run_limits limits;
 
     *inside = -1;
     *out = g;
@@ -151,6 +154,11 @@ int gateway_spawn(const struct plan_view *plan, const char *launcher,
         return 0;
     if (null < 0)
         return err_sys(e, "open(2)", errno, "cannot open /dev/null");
+    limits_take(plan, &limits);
+    (void)snprintf(c.connections, sizeof(c.connections), "%llu",
+                   (unsigned long long)limits.value[LIMIT_CONNECTIONS]);
+    (void)snprintf(c.bytes, sizeof(c.bytes), "%llu",
+                   (unsigned long long)limits.value[LIMIT_NETWORK]);
     if (find_program(launcher, program, e) < 0 ||
         pass_rules(plan, &rules, e) < 0 || pair(&g.status, &theirs, e) < 0 ||
         pair(inside, &its_inside, e) < 0)
@@ -199,19 +207,8 @@ bool gateway_hear(struct gateway *g, struct gateway_record *out)
     /* It is one exploit away from the workload. */
     out->name[NET_NAME_MAX] = '\0';
     out->other[NET_NAME_MAX] = '\0';
-    out->err.op[sizeof(out->err.op) - 1] = '\0';
-    out->err.where[sizeof(out->err.where) - 1] = '\0';
-    out->err.hint[sizeof(out->err.hint) - 1] = '\0';
-    out->err.msg[sizeof(out->err.msg) - 1] = '\0';
+    err_end_texts(&out->err);
     return true;
-}
-
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
 static int left_ms(uint64_t until_ms)
@@ -247,7 +244,7 @@ void gateway_finish(struct gateway *g, bool is_orderly,
     if (g->status < 0)
         return;
     drain(g, report, 0);
-    if (!is_orderly && report->events_fd < 0)
+    if (!is_orderly && !report->events)
         return;
     /* An end of file, to which it answers with what is left, and its own. */
     (void)shutdown(g->status, SHUT_WR);

@@ -2,18 +2,20 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "gateway/proto.h"
 #include "launch/proto.h"
 #include "supervise/kept.h"
+#include "supervise/launcher.h"
 #include "supervise/net_report.h"
+#include "supervise/run_events.h"
 #include "supervise/supervise.h"
+#include "supervise/walls.h"
+#include "sys/signals.h"
 
 struct loop {
     const struct supervise_args *args;
@@ -26,7 +28,10 @@ struct loop {
     struct watch *watch;
     struct tty *tty;
     struct control control;
-    uint64_t waiting; /* signals to be passed on: 1 << number - 1 */
+    struct run_limits limits;
+    uint64_t cpu_look_ms;     /* when the time used is looked at again */
+    uint64_t heard, heard_ms; /* bytes of output, and when the last came */
+    uint64_t waiting;         /* signals to be passed on: 1 << number - 1 */
     uint16_t rows, columns;
     int signals;
     int parent;            /* pidfd, or -1 */
@@ -35,7 +40,11 @@ struct loop {
     bool is_ready;         /* the launcher */
     bool is_gateway_ready; /* or there is none */
     bool has_said_go;
+    bool has_failed;         /* what starts the workload: it never did */
+    bool is_verified;        /* by the sandbox itself */
+    uint64_t tries_since_ms; /* 0: it does not try its walls yet */
     bool is_stopping;
+    bool is_draining; /* it is gone, its output is not */
     bool ends_on_signal;
     bool ended;
 };
@@ -44,13 +53,8 @@ struct loop {
  * for ever (liblxc 5.0 does), and holds the socket whose end would tell us. */
 enum { SETUP_SECONDS = 60 };
 
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
+/* A look at a path may wait for a server that does not answer. */
+enum { TRIES_SECONDS = 20 };
 
 static void end(struct loop *l, enum outcome outcome, int exit_code)
 {
@@ -59,14 +63,9 @@ static void end(struct loop *l, enum outcome outcome, int exit_code)
     l->ended = true;
 }
 
-static int tell_launcher(const struct loop *l, uint32_t msg, int32_t status)
+static bool wants_tries(const struct loop *l)
 {
-    struct launch_record rec = { .msg = msg, .status = status };
-
-    if (send(l->sandbox->status, &rec, sizeof(rec),
-             MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)sizeof(rec))
-        return -1;
-    return 0;
+    return l->plan->head.flags & PLAN_VERIFY;
 }
 
 /* A word that was not heard would leave both sides waiting for ever.  Where
@@ -74,75 +73,23 @@ static int tell_launcher(const struct loop *l, uint32_t msg, int32_t status)
  * nothing else can be in the way, the container that is kept becomes so. */
 static void say_go(struct loop *l)
 {
-    if (kept_begin(l->kept, &l->result->err) < 0) {
+    struct launch_go go; /* what its walls are compared with */
+    int r;
+
+    if (kept_begin(l->kept, &l->result->err) < 0 ||
+        (wants_tries(l) &&
+         walls_outside(&l->sandbox->group, &go, &l->result->err) < 0)) {
         end(l, OUTCOME_FAILED, EXIT_MXC);
         return;
     }
-    if (tell_launcher(l, MSG_GO, 0) == 0 || errno == EPIPE ||
-        errno == ECONNRESET) {
+    r = wants_tries(l) ? launcher_tell_go(l->sandbox->status, &go)
+                       : launcher_tell(l->sandbox->status, MSG_GO, 0);
+    if (r == 0 || r == -EPIPE || r == -ECONNRESET) {
         l->has_said_go = true;
         return;
     }
-    err_sys(&l->result->err, "send(2)", errno, "cannot start the workload");
+    err_sys(&l->result->err, "send(2)", -r, "cannot start the workload");
     end(l, OUTCOME_FAILED, EXIT_MXC);
-}
-
-/* The launcher is inside the sandbox: its record is copied field by field,
- * text cut where it must end, numbers held to their range. */
-static void take_err(struct err *out, const struct err *in)
-{
-    *out = *in;
-    out->op[sizeof(out->op) - 1] = '\0';
-    out->where[sizeof(out->where) - 1] = '\0';
-    out->hint[sizeof(out->hint) - 1] = '\0';
-    out->msg[sizeof(out->msg) - 1] = '\0';
-}
-
-/* The one descriptor that belongs to a record, or -1.  There is room for two
- * where one is asked for (cmsg(3)), and what is sent is the other end's
- * to say. */
-static int take_fd_of(struct msghdr *m)
-{
-    int kept = -1;
-
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-        size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-            continue;
-        for (size_t i = 0; i < n; i++) {
-            int fd;
-
-            memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
-            if (kept < 0)
-                kept = fd;
-            else
-                (void)close(fd);
-        }
-    }
-    return kept;
-}
-
-/* Receives one record, and the terminal's master with MSG_READY. */
-static ssize_t receive(const struct loop *l, struct launch_record *rec, int *fd)
-{
-    struct iovec iov = { .iov_base = rec, .iov_len = sizeof(*rec) };
-    union {
-        struct cmsghdr head;
-        char room[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct msghdr m = { .msg_iov = &iov,
-                        .msg_iovlen = 1,
-                        .msg_control = control.room,
-                        .msg_controllen = sizeof(control.room) };
-    ssize_t n = recvmsg(l->sandbox->status, &m, MSG_CMSG_CLOEXEC);
-
-    /* It ended with a word of ours unheard, which is told once, before the
-     * last word of its own that lies in the queue (unix(7), ECONNRESET). */
-    if (n < 0 && errno == ECONNRESET)
-        n = recvmsg(l->sandbox->status, &m, MSG_CMSG_CLOEXEC);
-    *fd = n > 0 ? take_fd_of(&m) : -1;
-    return n;
 }
 
 /* Takes the descriptor away where it is one. */
@@ -156,6 +103,7 @@ static int open_tty(struct loop *l, int *master, struct err *e)
                        "the sandbox's terminal did not arrive");
     if (tty_create(*master, l->rows, l->columns, &l->tty, e) < 0)
         return -1;
+    tty_limit(l->tty, l->limits.value[LIMIT_OUTPUT]);
     *master = -1;
     return 0;
 }
@@ -168,7 +116,7 @@ static void flush_signals(struct loop *l)
         const uint64_t bit = 1ull << (i - 1);
 
         if (l->waiting & bit &&
-            (tell_launcher(l, MSG_SIGNAL, i) == 0 || errno != EAGAIN))
+            launcher_tell(l->sandbox->status, MSG_SIGNAL, i) != -EAGAIN)
             l->waiting &= ~bit;
     }
 }
@@ -190,6 +138,15 @@ static bool may_go_early(const struct loop *l)
            !plan_count(l->plan, STEP_WATCH) && !l->kept->want.path;
 }
 
+/* From here on it is the workload's time. */
+static void on_started(struct loop *l)
+{
+    l->started_ms = now_ms();
+    if (l->report->events)
+        run_events_started(l->report->events, l->plan);
+    flush_signals(l);
+}
+
 /* The word, once, when both are ready: a workload without a gateway would see
  * a network that answers nothing. */
 static void maybe_go(struct loop *l)
@@ -200,8 +157,10 @@ static void maybe_go(struct loop *l)
         say_go(l);
     if (!l->is_ready || !l->has_said_go || l->started_ms)
         return;
-    l->started_ms = now_ms();
-    flush_signals(l);
+    if (!wants_tries(l))
+        on_started(l);
+    else if (!l->tries_since_ms)
+        l->tries_since_ms = now_ms();
 }
 
 /* Every wall stands; now the watches and the terminal, then the word. */
@@ -221,6 +180,12 @@ static void on_ready(struct loop *l, int *master)
 
 static void on_exited(struct loop *l, int status)
 {
+    if (wants_tries(l) && !l->is_verified) {
+        err_set(&l->result->err, ERR_BACKEND_ERROR,
+                "the sandbox did not say that its walls hold");
+        end(l, OUTCOME_FAILED, EXIT_MXC);
+        return;
+    }
     l->result->duration_ms = now_ms() - l->started_ms;
     if (WIFSIGNALED(status)) {
         l->result->signal = WTERMSIG(status);
@@ -240,6 +205,7 @@ static void on_gone(struct loop *l)
                               "kernel's log");
     if (!l->started_ms)
         runtime_explain(l->sandbox, &l->result->err);
+    l->result->is_gone = l->started_ms != 0;
     end(l, OUTCOME_FAILED, EXIT_MXC);
 }
 
@@ -254,36 +220,77 @@ static void on_stopped(struct loop *l)
     pass_on(l, SIGCONT);
 }
 
-static void on_message(struct loop *l)
+static void on_record(struct loop *l, const struct launch_record *rec, int *fd)
 {
-    struct launch_record rec;
-    scoped(drop_fd) int fd = -1;
-    ssize_t n = receive(l, &rec, &fd);
-
-    if (n != (ssize_t)sizeof(rec)) {
-        on_gone(l);
-        return;
-    }
-    switch (rec.msg) {
+    switch (rec->msg) {
     case MSG_READY:
-        on_ready(l, &fd);
+        on_ready(l, fd);
         break;
     case MSG_FAILED:
-        take_err(&l->result->err, &rec.err);
+        l->has_failed = true;
+        l->result->err = rec->err;
         end(l, OUTCOME_FAILED, EXIT_MXC);
         break;
     case MSG_NOT_STARTED:
-        take_err(&l->result->err, &rec.err);
-        end(l, OUTCOME_NOT_STARTED, rec.status == 127 ? 127 : 126);
+        l->result->err = rec->err;
+        end(l, OUTCOME_NOT_STARTED, rec->status == 127 ? 127 : 126);
         break;
     case MSG_STOPPED:
         on_stopped(l);
         break;
     case MSG_EXITED:
-        on_exited(l, rec.status);
+        on_exited(l, rec->status);
         break;
     default:
         break;
+    }
+}
+
+static void on_seen(const struct loop *l, const struct launch_seen *seen)
+{
+    if (seen->msg == MSG_DENIAL && l->report->others)
+        denials_take(l->report->others, seen);
+    else if (seen->msg == MSG_ACCESS && l->report->accesses)
+        accesses_take(l->report->accesses, seen);
+}
+
+/* From the sandbox, but before anything of the workload's ran there. */
+static void on_verified(struct loop *l, const struct verified *walls)
+{
+    if (!l->tries_since_ms || l->is_verified)
+        return;
+    l->is_verified = true;
+    l->report->walls = *walls;
+    if (l->report->events)
+        run_events_verified(l->report->events, &l->report->walls, l->plan);
+    on_started(l);
+}
+
+static void on_message(struct loop *l)
+{
+    /* They come in crowds; everybody else gets a turn too. */
+    enum { AT_ONCE = 64 };
+
+    for (int i = 0; i < AT_ONCE && !l->ended; i++) {
+        scoped(drop_fd) int fd = -1;
+        union launcher_word m;
+        const ssize_t n = launcher_hear(l->sandbox->status, &m, &fd);
+
+        if (n == -EAGAIN)
+            return;
+        if (n == (ssize_t)sizeof(m.seen)) {
+            on_seen(l, &m.seen);
+            continue;
+        }
+        if (n == (ssize_t)sizeof(m.verified) && m.rec.msg == MSG_VERIFIED) {
+            on_verified(l, &m.verified.found);
+            continue;
+        }
+        if (n != (ssize_t)sizeof(m.rec)) {
+            on_gone(l);
+            return;
+        }
+        on_record(l, &m.rec, &fd);
     }
 }
 
@@ -296,6 +303,14 @@ static void end_by_signal(struct loop *l, unsigned number)
     err_set(&l->result->err, ERR_BACKEND_ERROR, "ended by signal %u", number);
     l->result->signal = (int)number;
     end(l, OUTCOME_STOPPED, 128 + (int)number);
+}
+
+/* Who would have heard it is gone: what asks for an end is that of the wait for
+ * its reader. */
+static void on_late_signal(struct loop *l, unsigned number)
+{
+    if (signals_is_end((int)number))
+        end_by_signal(l, number);
 }
 
 static void on_signal(struct loop *l)
@@ -322,6 +337,12 @@ static void on_signal(struct loop *l)
         end(l, OUTCOME_FAILED, 128 + (int)si.ssi_signo);
         return;
     }
+    if (l->is_draining) {
+        if (si.ssi_signo == SIGTSTP)
+            (void)raise(SIGSTOP);
+        on_late_signal(l, si.ssi_signo);
+        return;
+    }
     if (si.ssi_signo == SIGTSTP) {
         pass_on(l, SIGSTOP);
         l->is_stopping = true;
@@ -332,6 +353,16 @@ static void on_signal(struct loop *l)
 
 static void on_timeout(struct loop *l)
 {
+    if (l->tries_since_ms && !l->started_ms) {
+        err_set(&l->result->err, ERR_BACKEND_ERROR,
+                "the sandbox had not tried its walls after %d s; nothing was "
+                "run",
+                TRIES_SECONDS);
+        err_hint(&l->result->err, "look at what serves the granted "
+                                  "directories, or run without --verify");
+        end(l, OUTCOME_FAILED, EXIT_MXC);
+        return;
+    }
     if (!l->started_ms) {
         err_set(&l->result->err, ERR_BACKEND_ERROR,
                 "the runtime did not make the sandbox within %d s; nothing was "
@@ -344,25 +375,120 @@ static void on_timeout(struct loop *l)
     }
     l->result->duration_ms = now_ms() - l->started_ms;
     err_set(&l->result->err, ERR_BACKEND_ERROR,
-            "the workload was killed after its timeout of %llu ms",
+            l->is_draining
+                ? "the workload had ended, but its timeout of %llu ms is over"
+                : "the workload was killed after its timeout of %llu ms",
             (unsigned long long)l->plan->head.timeout_ms);
     end(l, OUTCOME_TIMED_OUT, EXIT_TIMED_OUT);
 }
 
-/* How long poll(2) may wait: -1 for ever, 0 when the time is up. */
-static int wait_ms(const struct loop *l)
+/* The supervisor ends it; what else was reached is judged at the end. */
+static void end_by_limit(struct loop *l, enum limit which)
 {
-    const uint64_t since = l->started_ms ? l->started_ms : l->begun_ms;
-    const uint64_t limit =
-        l->started_ms ? l->plan->head.timeout_ms : SETUP_SECONDS * 1000;
+    l->result->duration_ms = now_ms() - l->started_ms;
+    limits_end(&l->limits, which, l->result);
+    l->ended = true;
+}
+
+/* As rarely as the rest of the time allows, however many processors use it. */
+static void look_at_cpu(struct loop *l)
+{
+    uint64_t left;
+    int r;
+
+    if (now_ms() < l->cpu_look_ms)
+        return;
+    r = limits_cpu_left(&l->limits, &l->sandbox->group, &left);
+    l->cpu_look_ms = now_ms() + left;
+    if (r < 0) {
+        /* What nobody counts is not limited. */
+        err_sys(&l->result->err, "read(2)", -r,
+                "the processor time that was used can no longer be told");
+        end(l, OUTCOME_FAILED, EXIT_MXC);
+    } else if (!left) {
+        end_by_limit(l, LIMIT_CPU_TIME);
+    }
+}
+
+/* How long poll(2) may wait: -1 for ever, 0 when the time is up. */
+static int timeout_ms(const struct loop *l)
+{
+    const uint64_t since = l->started_ms       ? l->started_ms
+                           : l->tries_since_ms ? l->tries_since_ms
+                                               : l->begun_ms;
+    const uint64_t limit = l->started_ms       ? l->plan->head.timeout_ms
+                           : l->tries_since_ms ? TRIES_SECONDS * 1000
+                                               : SETUP_SECONDS * 1000;
     uint64_t spent;
 
-    if (!limit || !since || (!l->started_ms && l->is_ready))
+    if (!limit || !since ||
+        (!l->started_ms && l->is_ready && !l->tries_since_ms))
         return -1;
     spent = now_ms() - since;
     if (spent >= limit)
         return 0;
     return limit - spent > 1000000 ? 1000000 : (int)(limit - spent);
+}
+
+static bool is_set(const struct loop *l, enum limit which)
+{
+    return l->started_ms && l->limits.set & LIMIT_BIT(which);
+}
+
+static void look_at_output(struct loop *l)
+{
+    const struct output *o = l->sandbox->output;
+    const uint64_t now = now_ms();
+    uint64_t taken = 0;
+    bool is_full = false;
+
+    if (o) {
+        taken = output_taken(o);
+        is_full = output_is_full(o);
+    } else if (l->tty) {
+        taken = tty_taken(l->tty);
+        is_full = tty_is_full(l->tty);
+    }
+    /* Who has no room to say something is not silent. */
+    if (taken != l->heard || !l->heard_ms || (o && output_is_waiting(o)) ||
+        (l->tty && tty_is_waiting(l->tty))) {
+        l->heard = taken;
+        l->heard_ms = now;
+    }
+    if (is_full)
+        end_by_limit(l, LIMIT_OUTPUT);
+    else if (is_set(l, LIMIT_SILENCE) &&
+             now >= l->heard_ms + l->limits.value[LIMIT_SILENCE])
+        end_by_limit(l, LIMIT_SILENCE);
+}
+
+static void look_at_limits(struct loop *l)
+{
+    if (is_set(l, LIMIT_CPU_TIME))
+        look_at_cpu(l);
+    if (!l->ended && (is_set(l, LIMIT_OUTPUT) || is_set(l, LIMIT_SILENCE)))
+        look_at_output(l);
+}
+
+static int sooner(int wait, uint64_t now, uint64_t due)
+{
+    const uint64_t left = due > now ? due - now : 0;
+
+    return wait >= 0 && (uint64_t)wait <= left ? wait
+           : left > 1000000                    ? 1000000
+                                               : (int)left;
+}
+
+static int wait_ms(const struct loop *l)
+{
+    const uint64_t now = now_ms();
+    int wait = timeout_ms(l);
+
+    if (is_set(l, LIMIT_CPU_TIME))
+        wait = sooner(wait, now, l->cpu_look_ms);
+    if (is_set(l, LIMIT_SILENCE))
+        wait = sooner(wait, now, l->heard_ms + l->limits.value[LIMIT_SILENCE]);
+    return wait;
 }
 
 static void stop(struct loop *l)
@@ -390,22 +516,37 @@ static void on_gateway_gone(struct loop *l)
     stop(l);
 }
 
-static void on_gateway(struct loop *l)
+static void take_record(struct loop *l, const struct gateway_record *rec)
 {
-    struct gateway_record rec;
-
-    if (!gateway_hear(l->gateway, &rec)) {
-        on_gateway_gone(l);
-        return;
-    }
-    if (rec.kind == GATEWAY_READY) {
+    if (rec->kind == GATEWAY_READY) {
         l->is_gateway_ready = true;
         maybe_go(l);
-    } else if (rec.kind == GATEWAY_FAILED) {
-        take_err(&l->result->err, &rec.err);
+    } else if (rec->kind == GATEWAY_FAILED) {
+        l->result->err = rec->err;
         end(l, OUTCOME_FAILED, EXIT_MXC);
-    } else if (rec.kind != GATEWAY_NONE) {
-        net_report_take(l->report, &rec);
+    } else {
+        net_report_take(l->report, rec);
+        /* A connection too many is refused, a byte too many is the end. */
+        if (l->report->reached[LIMIT_NETWORK] && is_set(l, LIMIT_NETWORK))
+            end_by_limit(l, LIMIT_NETWORK);
+    }
+}
+
+/* As many as are there, so that a busy gateway need not count them as lost;
+ * but everybody else gets a turn. */
+static void on_gateway(struct loop *l)
+{
+    enum { AT_ONCE = 64 };
+    struct gateway_record rec;
+
+    for (int i = 0; i < AT_ONCE && !l->ended; i++) {
+        if (!gateway_hear(l->gateway, &rec)) {
+            on_gateway_gone(l);
+            return;
+        }
+        if (rec.kind == GATEWAY_NONE)
+            return;
+        take_record(l, &rec);
     }
 }
 
@@ -439,6 +580,8 @@ static void obey(struct loop *l, const struct control_order *o)
         if (l->started_ms)
             l->result->duration_ms = now_ms() - l->started_ms;
         end(l, OUTCOME_KILLED, EXIT_KILLED);
+    } else if (l->is_draining) {
+        on_late_signal(l, (unsigned)o->signal);
     } else {
         pass_on(l, (unsigned)o->signal);
     }
@@ -464,7 +607,9 @@ static void on_control(struct loop *l)
 
 static void turn(struct loop *l)
 {
-    enum { FIXED = 6 };
+    enum { FIXED = 7 };
+    struct events *events = l->report->events;
+    struct output *output = l->sandbox->output;
     struct pollfd p[FIXED + 4] = {
         { .fd = l->sandbox->status,
           .events = POLLIN | (l->started_ms && l->waiting ? POLLOUT : 0) },
@@ -473,10 +618,15 @@ static void turn(struct loop *l)
         { .fd = l->parent, .events = POLLIN },
         { .fd = l->gateway->status, .events = POLLIN },
         { .fd = l->control.fd, .events = POLLIN },
+        { .fd = events ? events_poll_fd(events) : -1, .events = POLLOUT },
     };
-    size_t n = FIXED + (l->tty ? tty_poll(l->tty, p + FIXED) : 0);
     int wait = wait_ms(l);
+    size_t n = FIXED;
 
+    if (l->tty)
+        n += tty_poll(l->tty, p + n);
+    else if (output)
+        n += output_poll(output, p + n);
     if (poll(p, n, wait) < 0 && errno != EINTR) {
         err_sys(&l->result->err, "poll(2)", errno, "cannot supervise");
         end(l, OUTCOME_FAILED, EXIT_MXC);
@@ -485,15 +635,23 @@ static void turn(struct loop *l)
     if (p[0].revents & POLLOUT)
         flush_signals(l);
     p[0].revents &= ~POLLOUT;
+    if (output && n > FIXED)
+        output_serve(output, p + FIXED, n - FIXED);
     /* A policy that can no longer be held comes before everything else. */
     if (p[2].revents)
         on_watch(l);
+    /* What the gateway tells of the workload comes after the sandbox's word on
+     * its walls, which is there by then. */
+    if (!l->ended && p[4].revents && l->tries_since_ms && !l->is_verified) {
+        on_message(l);
+        p[0].revents = 0;
+    }
     /* A gateway ends when the launcher fails, which has said why before. */
     if (!l->ended && p[4].revents && (l->started_ms || !p[0].revents))
         on_gateway(l);
     if (!l->ended && p[0].revents)
         on_message(l);
-    if (!l->ended && wait_ms(l) == 0)
+    if (!l->ended && timeout_ms(l) == 0)
         on_timeout(l);
     if (!l->ended && p[1].revents)
         on_signal(l);
@@ -501,22 +659,13 @@ static void turn(struct loop *l)
         on_control(l);
     if (!l->ended && p[3].revents)
         on_orphaned(l);
+    if (p[6].revents)
+        events_flush(events);
     if (l->tty && n > FIXED)
         tty_serve(l->tty, p + FIXED, n - FIXED);
-}
-
-/* Taken before the sandbox is spawned, so that none is lost. */
-static int take_signals(void)
-{
-    static const int list[] = { SIGHUP,  SIGINT,   SIGQUIT, SIGTERM, SIGUSR1,
-                                SIGUSR2, SIGWINCH, SIGTSTP, SIGALRM };
-    sigset_t set;
-
-    (void)sigemptyset(&set);
-    for (size_t i = 0; i < ARRAY_LEN(list); i++)
-        (void)sigaddset(&set, list[i]);
-    (void)sigprocmask(SIG_SETMASK, &set, NULL);
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    /* Last: what is full is not polled any more. */
+    if (!l->ended)
+        look_at_limits(l);
 }
 
 static void tell_of_the_stuck(struct err *e)
@@ -529,10 +678,114 @@ static void tell_of_the_stuck(struct err *e)
                 "directories");
 }
 
+static bool has_rest(const struct loop *l)
+{
+    return l->tty               ? tty_rest(l->tty)
+           : l->sandbox->output ? output_rest(l->sandbox->output)
+                                : false;
+}
+
+/* What ends a run ends the wait for its reader; unless it has ended it. */
+static void drain_turn(struct loop *l, int wait)
+{
+    enum { FIXED = 3 };
+    struct output *output = l->sandbox->output;
+    struct pollfd p[FIXED + 4] = {
+        { .fd = l->ended ? -1 : l->signals, .events = POLLIN },
+        { .fd = l->ended ? -1 : l->control.fd, .events = POLLIN },
+        { .fd = l->ended ? -1 : l->parent, .events = POLLIN },
+    };
+    const size_t n = FIXED + (l->tty ? tty_poll(l->tty, p + FIXED)
+                                     : output_poll(output, p + FIXED));
+
+    if (poll(p, n, wait) < 0 && errno != EINTR) {
+        err_sys(&l->result->err, "poll(2)", errno, "cannot supervise");
+        end(l, OUTCOME_FAILED, EXIT_MXC);
+        return;
+    }
+    if (l->tty)
+        tty_serve(l->tty, p + FIXED, n - FIXED);
+    else
+        output_serve(output, p + FIXED, n - FIXED);
+    if (l->ended || !has_rest(l))
+        return;
+    if (timeout_ms(l) == 0)
+        on_timeout(l);
+    if (!l->ended && p[0].revents)
+        on_signal(l);
+    if (!l->ended && p[1].revents)
+        on_control(l);
+    if (!l->ended && p[2].revents)
+        on_orphaned(l);
+}
+
+/* After an end of its own everything arrives, whoever reads slowly.  What it
+ * wrote before its end may be the one byte too many. */
+static void finish_output(struct loop *l)
+{
+    const uint64_t due = now_ms() + DRAIN_MS;
+    const bool ended = !result_is_orderly(l->result);
+    struct output *o = l->sandbox->output;
+    int sys = 0;
+
+    l->ended = ended;
+    l->is_draining = true;
+    while (has_rest(l) && (ended ? now_ms() < due : !l->ended))
+        drain_turn(l, ended ? sooner(-1, now_ms(), due) : timeout_ms(l));
+    if (l->tty ? tty_is_full(l->tty) : o && output_is_full(o)) {
+        if (result_is_orderly(l->result))
+            limits_end(&l->limits, LIMIT_OUTPUT, l->result);
+        else if (!l->result->reached[LIMIT_OUTPUT].count)
+            limits_reach(&l->limits, LIMIT_OUTPUT, 1, l->result);
+    }
+    if (l->tty || o)
+        sys = l->tty ? tty_sys(l->tty) : output_sys(o);
+    if (sys || has_rest(l))
+        result_cut(l->result, sys);
+    output_destroy(o);
+    l->sandbox->output = NULL;
+}
+
+/* What it sent before its end may be the one byte too many. */
+static void finish_network(struct loop *l)
+{
+    const uint64_t *reached = l->report->reached;
+    const bool was_orderly = result_is_orderly(l->result);
+
+    gateway_finish(l->gateway, was_orderly, l->report);
+    limits_reach(&l->limits, LIMIT_CONNECTIONS, reached[LIMIT_CONNECTIONS],
+                 l->result);
+    if (!reached[LIMIT_NETWORK] || !is_set(l, LIMIT_NETWORK))
+        return;
+    if (was_orderly)
+        limits_end(&l->limits, LIMIT_NETWORK, l->result);
+    else if (!l->result->reached[LIMIT_NETWORK].count)
+        limits_reach(&l->limits, LIMIT_NETWORK, 1, l->result);
+}
+
+/* However it ended: what init has told before is heard. */
+static void hear_last(struct loop *l)
+{
+    enum { MOST = 4096 };
+    union launcher_word m;
+
+    for (int i = 0; i < MOST; i++) {
+        scoped(drop_fd) int fd = -1;
+        const ssize_t n = launcher_hear(l->sandbox->status, &m, &fd);
+
+        if (n <= 0)
+            break;
+        if (n == (ssize_t)sizeof(m.seen))
+            on_seen(l, &m.seen);
+    }
+    drop_fd(&l->sandbox->status);
+}
+
 void supervise(const struct supervise_args *a, struct sandbox *s,
                struct gateway *g, struct kept_run *kept, int parent,
                struct net_report *report, struct result *out)
 {
+    /* Signals are taken before anything is told to run: none is lost. */
     struct loop l = { .args = a,
                       .plan = a->plan,
                       .control = { .fd = a->control_fd },
@@ -544,28 +797,30 @@ void supervise(const struct supervise_args *a, struct sandbox *s,
                       .report = report,
                       .is_gateway_ready = g->status < 0,
                       .result = out,
-                      .signals = take_signals(),
+                      .signals = signals_take_passed(),
                       .parent = parent,
                       .ends_on_signal = a->ends_on_signal };
 
     *out = (struct result){ .exit_code = EXIT_MXC };
     if (l.signals < 0) {
-        err_sys(&out->err, "signalfd(2)", errno, "cannot supervise");
+        err_sys(&out->err, "signalfd(2)", -l.signals, "cannot supervise");
         l.ended = true;
     }
+    limits_take(a->plan, &l.limits);
     if (plan_count(a->plan, STEP_RUNTIME))
         l.begun_ms = now_ms();
     maybe_go(&l);
     while (!l.ended)
         turn(&l);
+    out->has_run =
+        l.started_ms && !l.has_failed && out->outcome != OUTCOME_NOT_STARTED;
     /* Whatever the reason: gone first, told afterwards. */
-    if (!sandbox_kill(s))
+    if (!sandbox_end(s))
         tell_of_the_stuck(&out->err);
-    gateway_finish(
-        g, out->outcome == OUTCOME_EXITED || out->outcome == OUTCOME_SIGNALED,
-        report);
-    if (l.tty)
-        tty_drain(l.tty);
+    hear_last(&l);
+    finish_output(&l);
+    limits_judge(&l.limits, &s->counts, out);
+    finish_network(&l);
     tty_destroy(l.tty);
     watch_destroy(l.watch);
 }

@@ -1,45 +1,12 @@
 /* net_report.c - see net_report.h. */
 #include "supervise/net_report.h"
 
-#include <limits.h>
-#include <poll.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/report.h"
+#include "base/scoped.h"
 
-enum { EVENTS_MAX = 64 << 20 }; /* bytes of a run's events */
-enum { SHOWN = 8 };             /* refusals in the text for people */
-
-static void member(struct buf *out, const char *name, const char *value)
-{
-    buf_printf(out, ",\"%s\":", name);
-    buf_json(out, value);
-}
-
-static void number(struct buf *out, const char *name, uint64_t value)
-{
-    buf_printf(out, ",\"%s\":%llu", name, (unsigned long long)value);
-}
-
-static const char *event_name(const struct gateway_record *r)
-{
-    switch (r->kind) {
-    case GATEWAY_PUBLISHED:
-        return "published";
-    case GATEWAY_CLOSED:
-        return "closed";
-    case GATEWAY_LIMIT:
-        return "limit";
-    case GATEWAY_LOST:
-        return "lost";
-    default:
-        if (r->is_allowed)
-            return "allowed";
-        return r->why == GATEWAY_BY_UPSTREAM ? "failed" : "denied";
-    }
-}
+enum { SHOWN = 8 }; /* refusals in the text for people */
 
 static const char *what_name(uint32_t what)
 {
@@ -71,25 +38,23 @@ static void put_peer(const struct gateway_record *r, struct buf *out)
     static const struct net_addr none;
     char addr[48];
 
-    member(out, "what", what_name(r->what));
+    event_put_text(out, EVENT_WHAT, what_name(r->what));
     if (r->what == GATEWAY_CONNECT || r->what == GATEWAY_FLOW)
-        member(out, "protocol",
-               r->proto < ARRAY_LEN(protos) ? protos[r->proto] : "?");
-    if (r->name[0])
-        member(out, "name", r->name);
+        event_put_text(out, EVENT_PROTOCOL,
+                       r->proto < ARRAY_LEN(protos) ? protos[r->proto] : "?");
+    event_put_some(out, EVENT_NAME, r->name);
     if (memcmp(&r->addr, &none, sizeof(none)) != 0) {
         net_addr_print(&r->addr, addr);
-        member(out, "address", addr);
+        event_put_text(out, EVENT_ADDRESS, addr);
     }
     if (r->port && r->what != GATEWAY_QUERY)
-        number(out, "port", r->port);
+        event_put_number(out, EVENT_PORT, r->port);
     if (r->what == GATEWAY_QUERY && r->qtype)
-        number(out, "queryType", r->qtype);
-    if (r->other[0])
-        member(out, "asked", r->other);
+        event_put_number(out, EVENT_QUERY_TYPE, r->qtype);
+    event_put_some(out, EVENT_ASKED, r->other);
 }
 
-static void put_text(const struct gateway_record *r, const char *name,
+static void put_text(const struct gateway_record *r, enum event_field field,
                      void (*write)(const struct gateway_record *, struct buf *),
                      struct buf *out)
 {
@@ -97,7 +62,7 @@ static void put_text(const struct gateway_record *r, const char *name,
 
     write(r, &text);
     if (text.len && !text.failed)
-        member(out, name, text.data);
+        event_put_text(out, field, text.data);
     buf_drop(&text);
 }
 
@@ -109,107 +74,66 @@ static void put_decision(const struct gateway_record *r, struct buf *out)
     if (r->is_allowed &&
         (r->what == GATEWAY_SERVICE || r->what == GATEWAY_PUBLISH))
         return;
-    member(out, "reason", reason_name(r));
+    event_put_text(out, EVENT_REASON, reason_name(r));
     if (r->why == GATEWAY_BY_POLICY) {
         net_origin_print(r->origin, origin);
-        member(out, "rule", origin);
+        event_put_text(out, EVENT_RULE, origin);
     }
     if (r->sys)
-        member(out, "errno", err_errno_name(r->sys));
+        event_put_text(out, EVENT_ERRNO, err_errno_name(r->sys));
     if (r->is_allowed)
         return;
-    put_text(r, "message", net_report_sentence, out);
-    put_text(r, "hint", net_report_hint, out);
+    put_text(r, EVENT_MESSAGE, net_report_sentence, out);
+    put_text(r, EVENT_HINT, net_report_hint, out);
 }
 
-void net_report_members(const struct gateway_record *r, struct buf *out)
+static void put_closed(const struct gateway_record *r, struct buf *out)
 {
-    buf_puts(out, "\"event\":");
-    buf_json(out, event_name(r));
+    put_peer(r, out);
+    event_put_number(out, EVENT_SENT, r->sent);
+    event_put_number(out, EVENT_RECEIVED, r->received);
+    event_put_number(out, EVENT_DURATION, r->duration_ms);
+}
+
+static void tell_connection(struct events *ev, const struct gateway_record *r)
+{
+    const char *state = r->kind == GATEWAY_CLOSED ? "closed"
+                        : r->is_allowed           ? "allowed"
+                                                  : "failed";
+    struct buf *out = events_begin(ev, EVENT_CONNECTION);
+
+    event_put_text(out, EVENT_STATE, state);
     if (r->id)
-        number(out, "id", r->id);
-    switch (r->kind) {
-    case GATEWAY_DECIDED:
+        event_put_number(out, EVENT_ID, r->id);
+    if (r->kind == GATEWAY_CLOSED)
+        put_closed(r, out);
+    else
         put_decision(r, out);
-        break;
-    case GATEWAY_CLOSED:
-        put_peer(r, out);
-        number(out, "sent", r->sent);
-        number(out, "received", r->received);
-        number(out, "durationMs", r->duration_ms);
-        break;
-    case GATEWAY_PUBLISHED:
-        number(out, "guest", r->forward.guest);
-        number(out, "host", r->forward.host);
-        break;
-    case GATEWAY_LIMIT:
-        member(out, "of", r->other);
-        break;
-    case GATEWAY_LOST:
-        number(out, "count", r->lost);
-        break;
-    default:
-        break;
+    events_end(ev);
+}
+
+static void tell(struct events *ev, const struct gateway_record *r)
+{
+    struct buf *out;
+
+    if (r->kind == GATEWAY_LOST) {
+        events_lost(ev, r->lost < UINT32_MAX ? r->lost : UINT32_MAX, "gateway");
+    } else if (r->kind == GATEWAY_PUBLISHED) {
+        out = events_begin(ev, EVENT_IS_PUBLISHED);
+        event_put_number(out, EVENT_GUEST, r->forward.guest);
+        event_put_number(out, EVENT_HOST, r->forward.host);
+        events_end(ev);
+    } else if (r->kind == GATEWAY_LIMIT) {
+        out = events_begin(ev, EVENT_LIMITED);
+        event_put_text(out, EVENT_OF, r->other);
+        events_end(ev);
+    } else if (gateway_is_denial(r)) {
+        out = events_begin(ev, EVENT_DENIED);
+        put_decision(r, out);
+        events_end(ev);
+    } else if (r->kind == GATEWAY_DECIDED || r->kind == GATEWAY_CLOSED) {
+        tell_connection(ev, r);
     }
-}
-
-/* A reader that does not read must not hold the run, its timeout and its end:
- * what a pipe has no room for is counted.  Any line fits where poll(2) says
- * that there is room (pipe(7), PIPE_BUF). */
-static bool has_room(struct net_report *r)
-{
-    enum { PATIENCE_MS = 200 };
-    struct pollfd p = { .fd = r->events_fd, .events = POLLOUT };
-
-    r->is_stuck = poll(&p, 1, r->is_stuck ? 0 : PATIENCE_MS) <= 0;
-    return !r->is_stuck;
-}
-
-static void write_line(struct net_report *r, const struct gateway_record *rec)
-{
-    struct buf line = { .max = PIPE_BUF };
-    struct timespec t;
-    struct err e;
-
-    (void)clock_gettime(CLOCK_REALTIME, &t);
-    buf_printf(&line, "{\"timeMs\":%llu,",
-               (unsigned long long)t.tv_sec * 1000 +
-                   (unsigned long long)t.tv_nsec / 1000000);
-    net_report_members(rec, &line);
-    buf_puts(&line, "}\n");
-    /* A reader that went away, or a full disk, does not end the run. */
-    if (line.failed)
-        r->unwritten++;
-    else if (report_write(r->events_fd, &line, &e) < 0)
-        r->events_fd = -1;
-    r->written += line.len;
-    buf_drop(&line);
-}
-
-static void write_event(struct net_report *r, const struct gateway_record *rec)
-{
-    struct gateway_record lost = { .kind = GATEWAY_LOST, .lost = r->unwritten };
-
-    /* The workload makes as many as it likes. */
-    if (!has_room(r) || r->written >= EVENTS_MAX) {
-        r->unwritten++;
-        return;
-    }
-    r->unwritten = 0;
-    if (lost.lost) {
-        write_line(r, &lost);
-        if (r->events_fd < 0 || !has_room(r)) {
-            r->unwritten = 1;
-            return;
-        }
-    }
-    write_line(r, rec);
-}
-
-static bool is_denial(const struct gateway_record *r)
-{
-    return r->kind == GATEWAY_DECIDED && !r->is_allowed &&
-           r->why != GATEWAY_BY_UPSTREAM;
 }
 
 static bool is_same(const struct gateway_record *a,
@@ -255,14 +179,57 @@ static void keep_published(struct net_report *r,
 
 void net_report_take(struct net_report *r, const struct gateway_record *rec)
 {
-    if (is_denial(rec))
+    if (gateway_is_denial(rec))
         keep(r, rec);
     if (rec->kind == GATEWAY_PUBLISHED)
         keep_published(r, rec);
     if (rec->kind == GATEWAY_LOST)
-        r->lost += rec->lost;
-    if (r->events_fd >= 0)
-        write_event(r, rec);
+        r->lost +=
+            rec->lost_denials < UINT32_MAX ? rec->lost_denials : UINT32_MAX;
+    if (rec->kind == GATEWAY_LIMIT && rec->limit && rec->limit <= LIMIT_COUNT)
+        r->reached[rec->limit - 1]++;
+    if (r->events)
+        tell(r->events, rec);
+}
+
+uint64_t net_report_count(const struct net_report *r)
+{
+    uint64_t n = r->more + r->lost + (r->others ? denials_count(r->others) : 0);
+
+    for (size_t i = 0; i < r->ndenials; i++)
+        n += r->denial[i].count;
+    return n;
+}
+
+uint64_t net_report_left(const struct net_report *r)
+{
+    return r->more + r->lost + (r->others ? r->others->more : 0);
+}
+
+static bool has_others(const struct net_report *r)
+{
+    return r->others && r->others->n;
+}
+
+void net_report_list(const struct net_report *r, struct buf *out)
+{
+    struct buf rest = { .max = out->max };
+
+    buf_putc(out, '[');
+    for (size_t i = 0; i < r->ndenials; i++) {
+        buf_puts(out, i ? ",{" : "{");
+        event_put_kind(out, EVENT_DENIED);
+        put_decision(&r->denial[i].record, out);
+        event_put_number(out, EVENT_COUNT, r->denial[i].count);
+        buf_putc(out, '}');
+    }
+    if (has_others(r))
+        denials_json(r->others, &rest);
+    /* A comma only between two. */
+    if (rest.len)
+        buf_puts(out, rest.data + !r->ndenials);
+    buf_drop(&rest);
+    buf_putc(out, ']');
 }
 
 void net_report_json(const struct net_report *r, struct buf *out)
@@ -274,18 +241,15 @@ void net_report_json(const struct net_report *r, struct buf *out)
                        r->published[i].guest, r->published[i].host);
         buf_putc(out, ']');
     }
-    if (r->ndenials) {
-        buf_puts(out, ",\"denials\":[");
-        for (size_t i = 0; i < r->ndenials; i++) {
-            buf_puts(out, i ? ",{" : "{");
-            net_report_members(&r->denial[i].record, out);
-            number(out, "count", r->denial[i].count);
-            buf_putc(out, '}');
-        }
-        buf_putc(out, ']');
+    if (r->ndenials || has_others(r)) {
+        buf_puts(out, ",\"denials\":");
+        net_report_list(r, out);
     }
-    if (r->more + r->lost)
-        number(out, "denialsNotListed", r->more + r->lost);
+    if (net_report_left(r))
+        buf_printf(out, ",\"denialsNotListed\":%llu",
+                   (unsigned long long)net_report_left(r));
+    if (r->accesses)
+        accesses_json(r->accesses, out);
 }
 
 static void put_denial(const struct net_denial *d, struct buf *out)
@@ -307,6 +271,10 @@ void net_report_text(const struct net_report *r, struct buf *out)
 {
     uint64_t left = r->more + r->lost;
 
+    if (r->others)
+        denials_text(r->others, out);
+    if (r->accesses)
+        accesses_text(r->accesses, out);
     if (!r->ndenials)
         return;
     buf_puts(out, "mxc: the network policy refused:\n");

@@ -73,10 +73,13 @@ int main(int argc, char **argv)
     uint16_t rows = 0, columns = 0;
     struct tty *t = NULL;
     struct err e;
+    bool is_theirs;
     int signals;
 
-    if (argc != 2 || (strcmp(argv[1], "-") != 0 &&
-                      !tty_size_parse(argv[1], &rows, &columns)))
+    if (argc != 2)
+        return EXIT_MXC;
+    is_theirs = strcmp(argv[1], "-") == 0;
+    if (!is_theirs && !tty_size_parse(argv[1], &rows, &columns))
         return EXIT_MXC;
     supervise_ignore_signals();
     signals = take_signals();
@@ -84,7 +87,9 @@ int main(int argc, char **argv)
         return EXIT_MXC;
     while (turn(t, signals))
         continue;
-    tty_drain(t);
+    /* A pipe is the caller's to read, whenever he likes; his own terminal may
+     * have been stopped, and he waits for us. */
+    tty_drain(t, is_theirs ? DRAIN_MS : -1);
     tty_destroy(t);
     return 0;
 }

@@ -14,17 +14,24 @@
 #include "base/report.h"
 #include "supervise/kept.h"
 #include "supervise/net_report.h"
+#include "supervise/run_events.h"
 #include "supervise/supervise.h"
 
 static int print_result_json(int fd, const struct plan_view *plan,
                              const struct result *r,
                              const struct net_report *net, struct err *e)
 {
-    struct buf b = { .max = 8 << 20 };
+    struct buf b = { .max = 14 << 20 };
     int written;
 
     result_members(r, &b);
+    buf_printf(&b, ",\"denialCount\":%llu",
+               (unsigned long long)net_report_count(net));
     net_report_json(net, &b);
+    if (net->others)
+        denials_lost_json(net->others, &b);
+    run_verified_json(&net->walls, plan, &b);
+    capture_json(&net->capture, &b);
     if (plan->head.receipt[0]) {
         buf_putc(&b, ',');
         buf_puts(&b, plan->head.receipt);
@@ -61,6 +68,16 @@ static void print_denials(const struct net_report *r)
     if (r->is_quiet)
         return;
     net_report_text(r, &b);
+    print(&b);
+}
+
+/* Nor do they see these. */
+static void print_limits(const struct net_report *net, const struct result *r)
+{
+    struct buf b = { .max = 4096 };
+
+    if (!net->is_quiet)
+        limits_text(r, &b);
     print(&b);
 }
 
@@ -159,31 +176,61 @@ void supervise_ignore_signals(void)
 void supervise_run(const struct supervise_args *a, struct net_report *report,
                    struct result *out)
 {
+    struct events events;
     int parent;
 
     *out = (struct result){ .exit_code = EXIT_MXC };
-    report->events_fd = a->events_fd;
-    if (follow_parent(a, &parent, &out->err) == 0)
+    run_events_open(&events, a->events_fd, a->plan);
+    report->events = a->events_fd >= 0 ? &events : NULL;
+    if (report->others) {
+        report->others->plan = a->plan;
+        report->others->home = a->home;
+        report->others->events = report->events;
+    }
+    if (report->accesses) {
+        report->accesses->plan = a->plan;
+        report->accesses->events = report->events;
+    }
+    if (capture_open(a->plan, &report->capture, &out->err) == 0 &&
+        follow_parent(a, &parent, &out->err) == 0)
         run(a, parent, report, out);
+    capture_write(&report->capture, out, report);
+    if (report->others)
+        denials_settle(report->others);
+    report->events = NULL;
+    limits_events(out, &events);
+    run_events_exited(&events, out, net_report_count(report));
+    events_close(&events);
 }
 
 int supervise_plan(const struct supervise_args *a)
 {
     /* Large, and there is one run in a process. */
     static struct net_report report;
+    static struct denials others;
+    static struct accesses accesses;
     struct result r;
     struct err e;
 
+    if (a->plan->head.flags & PLAN_DENIALS)
+        report.others = &others;
+    if (a->plan->head.flags & PLAN_ACCESSES)
+        report.accesses = &accesses;
     report.is_quiet = a->result_fd >= 0;
     supervise_run(a, &report, &r);
     print_denials(&report);
+    print_limits(&report, &r);
     if (r.err.msg[0] && !a->is_quiet)
         print_error(&r.err);
+    if (report.capture.err.msg[0] && !a->is_quiet && !report.is_quiet)
+        print_error(&report.capture.err);
     /* Who asked for a result and has none does not know how it ended. */
     if (a->result_fd >= 0 &&
         print_result_json(a->result_fd, a->plan, &r, &report, &e) < 0) {
         print_error(&e);
-        return EXIT_MXC;
+        r.exit_code = EXIT_MXC;
     }
+    denials_drop(&others);
+    accesses_drop(&accesses);
     return r.exit_code;
 }

@@ -19,6 +19,7 @@
 #include "base/compat.h"
 #include "launch/inside.h"
 #include "launch/proto.h"
+#include "supervise/clone.h"
 #include "supervise/supervise.h"
 #include "sys/userns.h"
 
@@ -35,6 +36,7 @@ struct child {
     uint32_t uid, gid;
     char *argv[MAX_WORDS + 2];
     int fd[CHILD_FDS]; /* by the number that the child has it by; -1: none */
+    struct cgroup *group;
     const char *op;
     int sys;
 };
@@ -64,9 +66,11 @@ static int child_main(void *arg)
     struct child *c = arg;
     sigset_t none;
 
-    const char *op;
-    int r = userns_map(c->uid, c->uid, c->gid, c->gid, &op);
+    const char *op = "cgroup.procs";
+    int r = cgroup_enter(c->group);
 
+    if (r == 0)
+        r = userns_map(c->uid, c->uid, c->gid, c->gid, &op);
     if (r < 0) {
         errno = -r;
         return child_fail(c, op);
@@ -156,6 +160,7 @@ static int fill_args(const struct plan_view *plan, struct child *c,
 /* What it is given, each -1 where there is none. */
 struct gifts {
     int plan, status, inside, kept;
+    const struct output *output; /* NULL: the caller's own */
 };
 
 static int fill_fds(struct child *c, const char *launcher,
@@ -179,7 +184,8 @@ static int fill_fds(struct child *c, const char *launcher,
     if (r == 0 && g->kept >= 0)
         r = lift(g->kept, &fd[RUNTIME_KEPT_FD]);
     for (int i = 0; r == 0 && i < 3; i++)
-        r = lift(i, &fd[LAUNCH_STDIO_FD + i]);
+        r = lift(output_end(g->output, i) >= 0 ? output_end(g->output, i) : i,
+                 &fd[LAUNCH_STDIO_FD + i]);
     if (r == 0)
         r = open_memory("mxc-runtime-args", &fd[RUNTIME_ARGS_FD]);
     if (r == 0)
@@ -191,14 +197,12 @@ static int fill_fds(struct child *c, const char *launcher,
 
 static int start(struct child *c, int *pidfd, struct err *e)
 {
-    static char stack[CHILD_STACK] __attribute__((aligned(16)));
     pid_t pid;
 
     if (geteuid() == 0)
         (void)setgroups(0, NULL);
-    pid = clone(child_main, stack + sizeof(stack),
-                CLONE_VM | CLONE_VFORK | CLONE_PIDFD | NAMESPACES | SIGCHLD, c,
-                pidfd);
+    pid =
+        supervise_clone(child_main, c, sizeof(*c), NAMESPACES, c->group, pidfd);
     if (pid < 0)
         return userns_explain(errno, e);
     if (!c->op)
@@ -214,7 +218,9 @@ int runtime_spawn(const struct plan_view *plan, const char *launcher,
                   int plan_fd, int inside, int kept, struct sandbox *out,
                   struct err *e)
 {
-    struct child c = { .uid = plan->head.uid, .gid = plan->head.gid };
+    struct child c = { .uid = plan->head.uid,
+                       .gid = plan->head.gid,
+                       .group = &out->group };
     scoped(drop_fd) int ours = -1;
     scoped(drop_fd) int theirs = -1;
     int pair[2], pidfd = -1, r = 0;
@@ -229,14 +235,16 @@ int runtime_spawn(const struct plan_view *plan, const char *launcher,
                  &(struct gifts){ .plan = plan_fd,
                                   .status = theirs,
                                   .inside = inside,
-                                  .kept = kept },
+                                  .kept = kept,
+                                  .output = out->output },
                  e) < 0 ||
-        fill_args(plan, &c, e) < 0 || start(&c, &pidfd, e) < 0)
+        fill_args(plan, &c, e) < 0 || start(&c, &pidfd, e) < 0) {
         r = -1;
-    else
-        *out = (struct sandbox){ .pidfd = pidfd,
-                                 .words = take_fd(&c.fd[2]),
-                                 .status = take_fd(&ours) };
+    } else {
+        out->pidfd = pidfd;
+        out->words = take_fd(&c.fd[2]);
+        out->status = take_fd(&ours);
+    }
     for (size_t i = 0; i < ARRAY_LEN(c.fd); i++)
         drop_fd(&c.fd[i]);
     return r;

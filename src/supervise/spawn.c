@@ -16,11 +16,12 @@
 #include "base/compat.h"
 #include "launch/inside.h"
 #include "launch/proto.h"
+#include "supervise/clone.h"
 #include "supervise/supervise.h"
 #include "sys/caps.h"
 #include "sys/userns.h"
 
-enum { CHILD_STACK = 64 * 1024, KILL_PATIENCE_MS = 5000 };
+enum { KILL_PATIENCE_MS = 5000 };
 
 #ifndef P_PIDFD
 #define P_PIDFD 3
@@ -56,6 +57,9 @@ struct child {
     int plan_fd;
     int status_fd;
     int inside_fd; /* to the gateway, or -1 */
+    struct cgroup *group;
+    int output[2]; /* instead of the caller's own, or -1 */
+    int input;     /* the same */
     const char *op;
     int sys;
 };
@@ -77,8 +81,11 @@ static int child_main(void *arg)
     static char *const envp[] = { NULL };
     struct child *c = arg;
     const char *op;
-    int r = userns_map(c->uid, c->uid, c->gid, c->gid, &op);
+    int r = cgroup_enter(c->group);
 
+    if (r < 0)
+        return child_fail(c, "cgroup.procs", -r);
+    r = userns_map(c->uid, c->uid, c->gid, c->gid, &op);
     if (r < 0)
         return child_fail(c, op, -r);
     r = caps_keep(c->caps);
@@ -89,7 +96,10 @@ static int child_main(void *arg)
     /* The descriptors were moved out of the way of 3 to 5 before. */
     if (dup2(c->plan_fd, LAUNCH_PLAN_FD) < 0 ||
         dup2(c->status_fd, LAUNCH_STATUS_FD) < 0 ||
-        (c->inside_fd >= 0 && dup2(c->inside_fd, LAUNCH_INSIDE_FD) < 0))
+        (c->inside_fd >= 0 && dup2(c->inside_fd, LAUNCH_INSIDE_FD) < 0) ||
+        (c->input >= 0 && dup2(c->input, 0) < 0) ||
+        (c->output[0] >= 0 && dup2(c->output[0], 1) < 0) ||
+        (c->output[1] >= 0 && dup2(c->output[1], 2) < 0))
         return child_fail(c, "dup2(2)", errno);
     (void)execve(c->launcher, argv, envp);
     return child_fail(c, "execve(2)", errno);
@@ -117,6 +127,8 @@ static void drop_groups(void)
 
 static int explain(const struct child *c, struct err *e)
 {
+    if (strcmp(c->op, "cgroup.procs") == 0)
+        return err_sys(e, "write(2)", c->sys, "cannot enter a control group");
     if (strcmp(c->op, "execve(2)") == 0)
         return err_sys(e, c->op, c->sys, "cannot execute '%s'", c->launcher);
     err_sys(e, "write(2)", c->sys, "cannot enter the user namespace (%s)",
@@ -130,32 +142,44 @@ static int explain(const struct child *c, struct err *e)
                        "more");
 }
 
+/* Of a session, or of a run whose grants are copied on write. */
+static bool has_overlay(const struct plan_view *plan)
+{
+    for (size_t i = 0; i < plan->head.nsteps; i++) {
+        const struct step s = plan_step(plan, i);
+
+        if (s.kind == STEP_OVERLAY || s.flags & STEP_COPY)
+            return true;
+    }
+    return false;
+}
+
 static uint64_t caps_for(const struct plan_view *plan, bool has_gateway)
 {
     return LAUNCHER_CAPS | (has_gateway ? NETWORK_CAPS : 0) |
            (plan_count(plan, STEP_RUNSC) ? RUNSC_CAPS : 0) |
-           (plan_count(plan, STEP_OVERLAY) ? OVERLAY_CAPS : 0);
+           (has_overlay(plan) ? OVERLAY_CAPS : 0);
 }
 
-int sandbox_spawn(const struct plan_view *plan, const char *launcher,
-                  int plan_fd, int inside_fd, int kept_fd, struct sandbox *out,
-                  struct err *e)
+static int native_spawn(const struct plan_view *plan, const char *launcher,
+                        int plan_fd, int inside_fd, struct sandbox *out,
+                        struct err *e)
 {
-    static char stack[CHILD_STACK] __attribute__((aligned(16)));
     struct child c = { .launcher = launcher,
                        .caps = caps_for(plan, inside_fd >= 0),
                        .uid = plan->head.uid,
                        .gid = plan->head.gid,
-                       .inside_fd = inside_fd };
+                       .inside_fd = inside_fd,
+                       .group = &out->group,
+                       .input = output_end(out->output, 0),
+                       .output = { output_end(out->output, 1),
+                                   output_end(out->output, 2) } };
     scoped(drop_fd) int plan_copy = fcntl(plan_fd, F_DUPFD_CLOEXEC, 10);
     scoped(drop_fd) int ours = -1;
     scoped(drop_fd) int theirs = -1;
     int pair[2], pidfd = -1;
     pid_t pid;
 
-    if (plan_count(plan, STEP_RUNTIME))
-        return runtime_spawn(plan, launcher, plan_fd, inside_fd, kept_fd, out,
-                             e);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_sys(e, "socketpair(2)", errno, "cannot start");
     ours = pair[0];
@@ -165,9 +189,8 @@ int sandbox_spawn(const struct plan_view *plan, const char *launcher,
     c.plan_fd = plan_copy;
     c.status_fd = theirs;
     drop_groups();
-    pid = clone(child_main, stack + sizeof(stack),
-                CLONE_VM | CLONE_VFORK | CLONE_PIDFD | NAMESPACES | SIGCHLD, &c,
-                &pidfd);
+    pid = supervise_clone(child_main, &c, sizeof(c), NAMESPACES, &out->group,
+                          &pidfd);
     if (pid < 0)
         return userns_explain(errno, e);
     if (c.op) {
@@ -175,13 +198,37 @@ int sandbox_spawn(const struct plan_view *plan, const char *launcher,
         (void)close(pidfd);
         return explain(&c, e);
     }
-    *out = (struct sandbox){ .pidfd = pidfd,
-                             .words = -1,
-                             .status = take_fd(&ours) };
+    out->pidfd = pidfd;
+    out->status = take_fd(&ours);
     return 0;
 }
 
-bool sandbox_kill(struct sandbox *s)
+int sandbox_spawn(const struct plan_view *plan, const char *launcher,
+                  int plan_fd, int inside_fd, int kept_fd, struct sandbox *out,
+                  struct err *e)
+{
+    int r;
+
+    *out = (struct sandbox){
+        .pidfd = -1, .status = -1, .words = -1, .group = cgroup_none
+    };
+    r = limits_output(plan, &out->output, e);
+    if (r == 0)
+        r = limits_group(plan, &out->group, e);
+    if (r == 0 && plan_count(plan, STEP_RUNTIME))
+        r = runtime_spawn(plan, launcher, plan_fd, inside_fd, kept_fd, out, e);
+    else if (r == 0)
+        r = native_spawn(plan, launcher, plan_fd, inside_fd, out, e);
+    output_given(out->output);
+    if (r == 0)
+        return 0;
+    cgroup_remove(&out->group);
+    output_destroy(out->output);
+    out->output = NULL;
+    return -1;
+}
+
+bool sandbox_end(struct sandbox *s)
 {
     struct pollfd p = { .fd = s->pidfd, .events = POLLIN };
     siginfo_t info;
@@ -202,9 +249,17 @@ bool sandbox_kill(struct sandbox *s)
                errno == EINTR)
             continue;
     (void)close(s->pidfd);
-    (void)close(s->status);
     drop_fd(&s->words);
     s->pidfd = -1;
-    s->status = -1;
+    cgroup_read(&s->group, &s->counts);
+    cgroup_remove(&s->group);
     return r != 0;
+}
+
+bool sandbox_kill(struct sandbox *s)
+{
+    const bool is_gone = sandbox_end(s);
+
+    drop_fd(&s->status);
+    return is_gone;
 }

@@ -1,6 +1,7 @@
 /* supervise.h - one small process per sandbox: it starts the launcher, gives
  * the word, forwards signals, keeps the time, and tells how it ended.  It
- * never touches the workload's bytes, except in PTY mode. */
+ * never touches the workload's bytes, except in PTY mode and where its output
+ * is limited. */
 #ifndef MXC_SUPERVISE_SUPERVISE_H
 #define MXC_SUPERVISE_SUPERVISE_H
 
@@ -14,11 +15,16 @@
 #include "base/err.h"
 #include "base/outcome.h"
 #include "plan/plan.h"
+#include "supervise/output.h"
+#include "supervise/run_limits.h"
 
 struct sandbox {
     int pidfd;  /* of the first process of its pid namespace */
     int status; /* socket to the launcher */
     int words;  /* what a runtime has written to its standard error, or -1 */
+    struct cgroup group;         /* that it is in, where its limits need one */
+    struct cgroup_counts counts; /* of that, at the end */
+    struct output *output;       /* where its limits need that, or NULL */
 };
 
 struct supervise_args {
@@ -27,6 +33,7 @@ struct supervise_args {
     const char *launcher; /* path of mxc-launch */
     int result_fd;        /* for the JSON result, or -1 */
     int events_fd;        /* for a line on each event, or -1 */
+    const char *home;     /* the caller's, for a report of refusals; or NULL */
     int control_fd;       /* for orders of the caller, or -1 */
     bool is_lifeline;     /* the end of control_fd is the sandbox's */
     bool is_quiet;        /* nothing for people on standard error */
@@ -80,7 +87,8 @@ int sandbox_spawn(const struct plan_view *plan, const char *launcher,
                   int plan_fd, int inside, int kept, struct sandbox *out,
                   struct err *e);
 
-/* The same by a runtime, for a plan that has one. */
+/* The same by a runtime, for a plan that has one; group and output of *out are
+ * made. */
 int runtime_spawn(const struct plan_view *plan, const char *launcher,
                   int plan_fd, int inside, int kept, struct sandbox *out,
                   struct err *e);
@@ -119,8 +127,11 @@ void gateway_finish(struct gateway *g, bool is_orderly,
 void gateway_stop(struct gateway *g);
 
 /* Kill everything in it and wait until it is gone.  False: it is dying, but
- * still there after a few seconds. */
+ * still there after a few seconds.  Its control group goes with it. */
 bool sandbox_kill(struct sandbox *s);
+
+/* The same, and what it has said can still be heard. */
+bool sandbox_end(struct sandbox *s);
 
 /* Run it to its end: always fills *out.  `parent` is a pidfd whose end is the
  * sandbox's too, or -1. */
@@ -177,12 +188,24 @@ void watch_destroy(struct watch *w);
 struct tty;
 int tty_create(int master, uint16_t rows, uint16_t columns, struct tty **out,
                struct err *e);
+/* Of what the workload writes pass on so many bytes; 0: all. */
+void tty_limit(struct tty *t, uint64_t most);
+uint64_t tty_taken(const struct tty *t); /* so far */
+bool tty_is_full(const struct tty *t);
+int tty_sys(const struct tty *t);         /* as output_sys */
+bool tty_is_waiting(const struct tty *t); /* there were more */
 void tty_follow(struct tty *t); /* the caller's terminal has another size */
 void tty_resize(struct tty *t, uint16_t rows, uint16_t columns);
 size_t tty_poll(const struct tty *t, void *pollfds); /* at most 4 */
 void tty_serve(struct tty *t, const void *pollfds, size_t n);
 bool tty_is_over(const struct tty *t); /* nothing will come out any more */
-void tty_drain(struct tty *t);
+/* Who wrote there is gone: as output_rest.  ^C is the caller's again. */
+bool tty_rest(struct tty *t);
+/* The same to its end, for a reader that takes something every so often; -1:
+ * whenever it does. */
+void tty_drain(struct tty *t, int patience_ms);
+/* How long the reader of what was ended is waited for. */
+enum { DRAIN_MS = 2000 };
 void tty_destroy(struct tty *t);
 
 #endif

@@ -3,9 +3,7 @@
  *
  * The caller's terminal is put into raw mode and given back as it was; a
  * caller without one says the size, and its pipes or sockets take its place.
- * The caller's descriptors stay blocking (their flags are shared with the
- * caller): a write happens only after poll(2) said so, in small pieces, and
- * to a terminal, where that is no promise, by a descriptor of our own. */
+ * What goes out to a terminal goes by a descriptor of our own. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,21 +13,16 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "supervise/lane.h"
 #include "supervise/supervise.h"
-
-enum { ROOM = 64 * 1024, PIECE = 4096 };
-
-struct lane {
-    int from, to; /* -1: ended */
-    size_t start, end;
-    char room[ROOM];
-};
 
 struct tty {
     int master;
     bool is_sized; /* by the caller's word, not by a terminal of its own */
     bool is_raw;
     bool said_eof;
+    bool is_rest; /* nobody is left at the other side */
+    size_t left;  /* of what it wrote, at most */
     struct termios saved;
     struct lane in, out;
 };
@@ -43,17 +36,6 @@ static void make_raw(struct tty *t)
     raw = t->saved;
     cfmakeraw(&raw);
     t->is_raw = tcsetattr(0, TCSANOW, &raw) == 0;
-}
-
-/* poll(2) says that a terminal takes some bytes, not how many: a blocking
- * write to one that nobody reads would stop the timeout too. */
-static int open_output(void)
-{
-    int fd = isatty(1) ? open("/proc/self/fd/1",
-                              O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
-                       : -1;
-
-    return fd < 0 ? 1 : fd;
 }
 
 int tty_create(int master, uint16_t rows, uint16_t columns, struct tty **out,
@@ -71,7 +53,7 @@ int tty_create(int master, uint16_t rows, uint16_t columns, struct tty **out,
     t->in.from = 0;
     t->in.to = master;
     t->out.from = master;
-    t->out.to = open_output();
+    t->out.to = lane_open_output(1);
     t->is_sized = rows > 0;
     if (t->is_sized) {
         tty_resize(t, rows, columns);
@@ -100,49 +82,19 @@ void tty_follow(struct tty *t)
     for (int fd = 0; fd < 3; fd++)
         if (ioctl(fd, TIOCGWINSZ, &w) == 0)
             break;
-    (void)ioctl(t->master, TIOCSWINSZ, &w);
+    /* Of a terminal that has none, as a serial line. */
+    if (w.ws_row && w.ws_col)
+        tty_resize(t, w.ws_row, w.ws_col);
+    else
+        tty_resize(t, 24, 80);
 }
 
 size_t tty_poll(const struct tty *t, void *pollfds)
 {
     struct pollfd *p = pollfds;
-    const struct lane *lanes[] = { &t->in, &t->out };
-    size_t n = 0;
+    const size_t n = lane_poll(&t->in, p);
 
-    for (size_t i = 0; i < ARRAY_LEN(lanes); i++) {
-        const struct lane *l = lanes[i];
-
-        p[n++] = (struct pollfd){ .fd = l->end < ROOM ? l->from : -1,
-                                  .events = POLLIN };
-        p[n++] = (struct pollfd){ .fd = l->start < l->end ? l->to : -1,
-                                  .events = POLLOUT };
-    }
-    return n;
-}
-
-static void fill(struct lane *l)
-{
-    ssize_t n = read(l->from, l->room + l->end, ROOM - l->end);
-
-    if (n > 0)
-        l->end += (size_t)n;
-    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-        l->from = -1; /* EIO: the last slave was closed */
-}
-
-/* -1: nobody will read it any more. */
-static int empty(struct lane *l)
-{
-    size_t want = l->end - l->start;
-    ssize_t n = write(l->to, l->room + l->start, want < PIECE ? want : PIECE);
-
-    if (n < 0 && errno != EAGAIN && errno != EINTR)
-        return -1;
-    if (n > 0)
-        l->start += (size_t)n;
-    if (l->start == l->end)
-        l->start = l->end = 0;
-    return 0;
+    return n + lane_poll(&t->out, p + n);
 }
 
 /* As when a terminal's window is closed: SIGHUP to the workload's session,
@@ -169,53 +121,82 @@ static void say_eof(struct tty *t)
 void tty_serve(struct tty *t, const void *pollfds, size_t n)
 {
     const struct pollfd *p = pollfds;
-    struct lane *lanes[] = { &t->in, &t->out };
 
-    for (size_t i = 0; i < ARRAY_LEN(lanes) && 2 * i + 1 < n; i++) {
-        if (p[2 * i].fd >= 0 && p[2 * i].revents)
-            fill(lanes[i]);
-        if (p[2 * i + 1].fd >= 0 && p[2 * i + 1].revents &&
-            empty(lanes[i]) < 0) {
-            hang_up(t);
-            return;
-        }
+    if (n >= 4 &&
+        (lane_serve(&t->in, p) < 0 || lane_serve(&t->out, p + 2) < 0)) {
+        hang_up(t);
+        return;
     }
     say_eof(t);
 }
 
 bool tty_is_over(const struct tty *t)
 {
-    return t->out.from < 0 && t->out.start == t->out.end;
+    return lane_is_over(&t->out);
 }
 
-/* After the end: what the workload wrote before it is still in the PTY.  In a
- * session others may go on writing there: not more is taken than it holds. */
-void tty_drain(struct tty *t)
+void tty_limit(struct tty *t, uint64_t most)
 {
-    /* A terminal's buffer is 640 KiB at most (drivers/tty/tty_buffer.c). */
-    enum { PATIENCE_MS = 2000, REST = 1024 * 1024 };
-    size_t rest = REST;
+    t->out.most = most;
+    t->out.is_limited = most != 0;
+}
 
-    for (;;) {
+uint64_t tty_taken(const struct tty *t)
+{
+    return t->out.taken;
+}
+
+bool tty_is_waiting(const struct tty *t)
+{
+    return t->out.start < t->out.end;
+}
+
+bool tty_is_full(const struct tty *t)
+{
+    return t->out.is_full;
+}
+
+int tty_sys(const struct tty *t)
+{
+    return t->out.sys;
+}
+
+/* A terminal's buffer is 640 KiB at most (drivers/tty/tty_buffer.c); in a
+ * session others may go on writing there. */
+enum { LEFT_BYTES = 1024 * 1024 };
+
+/* Nothing is typed at the workload any more.  Who waits for a terminal that
+ * takes nothing can interrupt that, but not stop us in raw mode. */
+static void give_keys_back(const struct tty *t)
+{
+    struct termios raw = t->saved;
+
+    if (!t->is_raw)
+        return;
+    cfmakeraw(&raw);
+    raw.c_lflag |= ISIG;
+    raw.c_cc[VSUSP] = _POSIX_VDISABLE;
+    (void)tcsetattr(0, TCSANOW, &raw);
+}
+
+bool tty_rest(struct tty *t)
+{
+    if (!t->is_rest) {
+        t->is_rest = t->said_eof = true;
+        t->left = LEFT_BYTES;
+        t->in.from = -1;
+        t->in.start = t->in.end = 0;
+        give_keys_back(t);
+    }
+    return lane_rest(&t->out, &t->left);
+}
+
+void tty_drain(struct tty *t, int patience_ms)
+{
+    while (tty_rest(t)) {
         struct pollfd p = { .fd = t->out.to, .events = POLLOUT };
 
-        if (t->out.from >= 0 && t->out.end < ROOM) {
-            const size_t before = t->out.end;
-            size_t got;
-
-            fill(&t->out);
-            got = t->out.end - before;
-            rest -= got < rest ? got : rest;
-            if (got == 0 || rest == 0)
-                t->out.from = -1;
-        }
-        if (t->out.start == t->out.end) {
-            if (t->out.from < 0)
-                return;
-            continue;
-        }
-        /* A reader that stopped reading must not keep us for ever. */
-        if (poll(&p, 1, PATIENCE_MS) <= 0 || empty(&t->out) < 0)
+        if (poll(&p, 1, patience_ms) <= 0 || lane_empty(&t->out) < 0)
             return;
     }
 }

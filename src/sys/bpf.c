@@ -138,6 +138,8 @@ uint32_t bpf_tree(struct bpf *b, const struct bpf_range *r, size_t n)
     size_t mid = n / 2;
     uint32_t low, high;
 
+    if (n == 1 && r[0].other)
+        return bpf_if_eq(b, r[0].but, r[0].other, r[0].label);
     if (n == 1)
         return r[0].label;
     high = bpf_tree(b, r + mid, n - mid);

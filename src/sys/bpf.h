@@ -34,10 +34,13 @@ struct bpf {
 
 /* A label counts instructions from the end; 0 is none. */
 
-/* From `first` up to the next range's first, go to `label`. */
+/* From `first` up to the next range's first, go to `label`; from one number
+ * among them elsewhere. */
 struct bpf_range {
     uint32_t first;
     uint32_t label;
+    uint32_t but;   /* that number ... */
+    uint32_t other; /* ... and where it goes; 0: there is none */
 };
 
 void bpf_init(struct bpf *b, struct sock_filter *insn, size_t cap);
@@ -55,8 +58,8 @@ uint32_t bpf_and(struct bpf *b, uint32_t mask, uint32_t next);
 uint32_t bpf_if_eq(struct bpf *b, uint32_t k, uint32_t yes, uint32_t no);
 uint32_t bpf_if_ge(struct bpf *b, uint32_t k, uint32_t yes, uint32_t no);
 
-/* Find the loaded word's range in log2(n) steps.  The ranges are sorted, the
- * first begins at 0. */
+/* Find the loaded word's range in log2(n) steps, and one for its exception. The
+ * ranges are sorted, the first begins at 0. */
 uint32_t bpf_tree(struct bpf *b, const struct bpf_range *r, size_t n);
 
 /* Move the program that begins at `entry` to the front of the array: its

@@ -55,6 +55,11 @@ int mountinfo_aliases(struct arena *a, const struct mountinfo *m,
                       const char *real, const char ***out, size_t *n,
                       struct err *e);
 
+/* Whether all that is mounted at exactly that place (there must be something)
+ * is answered for by this kernel alone, so that a look at it cannot wait for a
+ * process or another machine. */
+bool mountinfo_is_local(const struct mountinfo *m, const char *point);
+
 /* Where a filesystem that shows the kernel or its devices is mounted, at or
  * below `real` or holding it; NULL when there is none (more).  *from is 0 for
  * the first and is moved on. */

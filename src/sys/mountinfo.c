@@ -365,6 +365,30 @@ static bool is_kernel_type(const char *type)
     return false;
 }
 
+bool mountinfo_is_local(const struct mountinfo *m, const char *point)
+{
+    static const char *const types[] = {
+        "ext2",     "ext3",    "ext4",     "xfs",      "btrfs",
+        "f2fs",     "zfs",     "tmpfs",    "ramfs",    "rootfs",
+        "devtmpfs", "overlay", "squashfs", "erofs",    "iso9660",
+        "vfat",     "exfat",   "ntfs3",    "bcachefs",
+    };
+    bool is_found = false;
+
+    for (size_t i = 0; i < m->n; i++) {
+        bool is_known = false;
+
+        if (strcmp(m->row[i].point, point) != 0)
+            continue;
+        for (size_t k = 0; k < ARRAY_LEN(types) && !is_known; k++)
+            is_known = strcmp(m->row[i].type, types[k]) == 0;
+        if (!is_known)
+            return false;
+        is_found = true;
+    }
+    return is_found;
+}
+
 const char *mountinfo_kernel_tree(const struct mountinfo *m, const char *real,
                                   size_t *from)
 {

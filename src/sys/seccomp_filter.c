@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "sys/bpf.h"
+#include "sys/watched.h"
 
 enum {
     NR_END = 512,         /* numbers of the table are below */
@@ -204,6 +205,44 @@ static uint32_t compile_list(struct bpf *b, const struct syscall_rule *const *r,
     return chain_entry(b, &c);
 }
 
+/* What is told of: a call that names a path, and one that is refused for what
+ * it would do.  That a call is not there, that an argument of it is not known,
+ * and that nothing was done where nothing need be, is told of no one. */
+static uint32_t watched_verdict(const struct syscall_row *row, uint32_t verdict)
+{
+    if (verdict == SC_ALLOW)
+        return watched_call(row->name) ? SC_NOTIFY : verdict;
+    return verdict == SC_FAIL(EPERM) || verdict == SC_FAIL(EACCES) ||
+                   verdict == SC_FAIL(EAFNOSUPPORT)
+               ? SC_NOTIFY
+               : verdict;
+}
+
+/* The row as it is watched; `rules` has room for RULES_MAX.  False: its rules
+ * have no room there. */
+static bool watched_row(const struct syscall_row *row,
+                        struct syscall_rule *rules, struct syscall_row *out)
+{
+    static const struct syscall_rule own = {
+        "our own", WHEN_ALWAYS, SC_ALLOW, { { ~0ull, WATCH_OWN_EXEC, 5 } }
+    };
+    size_t n = 0;
+
+    *out = *row;
+    if (strcmp(row->name, "execve") == 0)
+        rules[n++] = own;
+    for (const struct syscall_rule *r = row->rules; r && r->what; r++) {
+        if (n == RULES_MAX - 1)
+            return false;
+        rules[n] = *r;
+        rules[n++].verdict = watched_verdict(row, r->verdict);
+    }
+    rules[n].what = NULL;
+    out->verdict = watched_verdict(row, row->verdict);
+    out->rules = rules;
+    return true;
+}
+
 /* A label that decides the call, or 0 when its verdict is constant: then it
  * is left in *verdict. */
 static uint32_t compile_row(struct bpf *b, const struct syscall_row *row,
@@ -231,6 +270,22 @@ static uint32_t compile_row(struct bpf *b, const struct syscall_row *row,
     return compile_list(b, active, n, 0, bpf_ret(b, *verdict));
 }
 
+/* Apart, for the size of its frame. */
+static __attribute__((noinline)) uint32_t
+compile_watched(struct bpf *b, const struct syscall_row *row, unsigned when,
+                uint32_t *verdict)
+{
+    struct syscall_rule rules[RULES_MAX];
+    struct syscall_row seen;
+
+    /* A filter that lacks a rule must not come to be. */
+    if (!watched_row(row, rules, &seen)) {
+        b->failed = true;
+        return 0;
+    }
+    return compile_row(b, &seen, when, verdict);
+}
+
 /* --- the table --- */
 
 struct decisions {
@@ -255,7 +310,8 @@ static uint32_t same_code(const struct seccomp_table *t, size_t i,
 }
 
 static int compile_rows(struct bpf *b, const struct seccomp_table *t,
-                        unsigned when, struct decisions *d, struct err *e)
+                        unsigned when, bool is_watched, struct decisions *d,
+                        struct err *e)
 {
     for (size_t i = 0; i < t->nrows; i++) {
         const struct syscall_row *row = &t->rows[i];
@@ -273,6 +329,10 @@ static int compile_rows(struct bpf *b, const struct seccomp_table *t,
                            "system call '%s' has the number %d of another",
                            row->name, nr);
         d->verdict[nr] = row->verdict;
+        if (is_watched) {
+            d->label[nr] = compile_watched(b, row, when, &d->verdict[nr]);
+            continue;
+        }
         d->label[nr] = same_code(t, i, d);
         if (d->label[nr] == 0)
             d->label[nr] = compile_row(b, row, when, &d->verdict[nr]);
@@ -283,9 +343,20 @@ static int compile_rows(struct bpf *b, const struct seccomp_table *t,
 static size_t add_range(struct bpf_range *r, size_t n, uint32_t first,
                         uint32_t label)
 {
-    if (n > 0 && r[n - 1].label == label)
+    struct bpf_range *last = n > 0 ? &r[n - 1] : NULL;
+    struct bpf_range *before = n > 1 ? &r[n - 2] : NULL;
+
+    if (last && last->label == label)
         return n;
-    r[n] = (struct bpf_range){ first, label };
+    /* One comparison does for one number, where it takes two to have it apart
+     * from both its sides. */
+    if (before && before->label == label && !before->other && !last->other &&
+        last->first + 1 == first) {
+        before->but = last->first;
+        before->other = last->label;
+        return n - 1;
+    }
+    r[n] = (struct bpf_range){ .first = first, .label = label };
     return n + 1;
 }
 
@@ -329,7 +400,7 @@ int seccomp_filter_compile(const struct seccomp_table *t,
     size_t nranges, len;
 
     bpf_init(&b, out, SECCOMP_FILTER_MAX);
-    if (compile_rows(&b, t, when_bits(o), &d, e) < 0)
+    if (compile_rows(&b, t, when_bits(o), o->watched, &d, e) < 0)
         return -1;
     nranges = make_ranges(&b, &d, t->arch, ranges);
     len = bpf_finish(&b, begin(&b, t->arch, bpf_tree(&b, ranges, nranges)));
@@ -342,17 +413,85 @@ int seccomp_filter_compile(const struct seccomp_table *t,
     return 0;
 }
 
-int seccomp_filter_build(const struct seccomp_options *o,
-                         struct sock_filter *out, size_t *n, struct err *e)
+/* --- the mark of a run --- */
+
+/* Compare this word of the sixth argument with `to` instead of `from`.  How
+ * often that was done. */
+static size_t mark_word(struct sock_filter *f, size_t n, uint32_t offset,
+                        uint32_t from, uint32_t to)
 {
-    struct seccomp_table t = { .rows = syscall_rows, .nrows = syscall_nrows };
+    size_t done = 0;
+
+    for (size_t i = 1; i < n; i++) {
+        const struct sock_filter *load = &f[i - 1];
+
+        if (load->code != (BPF_LD | BPF_W | BPF_ABS) || load->k != offset ||
+            f[i].code != (BPF_JMP | BPF_JEQ | BPF_K) || f[i].k != from)
+            continue;
+        f[i].k = to;
+        done++;
+    }
+    return done;
+}
+
+bool seccomp_filter_mark(struct sock_filter *f, size_t n, uint64_t mark)
+{
+    const uint32_t at = offsetof(struct seccomp_data, args[5]);
+    const uint64_t from = WATCH_OWN_EXEC;
+    /* Of both architectures, which are little-endian. */
+    const size_t low = mark_word(f, n, at, (uint32_t)from, (uint32_t)mark);
+    const size_t high =
+        mark_word(f, n, at + 4, (uint32_t)(from >> 32), (uint32_t)(mark >> 32));
+
+    return low == 1 && high == 1;
+}
+
+/* --- without the kernel --- */
 
 #if defined(__x86_64__) && !defined(__ILP32__)
-    t.arch = ARCH_X86_64;
+#define OUR_ARCH ARCH_X86_64
 #elif defined(__aarch64__)
-    t.arch = ARCH_AARCH64;
+#define OUR_ARCH ARCH_AARCH64
 #else
 #error "the system-call table has no numbers for this architecture"
 #endif
+
+static bool holds(const struct syscall_rule *r, const uint64_t args[6])
+{
+    for (size_t i = 0; i < SC_CONDS && r->cond[i].mask; i++) {
+        const struct syscall_cond *c = &r->cond[i];
+
+        if ((args[c->arg] & c->mask) != c->value)
+            return false;
+    }
+    return true;
+}
+
+const struct syscall_row *seccomp_row(int nr)
+{
+    for (size_t i = 0; i < syscall_nrows; i++)
+        if (syscall_rows[i].nr[OUR_ARCH] == nr)
+            return &syscall_rows[i];
+    return NULL;
+}
+
+uint32_t seccomp_judge(const struct seccomp_options *o,
+                       const struct syscall_row *row, const uint64_t args[6])
+{
+    const unsigned when = when_bits(o);
+
+    for (const struct syscall_rule *r = row->rules; r && r->what; r++)
+        if (is_active(r, when) && holds(r, args))
+            return r->verdict;
+    return row->verdict;
+}
+
+int seccomp_filter_build(const struct seccomp_options *o,
+                         struct sock_filter *out, size_t *n, struct err *e)
+{
+    const struct seccomp_table t = { .rows = syscall_rows,
+                                     .nrows = syscall_nrows,
+                                     .arch = OUR_ARCH };
+
     return seccomp_filter_compile(&t, o, out, n, e);
 }

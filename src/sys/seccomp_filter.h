@@ -30,12 +30,28 @@ struct seccomp_options {
     /* For a user-space kernel instead of the workload: what it makes its own
      * namespaces and views with, and how it runs the workload (ptrace). */
     bool sentry;
+    /* Hand to the broker, for a report, what names a path (watched.h) and what
+     * is refused on purpose.  What they come to is seccomp_judge's. */
+    bool watched;
 };
+
+/* The row of a call on the architecture this was compiled for, or NULL. */
+const struct syscall_row *seccomp_row(int nr);
+
+/* What the filter of these options, but for `watched`, answers to the call of
+ * a row. */
+uint32_t seccomp_judge(const struct seccomp_options *o,
+                       const struct syscall_row *row, const uint64_t args[6]);
 
 /* Build the filter for the architecture this was compiled for.  *n is the
  * number of instructions written to out[SECCOMP_FILTER_MAX]. */
 int seccomp_filter_build(const struct seccomp_options *o,
                          struct sock_filter *out, size_t *n, struct err *e);
+
+/* Put the mark of init's own execve(2) into a copy of a `watched` filter, in
+ * the place of WATCH_OWN_EXEC (watched.h).  False: it is no such filter, and
+ * may have been changed. */
+bool seccomp_filter_mark(struct sock_filter *f, size_t n, uint64_t mark);
 
 /* The same for any table and architecture. */
 struct seccomp_table {

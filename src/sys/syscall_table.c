@@ -24,31 +24,38 @@
 #define R(id, x86, arm, errno_, why) \
     { #id, { x86, arm }, SC_FAIL(errno_), NULL, why_##why }
 /* Refused to a workload, not to the user-space kernel around one. */
-#define S(id, x86, arm, errno_) \
-    { #id, { x86, arm }, SC_FAIL(errno_), rules_sentry, why_sentry }
+#define S(id, x86, arm, errno_, why) \
+    { #id, { x86, arm }, SC_FAIL(errno_), rules_sentry, why_##why }
 
 static const char
     why_open[] =
         "a set-user-ID file outlives the sandbox; a new name may be denied",
     why_preadv2[] = "RWF_NOWAIT tells which pages of a file others have read",
-    why_creat[] = "as open",
+    why_creat[] = "a set-user-ID file outlives the sandbox; a new name may be "
+                  "denied",
     why_fcntl[] = "a lease stalls whoever opens the file on the host",
     why_naming[] = "the new name may be a denied one",
     why_chmod_1[] = "a set-user-ID file outlives the sandbox",
     why_chmod_2[] = "a set-user-ID file outlives the sandbox",
-    why_mknod[] = "as open",
-    why_mknodat[] = "as open",
-    why_openat[] = "as open",
-    why_ioctl[] = "each device has its own; these are for files and terminals",
+    why_mknod[] = "a set-user-ID file outlives the sandbox; a new name may be "
+                  "denied",
+    why_mknodat[] =
+        "a set-user-ID file outlives the sandbox; a new name may be denied",
+    why_openat[] =
+        "a set-user-ID file outlives the sandbox; a new name may be denied",
+    why_ioctl[] = "only requests for files, sockets and the use of a terminal "
+                  "are known to be safe",
     why_clone[] = "a new namespace opens much of the kernel",
-    why_unshare[] = "as clone",
+    why_unshare[] = "a new namespace opens much of the kernel",
     why_setrlimit[] = "a core limit of 0 has the host handle a crash",
-    why_prlimit64[] = "as setrlimit; the limits of others are not its own",
-    why_prctl[] = "what is known to be about the caller alone",
-    why_arch_prctl[] = "what is known to be about the caller alone",
+    why_prlimit64[] = "the limits of others are not its own; a core limit of 0 "
+                      "has the host handle a crash",
+    why_prctl[] = "only what is known to be about the caller alone",
+    why_arch_prctl[] = "only what is known to be about the caller alone",
     why_personality[] = "undoes the hardening of what is executed next",
-    why_socket[] = "unix, TCP, UDP and routes; no other kernel code",
-    why_socketpair[] = "as socket",
+    why_socket[] =
+        "only sockets for Unix, TCP, UDP and routes; no other kernel code",
+    why_socketpair[] = "only sockets for Unix; no other kernel code",
     why_bind[] = "names a socket, and makes a file",
     why_connect[] = "reaches a socket by its name",
     why_send_2[] = "out-of-band data had CVE-2025-38236",
@@ -57,7 +64,6 @@ static const char
     why_seccomp[] =
         "may tighten; a second listener would come before the broker",
     why_landlock[] = "the broker's calls are not in a domain of the caller's",
-    why_sentry[] = "steers other processes, changes the view, tells of files",
     why_iouring[] = "what it is asked to do never passes this filter",
     why_uffd[] = "stops the kernel in the middle of a copy",
     why_bpf[] = "loads programs into the kernel",
@@ -231,9 +237,9 @@ const struct syscall_row syscall_rows[] = {
     C(seccomp, 317, 277, SC_FAIL(EINVAL), seccomp),
 
     /* refused, but to a user-space kernel */
-    S(ptrace, 101, 117, EPERM), S(mount, 165, 40, EPERM),
-    S(umount2, 166, 39, EPERM), S(pivot_root, 155, 41, EPERM),
-    S(chroot, 161, 51, EPERM), S(mincore, 27, 232, ENOSYS),
+    S(ptrace, 101, 117, EPERM, others), S(mount, 165, 40, EPERM, view),
+    S(umount2, 166, 39, EPERM, view), S(pivot_root, 155, 41, EPERM, view),
+    S(chroot, 161, 51, EPERM, view), S(mincore, 27, 232, ENOSYS, cached),
 
     /* refused */
     R(io_uring_setup, 425, 425, EPERM, iouring),

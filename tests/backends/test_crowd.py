@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A hundred runs at once, each right and none in another's way.
 
-tap: alone
+tap: quiet
 """
 
 import concurrent.futures

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """Ends on every backend: statuses, signals, the clock, and kills of any part
-at any moment.  Nothing survives and nothing is left."""
+at any moment.  Nothing survives and nothing is left.
+
+tap: waits
+"""
 
 import contextlib
 import json
@@ -66,10 +69,11 @@ def the_clock_ends_grandchildren():
     def work():
         start = time.monotonic()
         r = inside(['sh', '-c', FAMILY],
-                   flags=['--timeout', '700ms', '--json', '/dev/null'])
+                   flags=['--timeout', '4s', '--json', '/dev/null'])
         r.failed(124, 'killed after its timeout')
+        # A user-space kernel may take a second to start, and more when busy.
         eq(r.out, 'up\n')
-        check(time.monotonic() - start < 20, 'much later')
+        check(time.monotonic() - start < 24, 'much later')
     unchanged(work)
 
 

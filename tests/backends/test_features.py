@@ -2,6 +2,7 @@
 """What a backend claims it enforces; what it does not claim it refuses, and
 names the clause."""
 
+import json
 import os
 import socket
 import sys
@@ -112,6 +113,30 @@ def built_in_proxy():
     net.nothing_came()
 
 
+def denials():
+    """A file that it has not, named with what would allow it."""
+    key = write('secret', 'x')
+    r = mxc('run', '--denials', '--json', 'told', '--', 'cat', key).ok(1)
+    told = [d for d in json.loads(read('told'))['denials']
+            if d.get('resolved') == str(key)]
+    eq([d['hint'] for d in told], [f'--ro {key}'], f'{r}')
+
+
+def verify():
+    """Each wall that it says it tried held."""
+    mxc('run', '--verify', '--json', 'told', '--', 'true').ok()
+    told = json.loads(read('told'))['verified']
+    check(any(w['result'] == 'held' for w in told), f'{told}')
+
+
+def copies():
+    """It sees what it has written, and the host does not."""
+    write('d/f', 'old')
+    r = mxc('run', '--rw', 'd', '--discard-writes', '--', 'sh', '-c',
+            f'echo new >{os.path.abspath("d")}/f; cat {os.path.abspath("d")}/f')
+    eq((r.ok().out, read('d/f')), ('new\n', 'old'))
+
+
 def no_ui():
     """Neither a display's name, nor its socket."""
     ear = Listener('@/tmp/.X11-unix/X' + str(os.getpid()))
@@ -162,11 +187,25 @@ def no_such_feature():
     fail('claimed by no backend so far: there is no probe of it')
 
 
+def limits():
+    """Those that every backend can hold; tests/e2e has the others."""
+    many = ('import os\n'
+            'n = 0\n'
+            'try:\n'
+            '    while True: os.dup(0); n += 1\n'
+            'except OSError as e: print(n, e.errno)\n')
+    eq(inside([PYTHON, '-c', many], flags=['--limit', 'files=50']).out,
+       '47 24\n')
+    inside(['true'], flags=['--limit', 'written=1M']).failed(
+        125, "limit 'writtenBytes' cannot be held")
+
+
 PROBES = {
+    'denials': denials, 'verify': verify, 'copies': copies,
     'filesystem': filesystem, 'no network': no_network, 'egress': egress,
     'names': names, 'forward': forward, 'proxy': proxy,
     'built-in proxy': built_in_proxy, 'no ui': no_ui, 'timeout': timeout,
-    'tty': tty, 'keep': keep,
+    'tty': tty, 'keep': keep, 'limits': limits,
 }
 
 NET = '192.0.2.0/24'
@@ -195,6 +234,9 @@ CLAUSES = {
            'ui.injection': ({'ui': {'injection': True}}, ())},
     'timeout': {'process.timeout': ({'process': {'timeout': 1000}}, ())},
     'tty': {'--tty': ({}, ('--tty',))},
+    'denials': {'--denials': ({}, ('--denials',))},
+    'verify': {'--verify': ({}, ('--verify',))},
+    'copies': {'--discard-writes': ({}, ('--discard-writes',))},
     'limits': {'limits': ({'limits': {'memoryBytes': 1 << 26}}, ())},
     'keep': {'lifecycle.destroyOnExit': (
                  {'lifecycle': {'destroyOnExit': False}}, ()),

@@ -1,8 +1,9 @@
 /* tables.c - prints what is generated from the contract's tables:
- * `tables schema VERSION` or `tables dictionary`. */
+ * `tables schema VERSION`, `tables dictionary` or `tables event`. */
 #include <stdio.h>
 #include <string.h>
 
+#include "base/event.h"
 #include "contract/schema.h"
 
 int main(int argc, char **argv)
@@ -15,8 +16,10 @@ int main(int argc, char **argv)
         contract_schema(c, &out);
     else if (argc == 2 && strcmp(argv[1], "dictionary") == 0)
         contract_fuzz_dictionary(&out);
+    else if (argc == 2 && strcmp(argv[1], "event") == 0)
+        event_schema(&out);
     else
-        fprintf(stderr, "usage: tables schema VERSION | dictionary\n");
+        fprintf(stderr, "usage: tables schema VERSION | dictionary | event\n");
     if (out.data && !out.failed)
         status = fwrite(out.data, 1, out.len, stdout) == out.len ? 0 : 1;
     buf_drop(&out);

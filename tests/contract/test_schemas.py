@@ -24,6 +24,7 @@ from judging import Judge, TOOLS  # noqa: E402
 VERSIONS = (*former.VERSIONS, *mutations.VERSIONS, '1.1.0+c1')
 GENERATED = {
     **{f'schemas/mxc-{v}.schema.json': ('schema', v) for v in VERSIONS},
+    'schemas/mxc-event.schema.json': ('event',),
     'fuzz/request.dict': ('dictionary',),
 }
 # Refusals that are about shape alone: the schema must refuse as well.

@@ -344,6 +344,29 @@ def a_large_file():
 
 
 @test
+def a_name_does_not_tell_what_it_likes():
+    """What is told of a name is one line, and mxc's own."""
+    with Session() as s:
+        s.sh("""mkdir /tmp/d /tmp/e; mkfifo '/tmp/d/a
+note: all is well'; cd /tmp/e; : >'b
+all is well'; mkfifo 'c
+note: all is well'; mkdir d; cd d; for i in $(seq 130); do mkdir 'd
+note: x'; cd 'd
+note: x'; done""").ok()
+        note = 'mxc: note: devices, pipes and sockets were left out: 1, such '
+        r = cp(f'{s.id}:/tmp/d', 'out').ok()
+        eq(r.err, f'{note}as d/a\\nnote: all is well\n')
+        os.mkdir('in')
+        os.mkfifo('in/a\nnote: all is well')
+        r = cp('in', f'{s.id}:/tmp').ok()
+        eq(r.err, f'{note}as in/a\\nnote: all is well\n')
+        r = cp(f'{s.id}:/tmp/e', 'deep')
+        r.failed(1, 'in the session: ')
+        has(r.err, 'is too deep')
+        lacks(r.err, 'note: x\n')
+
+
+@test
 def what_stays_behind_is_told():
     with Session() as s:
         s.sh('mkdir /tmp/d; cd /tmp/d; mkfifo pipe; ln -s /etc/passwd out; '
@@ -462,10 +485,65 @@ def files_that_change_meanwhile():
             if r.status:
                 check('got shorter' in r.err or 'cannot read' in r.err, r)
             for where, dirs, files in os.walk('.'):
+                # Links of an image's root are no copies.
+                dirs[:] = [d for d in dirs if d != 'home']
                 for f in dirs + files:
                     check(not os.path.islink(os.path.join(where, f)), f)
         p.kill()
         p.communicate()
+
+
+# Takes the place of the directory in which a copy is made, with another one.
+SWAP = """cd "$1"
+until set -- .mxc-cp-* && [ -d "$1" ]; do :; done
+mv "$1" taken && mv data "$1" && echo "$1"
+"""
+
+
+def swapped(s):
+    """Copy out while the session has put `w/data` in the stage's place: where
+    that is now."""
+    s.sh('head -c 50000000 /dev/zero >/tmp/big').ok()
+    p = s.spawn('sh', '-c', SWAP, 'sh', os.path.abspath('w'))
+    cp(f'{s.id}:/tmp/big', 'w')
+    stage = p.communicate(timeout=20)[0].decode().strip()
+    check(stage.startswith('.mxc-cp-'), 'it was not swapped')
+    return os.path.join('w', stage)
+
+
+@test(only='root')
+def the_stage_is_not_what_it_was_what_others_own():
+    os.makedirs('w/data/theirs/deep')
+    write('w/data/theirs/f', 'kept')
+    write('w/data/theirs/deep/f', 'kept')
+    for path in ('deep/f', 'deep', 'f', ''):
+        os.chown(os.path.join('w/data/theirs', path), 12345, 12345)
+    os.chmod('w/data/theirs', 0o700)
+    with Session(rw='w') as s:
+        # The sandbox has no part in it, whoever calls.
+        s.sh(f'cd {os.path.abspath("w")}; rm -rf data/theirs; '
+             'cat data/theirs/f').failed(1)
+        stage = swapped(s)
+        eq((read(f'{stage}/theirs/f'), read(f'{stage}/theirs/deep/f')),
+           ('kept', 'kept'))
+
+
+@test(only='root')
+def the_stage_is_not_what_it_was_what_is_mounted():
+    for path in ('w/data/mnt', 'vault/deep'):
+        os.makedirs(path)
+    write('vault/f', 'kept')
+    write('vault/deep/f', 'kept')
+    os.chmod('vault', 0o750)
+    with Session(rw='w') as s:
+        run(['mount', '--bind', 'vault', 'w/data/mnt']).ok()
+        stage = 'w/data'
+        try:
+            stage = swapped(s)
+            eq((read('vault/f'), read('vault/deep/f')), ('kept', 'kept'))
+            eq(stat.S_IMODE(os.stat('vault').st_mode), 0o750)
+        finally:
+            run(['umount', f'{stage}/mnt']).ok()
 
 
 @test(only='root')

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import threading
+import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
 from tap import *  # noqa: E402,F403
 import sanitizer  # noqa: E402
@@ -191,7 +192,8 @@ def run_tells_how_it_ended():
     eq((e.how, e.code, e.signal), (SIGNALED, 137, 9))
     e = go({'commandLine': 'sleep 50', 'timeout': 200})
     eq((e.r, e.how, e.code, e.err), (0, TIMED_OUT, 124, b''))
-    check(190 <= e.ms < 5000, e.ms)
+    check(190 <= e.ms, e.ms)
+    within(e.ms, 5000, 'ms')
     e = go('/no/such/program')
     eq((e.how, e.code), (EXITED, 127), "the shell's own word")
     e = go({'commandLine': 'true', 'cwd': '/nowhere'})
@@ -207,7 +209,97 @@ def output_that_is_too_much_is_counted():
     e = go('printf 12345', output_max=5)
     eq((e.out, e.out_lost), (b'12345', 0))
     e = go('printf 123456', output_max=5)
-    eq((e.out, e.out_lost), (b'12345', 1))
+    eq((e.out, e.out_lost), (b'12356', 1))
+    e = go('printf 123456', output_max=1)
+    eq((e.out, e.out_lost, e.out_gap), (b'1', 5, 1))
+
+
+@test
+def of_too_much_output_both_ends_are_kept():
+    """Bytes are left out in the middle: their number and place are told, and
+    nothing stands for them."""
+    whole = b''.join(b'%d\n' % n for n in range(60000))
+    write('all', whole)
+    rw = {'filesystem': {'readonlyPaths': [os.path.abspath('all')]}}
+    for most in (2, 3, 999, 4096, 65536, 100001, len(whole) - 1):
+        e = go({'commandLine': f'cat {os.path.abspath("all")}; echo x >&2'}, rw,
+               output_max=most)
+        first, last = most - most // 2, most // 2
+        eq(e.out == whole[:first] + whole[len(whole) - last:], True, most)
+        eq((e.out_gap, e.out_lost, e.out_total, e.cut),
+           (first, len(whole) - most, len(whole), (1, 0)))
+        eq((e.err, e.err_gap, e.err_lost, e.err_total), (b'x\n'[:most], 0, 0, 2))
+    for most in (0, len(whole), len(whole) + 1):
+        e = go({'commandLine': f'cat {os.path.abspath("all")}'}, rw,
+               output_max=most)
+        eq((e.out == whole, e.out_gap, e.out_lost, e.out_total, e.cut),
+           (True, 0, 0, len(whole), (0, 0)))
+
+
+@test
+def little_that_is_kept_costs_no_more_than_much():
+    """Not a read for each byte."""
+    took = {}
+    for most in (2, 1 << 20):
+        start = os.times()
+        e = go('head -c 3000000 /dev/zero', output_max=most)
+        end = os.times()
+        eq((len(e.out), e.out_total), (most, 3000000))
+        took[most] = (end.user + end.system) - (start.user + start.system)
+    within(took[2], took[1 << 20] + 0.5, f'{took}')
+
+
+@test
+def of_a_structure_as_it_was_the_rest_is_left_alone():
+    result, error = Result(), Error()
+    result.size = Result.out_truncated.offset
+    result.out_total = 77
+    text = request('printf 123456')
+    o = Options(output_max=5)
+    eq(lib.run(text, len(text), ctypes.byref(o), ctypes.byref(result),
+               ctypes.byref(error)), 0, error.message)
+    eq((result.out_len, result.out_lost, result.out_total), (5, 1, 77))
+    lib.result_clear(ctypes.byref(result))
+    eq((result.out_len, result.out_total), (0, 77))
+
+
+# A process in a session of its own, which holds the streams and minds no
+# signal.
+LINGERS = ("setsid sh -c 'trap \"\" HUP INT QUIT TERM USR1 PIPE; "
+           "while :; do sleep 1; done' & echo early; ")
+
+
+@test
+def a_grandchild_that_holds_the_streams_holds_nothing_up():
+    for line, how, code in (('exit 3', EXITED, 3), ('kill -9 $$', SIGNALED, 137)):
+        begin = time.monotonic()
+        e = go(LINGERS + line)
+        eq((e.how, e.code, e.out, e.err), (how, code, b'early\n', b''))
+        check(time.monotonic() - begin < 10, 'much later')
+    with Box(LINGERS + 'exit 4', stdio=PIPE) as box:
+        begin = time.monotonic()
+        eq((box.wait(), box.status.exit_code), (EXITED, 4))
+        eq(os.read(box.fd('stdout'), 99), b'early\n')
+        eq(os.read(box.fd('stdout'), 99), b'', 'the end of the stream')
+        check(time.monotonic() - begin < 10, 'much later')
+
+
+@test
+def what_was_said_survives_the_end():
+    """A timeout, a kill, a limit; with one who lingers."""
+    begin = time.monotonic()
+    e = go({'commandLine': LINGERS + 'echo said >&2; sleep 60', 'timeout': 500})
+    eq((e.r, e.how, e.out, e.err), (0, TIMED_OUT, b'early\n', b'said\n'))
+    end = os.pipe()
+    threading.Timer(0.5, os.close, (end[1],)).start()
+    e = go(LINGERS + 'sleep 60', cancel_fd=end[0])
+    os.close(end[0])
+    eq((e.r, e.how, e.out), (0, KILLED, b'early\n'))
+    e = go(LINGERS + 'while :; do echo more; done',
+           {'limits': {'outputBytes': 100000}}, output_max=1000)
+    eq((e.r, e.how, len(e.out), e.out[:6]), (0, 8, 1000, b'early\n'))
+    check(e.out_total <= 100000 and e.out_gap == 500, e.out_total)
+    check(time.monotonic() - begin < 30, 'much later')
 
 
 @test
@@ -237,6 +329,8 @@ def cancel_ends_it():
     eq((e.r, e.how, e.code, e.out), (0, KILLED, 137, b'up\n'))
     eq(e.json['outcome'], 'killed')
     os.close(r)
+    # What is no descriptor is a mistake, and no word to stop.
+    refused(MALFORMED, f'cancel_fd {r} is not open', go, 'true', cancel_fd=r)
 
 
 @test
@@ -270,6 +364,10 @@ def compiled(name):
      'in the end: "denials":[{'),
     ('session', 'session', 'started native:', 'first says: one\nsecond says: two\n',
      'exit code 124', 'not_started', 'gone: stale_id'),
+    ('pool', 'pool', 'pool p', '\nmine\nexit code 1\n'),
+    ('lifecycle', 'lifecycle', 'provision: {"result":{"sandboxId":"native:',
+     'start: {"result":{}}\nexec: 3, hello\nstop: {"result":{}}\n'
+     'deprovision: {"result":{}}\n'),
     ('stop', 'stop', 'signal 15 ended it\nkilled, exit code 137\ncancelled: 1\n'),
 ])
 def example(name, *pieces):

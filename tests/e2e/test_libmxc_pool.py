@@ -38,7 +38,8 @@ def a_life():
         with Pooled(name='lab', opened=True) as q:
             eq(q.sh('exit 3').code, 3)
             q.stop()
-            refused(STALE, 'gone', q.sh, 'true')
+            refused(STALE, 'it was stopped', q.sh, 'true')
+            eq(q.look()['state'], 'stale')
     eq(os.listdir(root()), [])
     eq(fds(), before)
 
@@ -66,6 +67,7 @@ def a_command_has_what_it_is_granted():
         eq(p.sh('ulimit -n', files=99).out, b'99\n')
         e = p.sh('true', files=10**9)
         eq((e.how, e.code), (FAILED, 125))
+        has(e.json['error']['message'], "limit 'files' is higher")
 
 
 @test
@@ -106,6 +108,8 @@ def none_is_ready():
         finally:
             os.kill(keeper, signal.SIGCONT)
         eq(p.run('true', wait_ms=20000).how, EXITED)
+        for ever in (2**63 - 1, 2**62, 2**63 // 1000 + 1):
+            eq(p.run('true', wait_ms=ever).how, EXITED)
 
 
 @test
@@ -117,6 +121,18 @@ def what_is_no_pool():
     refused(STALE, 'no pool', Pooled, name='none', opened=True)
     with Pooled(name='one'):
         refused(ALREADY_STARTED, "there is a pool 'one'", Pooled, name='one')
+
+
+@test
+def what_is_for_a_single_run_is_refused():
+    refused_beyond_a_run(Pooled)
+    eq(mxc('pool', 'ls', '--json', '1').ok().out.strip(), '[]')
+    with Pooled(name='one') as p:
+        refused_beyond_a_run(lambda **o: Pooled(name='one', opened=True, **o))
+        refused_beyond_a_run(p.spawn, 'true')
+        refused_beyond_a_run(p.run, 'true')
+        # No sandbox was taken for any of them.
+        eq(p.run('true', wait_ms=0).how, EXITED)
 
 
 main()

@@ -142,6 +142,26 @@ def signals_and_kill():
 
 
 @test
+def a_kill_ends_the_wait_for_a_slow_reader():
+    """The workload has ended, and its supervisor holds what nobody reads."""
+    with Box('head -c 300000 /dev/zero; exit 7', stdio=PIPE,
+             sections={'limits': {'outputBytes': 10 << 20}}) as box:
+        supervisor = box.fd('pid')
+        os.read(box.fd('stdout'), 1)
+        eventually(lambda: not descendants(supervisor), 20, 'its end')
+        eq((box.wait(500), box.json()), (0, None), 'nobody has read it')
+        start = time.monotonic()
+        box.order('kill')
+        eq((box.wait(), box.status.exit_code), (KILLED, 137))
+        check(time.monotonic() - start < 10, 'the order is followed at once')
+        said = box.json()
+        eq((said['outcome'], said['exitCode']), ('killed', 137))
+        has(said['error']['message'], 'not all of the output was passed on')
+        check(len(read_all(box.fd('stdout'))) < 300000, 'all of it arrived')
+        box.order('kill')
+
+
+@test
 def wait_fd_is_readable_at_the_end_and_not_before():
     with Box('sleep 0.4; exit 1', stdio=PIPE) as box:
         fd = box.fd('wait_fd')
@@ -178,12 +198,26 @@ def failures_are_the_wait_s():
 def events_come_while_it_runs():
     with Box("bash -c 'exec 3<>/dev/tcp/198.51.100.7/80'; sleep 50", NET,
              events=1) as box:
-        line = read_to(box.fd('events'), b'\n').split(b'\n')[0]
-        eq(json.loads(line)['event'], 'denied')
+        lines = read_to(box.fd('events'), b'"denied"').splitlines()
+        eq(json.loads(lines[0])['event'], 'started')
         eq(box.wait(0), 0)
         box.order('kill')
         eq(box.wait(), KILLED)
         eq(box.json()['denials'][0]['port'], 80)
+
+
+@test
+def what_was_used_and_what_was_refused():
+    file, other = str(write('in/file', 'x')), str(write('other', 'x'))
+    grant = {'filesystem': {'readonlyPaths': [file]}}
+    for option in ('denials', 'accesses'):
+        with Box(f'cat {file} {other}', grant, **{option: 1}) as box:
+            eq(box.wait(), EXITED)
+            result = box.json()
+        has([d.get('resolved') for d in result['denials']], other)
+        eq([(a['operation'], a['resolved']) for a in
+            result.get('accesses', [])],
+           [('read', file)] if option == 'accesses' else [])
 
 
 @test

@@ -13,11 +13,13 @@ import struct
 import sys
 import termios
 import threading
+import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
 from tap import *  # noqa: E402,F403
 from libmxc import *  # noqa: E402,F403
 from libmxc import lib  # noqa: E402
-from sessions import root, refused as cli_refused, wait_for_end  # noqa: E402
+from sessions import (  # noqa: E402
+    hanging_start, root, refused as cli_refused, wait_for_end)
 
 C1 = '1.1.0+c1'
 
@@ -120,6 +122,31 @@ def options_of_a_session():
 
 
 @test
+def what_is_for_a_single_run_is_refused():
+    for name, value in OF_A_RUN.items():
+        eq(run_it('exit 3', **{name: value}).code, 3)
+    refused_beyond_a_run(Kept)
+    refused_beyond_a_run(listed)
+    eq(json.loads(listed()), [])
+    ident = mxc('provision').ok().out.strip()
+    refused_beyond_a_run(lambda **o: Kept(ident=ident, **o))
+    run_in = say('exec', ident, process={'commandLine': 'touch made'})
+    refused_beyond_a_run(ask, 'lifecycle', say('start', ident))
+    refused_beyond_a_run(ask, 'lifecycle_check', say('start', ident))
+    refused_beyond_a_run(Exec, run_in)
+    refused_beyond_a_run(lambda **o: run_it(run_in, f=lib.lifecycle_run, **o))
+    with Kept(ident=ident) as k:
+        # None of these came so far as to miss a session that runs.
+        refused_beyond_a_run(k.spawn, 'true')
+        refused_beyond_a_run(k.run, 'true')
+        k.do('start')
+        refused_beyond_a_run(k.spawn, 'touch', '/tmp/made')
+        refused_beyond_a_run(k.run, 'touch', '/tmp/made')
+        eq(k.run('ls', '/tmp').out, b'')
+        eq(k.sh('exit 4').code, 4)
+
+
+@test
 def what_cannot_be_provisioned():
     refused(MALFORMED, 'without a command', Kept,
             {'process': {'commandLine': 'true'}})
@@ -135,6 +162,23 @@ def what_cannot_be_provisioned():
 
 
 # --- commands ----------------------------------------------------------------
+
+@test
+def what_is_no_id_and_no_command():
+    error, s = Error(), SESSION()
+    check(lib.session_open(None, byref(Options()), byref(s), byref(error)) < 0)
+    has(error.message, b'no id')
+    check(lib.pool_open(None, byref(Options()), byref(POOL()),
+                        byref(error)) < 0)
+    has(error.message, b'no name')
+    with Kept() as k:
+        for size in 9, 12, 7:
+            command, box = Command('true'), c_void_p()
+            command.size = size
+            check(lib.session_exec(k.s, byref(command), byref(Options()),
+                                   byref(box), byref(error)) < 0)
+            has(error.message, b'mxc_command.size')
+
 
 @test
 def streams_of_a_command():
@@ -167,7 +211,7 @@ def streams_of_a_command():
         e = k.run('cat', input=data)
         eq((e.out == data, e.code), (True, 0))
         e = k.run('cat', input=data, output_max=10)
-        eq((e.out, e.out_lost), (data[:10], len(data) - 10))
+        eq((e.out, e.out_lost), (data[:5] + data[-5:], len(data) - 10))
 
 
 @test
@@ -206,6 +250,21 @@ def a_terminal_of_a_command():
         refused(MALFORMED, 'without a terminal', k.spawn, 'true',
                 stdio=TERMINAL)
         refused(MALFORMED, 'mxc_session_exec', Box, 'true', stdio=TERMINAL)
+
+
+@test
+def a_terminal_of_pipes_is_read_whenever_its_reader_likes():
+    with Kept() as k:
+        # A pipe holds 64 KiB, the relay the rest.
+        with k.spawn('sh', '-c', 'head -c 70000 /dev/zero; exit 3',
+                     stdio=PTY_PIPES) as box:
+            out = box.fd('stdout')
+            eq((box.wait(), box.status.exit_code), (EXITED, 3))
+            time.sleep(3)
+            got = 0
+            while piece := os.read(out, 65536):
+                got += len(piece)
+            eq(got, 70000)
 
 
 @test
@@ -344,6 +403,85 @@ def many_at_once_from_many_threads():
         for t in threads:
             t.join()
         eq(wrong, [])
+
+
+def in_threads(k, n):
+    """Commands at once by one handle: the exit codes."""
+    codes = [None] * n
+
+    def one(i):
+        codes[i] = k.sh(f'exit {i}').code
+    threads = [threading.Thread(target=one, args=[i]) for i in range(n)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    return codes
+
+
+@test
+def a_handle_outlives_a_holder():
+    """What it is connected to ends, and all its threads find the next one."""
+    with Kept() as k:
+        eq(in_threads(k, 6), list(range(6)))
+        before = fds()
+        for _ in range(5):
+            k.do('stop', 0)
+            refused(NOT_STARTED, 'is not started', k.sh, 'true')
+            k.do('start')
+            eq(in_threads(k, 6), list(range(6)))
+        eq(fds(), before)
+
+
+@test
+def a_start_that_hangs_is_ended_with_its_session():
+    with Kept(start=False) as k:
+        p, holder = hanging_start(k.id)
+        k.do('deprovision', 0)
+        has(p.communicate(timeout=10)[1].decode(), 'interrupted by signal 15')
+        eventually(lambda: holder not in processes(), what='the holder gone')
+        eq(os.listdir(root()), [])
+
+
+@test
+def a_handle_after_a_fork():
+    with Kept() as k:
+        eq(k.sh('exit 3').code, 3)
+        pid = os.fork()
+        if pid == 0:
+            os._exit(k.sh('exit 4').code)
+        eq(k.sh('exit 5').code, 5)
+        eq(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 4)
+        eq(k.sh('exit 6').code, 6)
+
+
+def descriptors_of(pid):
+    return len(os.listdir(f'/proc/{pid}/fd'))
+
+
+@test(seconds=120)
+def more_handles_than_a_holder_keeps_connected():
+    with Kept() as k:
+        with k.spawn('true') as box:
+            holder = box.fd('pid')
+            box.wait()
+        before = descriptors_of(holder)
+        more = [Kept(ident=k.id) for _ in range(80)]
+        for _ in range(2):
+            eq([m.sh(f'exit {i}').code for i, m in enumerate(more)],
+               list(range(80)))
+        check(descriptors_of(holder) <= before + 64, descriptors_of(holder))
+        k.do('stop', 0)
+        refused(NOT_STARTED, 'is not started', more[0].sh, 'true')
+        k.do('start')
+        eq([m.sh('exit 7').code for m in more], [7] * 80)
+        for m in more:
+            lib.session_close(m.s)
+        with k.spawn('true') as box:
+            holder = box.fd('pid')
+            box.wait()
+        eventually(lambda: descriptors_of(holder) <= before, 5,
+                   'its connections gone')
 
 
 @test

@@ -413,6 +413,14 @@ def by_the_command_line_of_mxc():
     r = run([DOOR, request('echo x >/mine')]).ok()
     eq((r.out, r.err), ('', ''))
     eq(run([DOOR, request('cat /mine')]).ok().out, 'x\n')
+    # A dry run changes nothing.
+    dry = [DOOR, '--dry-run', '--delete', '--containername']
+    r = run([*dry, 'one'])
+    eq((r.status, r.out, r.err),
+       (0, 'Dry run completed. Would delete LXC container: one\n', ''))
+    r = run([*dry, 'two'])
+    eq((r.status, r.out), (1, "Container 'two' does not exist.\n"))
+    has(mxc('container', 'list').ok().out, 'one', 'what is kept')
     r = run([DOOR, '--delete', '--containername', 'two'])
     eq((r.status, r.out, r.err), (1, "Container 'two' does not exist.\n", ''))
     r = run([DOOR, '--delete', '--containername', 'one'])

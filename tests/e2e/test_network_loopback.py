@@ -4,12 +4,14 @@
 
 import json
 import os
+import signal
 import socket
 import sys
 import threading
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
 from tap import *  # noqa: E402,F403
 from internet import *  # noqa: E402,F403
+from event_lines import read_events  # noqa: E402
 
 net = internet()
 
@@ -184,6 +186,45 @@ def a_host_service_that_nobody_offers():
     r = net.inside(connecting('127.0.0.1', 8009) + '\ns.recv(1)',
                    '--host-service', '8009')
     check(not r.done, r)
+
+
+@cases({'none is refused': 0, 'some are': 3})
+def more_than_the_supervisor_hears(refused_each):
+    """What was allowed and could not be told is no denial."""
+    code = f'''import os, socket, time
+open("rw/up", "w")
+while not os.path.exists("rw/go"): time.sleep(0.02)
+for i in range(200):
+    socket.create_connection(("127.0.0.1", 8001)).close()
+    for n in range({refused_each}):
+        try: socket.create_connection(({WEB!r}, 80))
+        except OSError: pass
+open("rw/done", "w")
+while not os.path.exists("rw/end"): time.sleep(0.02)
+'''
+    os.mkdir('rw')
+    p = spawn([MXC, *mxc_args([PYTHON, '-c', code], flags=[
+        '--rw', 'rw', '--cwd', os.getcwd(), '--host-service', '8001',
+        '--allow-net', f'{OTHER}/32', '--events', 'events', '--json',
+        'result.json'])])
+
+    def until(path):
+        eventually(lambda: os.path.exists(path) or p.poll() is not None, 20,
+                   what=path)
+        check(p.poll() is None, f'it ended before {path}')
+    until('rw/up')
+    os.kill(p.pid, signal.SIGSTOP)
+    write('rw/go', '')
+    until('rw/done')
+    os.kill(p.pid, signal.SIGCONT)
+    write('rw/end', '')
+    eq(p.wait(20), 0)
+    events = read_events(read('events'))
+    eq({e['reason'] for e in events if e['event'] == 'gap'}, {'gateway'})
+    result = json.loads(read('result.json'))
+    told = sum(e['event'] == 'denied' for e in events)
+    eq((result['denialCount'], result.get('denialsNotListed', 0)),
+       (200 * refused_each, 200 * refused_each - told))
 
 
 @test

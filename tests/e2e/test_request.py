@@ -145,9 +145,10 @@ def clauses_that_cannot_be_enforced(version, where):
 
 
 @test
-def limits_are_refused_until_they_are_enforced():
-    refused(request('1.1.0+c1', limits={'memoryBytes': 1 << 26}),
-            'policy_validation', 'limits')
+def a_limit_that_nothing_can_hold_is_refused():
+    error = refused(request('1.1.0+c1', limits={'writtenBytes': 1 << 26}),
+                    'policy_validation', 'limits.writtenBytes')
+    has(error['remediation'], 'scratchBytes')
 
 
 DENIALS = {

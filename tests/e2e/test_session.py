@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Sessions: provision, start, exec, stop, deprovision.  tap: seconds=900"""
 
+import contextlib
 import json
 import os
 import random
@@ -8,6 +9,7 @@ import shutil
 import signal
 import socket
 import sys
+import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
 from tap import *  # noqa: E402,F403
 from sessions import *  # noqa: E402,F403
@@ -124,6 +126,9 @@ def streams_and_exit_codes():
         eq((r.status, r.out, r.err), (3, 'out\n', 'err\n'))
         eq(s.sh('kill -9 $$').status, 137)
         s.exec('no-such-command').failed(127, 'not found')
+        s.exec('sh', '-c', 'echo "#!/nowhere/sh" >/tmp/x; chmod +x /tmp/x').ok()
+        s.exec('/tmp/x').failed(127, "'/tmp/x' is there, and what executes it "
+                                "is not: '/nowhere/sh'")
         s.exec('/etc/passwd').failed(126, 'cannot execute')
         s.exec('true', cwd='/nowhere').failed(125, "cannot start in '/nowhere'")
 
@@ -161,6 +166,16 @@ def environment_and_directory():
 
 
 @test
+def short_and_long_command_lines():
+    with Session() as s:
+        for size in (1, 1000, 8000, 8192, 9000, 100000):
+            word = 'x' * size
+            r = s.exec('sh', '-c', 'echo ${#1} ${#V}', 'sh', word,
+                       env={'V': word})
+            eq(r.ok().out, f'{size} {size}\n')
+
+
+@test
 def a_timeout_ends_the_command_and_not_the_session():
     with Session() as s:
         r = s.sh('sleep 60 & sleep 60', flags=['--timeout', '200ms'])
@@ -175,6 +190,23 @@ def a_timeout_ends_the_command_and_not_the_session():
 def the_policys_timeout_is_the_most():
     with Session('--timeout', '300ms') as s:
         s.exec('sleep', '60', flags=['--timeout', '1h']).failed(124)
+
+
+@test
+def the_callers_umask_does_not_count():
+    was = os.umask(0o777)
+    try:
+        with Session() as s:
+            eq(s.sh('umask').ok().out.strip(), '0022')
+            eq(sorted({os.stat(os.path.join(s.dir, n)).st_mode & 0o777
+                       for n in os.listdir(s.dir)} - {0o700}), [0o600])
+        with Session('--layer', 'private') as s:
+            s.sh('echo x >~/x').ok()
+            s.do('stop').ok()
+            s.do('start').ok()
+            eq(s.sh('cat ~/x').ok().out, 'x\n')
+    finally:
+        os.umask(was)
 
 
 @test
@@ -231,6 +263,10 @@ def a_terminal():
                         flags=['--tty']), tty=True)
         has(r.ok().out, '/dev/pts/')
         has(r.out, 'yes')
+        # That of the test has none, and this is not what it follows.
+        r = mxc(*s.argv('sh', '-c', 'sleep 0.5; stty size', flags=['--tty']),
+                tty=True)
+        has(r.ok().out, '24 80')
         r = mxc(*s.argv('sh', '-c', 'stty size; read x; echo "<$x>"',
                         flags=['--pty', '31x97']), input='typed\n')
         has(r.ok().out, '31 97')
@@ -249,13 +285,37 @@ def a_terminals_interrupt_reaches_the_command():
 
 
 @test
+def an_answer_on_standard_output_stands_alone():
+    r = mxc('provision', '--json', '-').ok()
+    ident = json.loads(r.out)['result']['sandboxId']
+    eq(json.loads(mxc('start', ident, '--json', '-').ok().out), {'result': {}})
+    mxc('deprovision', ident).ok()
+
+
+@test
+def a_stop_of_what_stands_still_is_one_when_asked_twice():
+    with Session() as s:
+        p = s.spawn('sh', '-c', 'echo up; kill -STOP $$; exit 6')
+        eq(p.stdout.readline(), b'up\n')
+        eventually(lambda: [q['state'] for q in s.look()['processes']] == ['T'],
+                   what='it stands still')
+        for _ in range(2):
+            p.send_signal(signal.SIGTSTP)
+            time.sleep(0.3)
+        eventually(lambda: read(f'/proc/{p.pid}/stat').rsplit(')', 1)[1]
+                   .split()[0] == 'T', what='a stop of mxc')
+        p.send_signal(signal.SIGCONT)
+        eq(p.wait(20), 6)
+
+
+@test
 def limits():
     with Session() as s:
         eq(s.sh('ulimit -n; ulimit -t',
                 flags=['--limit', 'files=32', '--limit', 'cpu=7']).ok().out,
            '32\n7\n')
         s.exec('true', flags=['--limit', 'files=100000000']).failed(
-            125, "higher than the session's")
+            125, "limit 'files' is higher than the sandbox's")
         s.exec('true', flags=['--limit', 'nonsense=1']).failed(
             125, 'not a limit')
         s.exec('true').ok()
@@ -497,12 +557,11 @@ def nonsense_to_the_holder():
 
 @test(only='root')
 def a_full_runtime_directory():
-    path = os.path.abspath('small')
+    path, ids = os.path.abspath('small'), []
     os.mkdir(path, 0o700)
     run(['mount', '-t', 'tmpfs', '-o', 'size=64k,mode=0700', 'none', path]).ok()
     try:
         os.environ['XDG_RUNTIME_DIR'] = path
-        ids = []
         while len(ids) < 100:
             done, said = answer('provision', '--ro', '/usr')
             if 'error' in said:
@@ -512,6 +571,10 @@ def a_full_runtime_directory():
         check(ids, 'not even one')
         # Nothing half-made is there.
         eq(len(os.listdir(f'{path}/mxc')), len(ids))
+        with open(f'{path}/rest', 'wb', 0) as f:
+            with contextlib.suppress(OSError):
+                while True:
+                    f.write(bytes(4096))
         # No room for the record of who holds it: it is not started.
         done, said = answer('start', ids[0])
         eq(said['error']['code'], 'backend_error', said)
@@ -522,6 +585,8 @@ def a_full_runtime_directory():
             mxc('deprovision', i).ok()
         eq(os.listdir(f'{path}/mxc'), [])
     finally:
+        for i in ids:
+            mxc('deprovision', i)
         # The last holder may be about to end.
         eventually(lambda: run(['umount', path]).status == 0)
 

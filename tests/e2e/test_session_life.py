@@ -2,10 +2,14 @@
 """Life and death of sessions: kills, time, pause, two at once, the host.
 tap: seconds=900"""
 
+import contextlib
+import fcntl
 import json
 import os
 import random
 import re
+import resource
+import select
 import signal
 import socket
 import subprocess
@@ -82,6 +86,84 @@ def gc_removes_nothing_that_it_cannot_look_at():
         s.exec('true').ok()
 
 
+def unreadable(s):
+    """What another version of mxc may have written."""
+    write(os.path.join(s.dir, 'session'), '{"version":99}')
+
+
+@test
+def gc_leaves_what_runs_whatever_is_written_of_it():
+    with Session() as s:
+        pid = s.holder()
+        unreadable(s)
+        r = mxc('gc').ok()
+        eq((r.out, r.err), ('', ''))
+        eq((s.state(), s.look()['pid']), ('started', pid))
+        s.exec('true').ok()
+
+
+def is_kept(r, s):
+    has(r.err, f"mxc: note: session '{s.id}' is kept: its record cannot be "
+        'understood')
+    has(r.err, f'mxc deprovision {s.id} removes it\n')
+    lacks(r.out, s.id)
+    check(os.path.exists(s.dir), 'removed')
+
+
+@test
+def gc_keeps_what_another_version_made_and_names_it():
+    with Session(start=False) as rest, Session() as held, Session() as dead:
+        unreadable(rest)
+        # Its holder was killed; a record of that which is not ours.
+        pid = held.holder()
+        kill_and_wait(pid)
+        write(os.path.join(held.dir, 'running'), '{"version":99}')
+        kill_and_wait(dead.holder())
+        r = mxc('gc').ok()
+        eq(r.out, dead.id + '\n', 'what is ours, and only that')
+        is_kept(r, rest)
+        is_kept(r, held)
+        for s in (rest, held):
+            s.do('deprovision').ok()
+        r = mxc('gc').ok()
+        eq((r.out, r.err), ('', ''))
+        eq(os.listdir(root()), [])
+
+
+@test
+def gc_does_not_wait_for_who_stops_one():
+    with Session() as s, Session() as dead:
+        s.sh('trap "" TERM; sleep 30 >/dev/null 2>&1 &')
+        kill_and_wait(dead.holder())
+        p = spawn([MXC, 'stop', s.id, '--grace', '25s'])
+        eventually(lambda: 'told to stop' in s.do('logs').out, what='its start')
+        r = mxc('gc').ok()
+        eq(r.out, dead.id + '\n')
+        eq(p.poll(), None, f'the stop goes on: {r}')
+        p.kill()
+        p.communicate()
+
+
+@test(only='root')
+def gc_goes_on_behind_what_cannot_be_removed():
+    with contextlib.ExitStack() as stack:
+        dead = [stack.enter_context(Session()) for _ in range(4)]
+        for s in dead:
+            kill_and_wait(s.holder())
+        stuck = ident_of(os.listdir(root())[0])
+        busy = os.path.join(root(), directory(stuck), 'busy')
+        os.mkdir(busy)
+        # A mount keeps its place, for those who see it.
+        r = run(['unshare', '-m', 'sh', '-c',
+                 'mount -t tmpfs none "$1" && exec "$0" gc', MXC, busy])
+        r.failed(1, 'cannot remove the session')
+        eq(sorted(r.out.split()),
+           sorted(s.id for s in dead if s.id != stuck))
+        eq(os.listdir(root()), ['.gone-' + directory(stuck)])
+        eq(mxc('gc').ok().out, '')
+        eq(os.listdir(root()), [])
+
+
 @test
 def another_boot_is_told():
     with Session() as s:
@@ -121,6 +203,221 @@ def a_holder_that_hangs_can_be_deprovisioned():
     mxc('deprovision', ident, '--grace', '0').ok()
     eventually(lambda: pid not in processes(), what='the holder gone')
     eq(os.listdir(root()), [])
+
+
+@test
+def a_holder_that_hangs_is_listed_and_asked_once():
+    with Session() as s, Session() as other:
+        pid = s.holder()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            r = mxc('ps').ok()
+            has(r.out, f'{s.id:42}  started      0  does not answer\n')
+            has(r.out, f'{other.id:42}  started      0\n')
+            check(r.seconds < 25, f'one answer is awaited for 10 s: {r}')
+            [said] = [x for x in all_of_them() if x['sandboxId'] == s.id]
+            eq((said['state'], said['pid']), ('started', pid))
+            lacks(said, 'idleMs', 'nobody knows')
+            r = s.do('ps')
+            r.failed(1, 'does not answer')
+            has(r.err, '`mxc deprovision` ends it')
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        eq(s.state(), 'started')
+
+
+@contextlib.contextmanager
+def stopped(holder):
+    os.kill(holder, signal.SIGSTOP)
+    eventually(lambda: f'{read(f"/proc/{holder}/stat")}'.rsplit(')', 1)[1]
+               .split()[0] == 'T', what='it stands still')
+    try:
+        yield
+    finally:
+        os.kill(holder, signal.SIGCONT)
+
+
+def is_told(p, s):
+    check(select.select([p.stderr], [], [], 20)[0], 'not a word')
+    eq(p.stderr.readline().decode(),
+       "mxc: note: the session's holder does not answer; waiting for it (mxc "
+       f"deprovision {s.id} ends it)\n")
+
+
+def ended(p):
+    """Its status and what it said.  The other ends of its streams may be with
+    the holder, which has not read what it was sent."""
+    status = p.wait(timeout=20)
+    os.set_blocking(p.stderr.fileno(), False)
+    return status, (p.stderr.read() or b'').decode()
+
+
+@test
+def who_waits_for_a_holder_that_hangs_is_told():
+    os.mkdir('w')
+    mark = os.path.abspath('w/ran')
+    with Session(rw='w') as s:
+        with stopped(s.holder()):
+            goes_on = s.spawn('sh', '-c', 'echo out; exit 3')
+            ends = s.spawn('touch', mark)
+            r, w = os.pipe()
+            killed = s.spawn('touch', mark, flags=['--control', str(r)],
+                             popen={'pass_fds': (r,)})
+            for p in (goes_on, ends, killed):
+                is_told(p, s)
+                eq(p.poll(), None, 'it waits')
+            # What asks for no end waits with it.
+            ends.send_signal(signal.SIGUSR1)
+            ends.send_signal(signal.SIGINT)
+            eq(ended(ends), (130, 'mxc: interrupted by signal 2; nothing was '
+                             'run\n'))
+            os.write(w, b'kill\n')
+            eq(ended(killed), (137, ''))
+        eq((goes_on.communicate(timeout=20), goes_on.returncode),
+           ((b'out\n', b''), 3))
+        s.exec('true').ok()
+        check(not os.path.exists(mark), 'who had left was served')
+
+
+@cases({'of the command': ([], ['--timeout', '3s']),
+        'of the policy': (['--timeout', '3s'], []),
+        'shorter than what is waited before a word':
+            ([], ['--timeout', '500ms'])})
+def a_timeout_ends_the_wait_for_a_holder_that_hangs(policy, flags):
+    os.mkdir('w')
+    mark = os.path.abspath('w/ran')
+    with Session(*policy, rw='w') as s:
+        with stopped(s.holder()):
+            p = s.spawn('touch', mark, flags=['--json', 'r', *flags])
+            is_told(p, s)
+            status, err = ended(p)
+            eq(status, 124)
+            has(err, 'has not taken the command within its timeout of')
+            has(err, f'mxc deprovision {s.id}')
+        said = json.loads(read('r'))
+        eq((said['outcome'], said['timedOut'], said['exitCode']),
+           ('timed_out', True, 124))
+        s.exec('true').ok()
+        check(not os.path.exists(mark), 'who had left was served')
+
+
+@test
+def a_holder_that_hangs_later():
+    """The command's time limit is its work; here nobody does it."""
+    with Session() as s:
+        asked = s.spawn('sh', '-c', 'echo up; sleep 1000')
+        timed = s.spawn('sh', '-c', 'echo up; sleep 1000',
+                        flags=['--timeout', '6s'])
+        for p in (asked, timed):
+            eq(p.stdout.readline(), b'up\n')
+        with stopped(s.holder()):
+            asked.send_signal(signal.SIGTERM)
+            for p in (timed, asked):
+                is_told(p, s)
+            asked.send_signal(signal.SIGTERM)
+            eq(ended(asked), (143, 'mxc: ended by signal 15\n'))
+            status, err = ended(timed)
+            eq(status, 124)
+            has(err, 'timeout of 6000 ms is over, and the session\'s holder '
+                'does not answer')
+        eventually(lambda: not s.names(), what='both are ended then')
+
+
+@test
+def a_long_command_is_no_reason_for_a_word():
+    with Session() as s:
+        p = s.spawn('sleep', '3', flags=['--timeout', '60s'])
+        eq((p.communicate(timeout=20), p.returncode), ((b'', b''), 0))
+
+
+def all_of_them():
+    mxc('ps', '--json', 'all.json').ok()
+    return json.loads(read('all.json'))
+
+
+def processor_ms(pid):
+    fields = read(f'/proc/{pid}/stat').rsplit(')', 1)[1].split()
+    return sum(map(int, fields[11:13])) * 1000 // os.sysconf('SC_CLK_TCK')
+
+
+@test
+def a_holder_without_a_descriptor_left_goes_on():
+    """It serves whom it has, waits without being busy, and takes who came
+    meanwhile when there is room again."""
+    def control():
+        c = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        c.connect(f'{s.dir}/control')
+        return c
+
+    with Session() as s:
+        pid = s.holder()
+        first = s.spawn('sh', '-c', 'trap "echo heard; exit 3" USR1; echo up; '
+                        'while :; do sleep 0.05; done')
+        eq(first.stdout.readline(), b'up\n')
+        most = max(map(int, descriptors(pid))) + 9
+        hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, hard))
+        idle = [control() for _ in range(most - len(descriptors(pid)))]
+        eventually(lambda: len(descriptors(pid)) == most, what='none left')
+        late = [s.spawn('sh', '-c', 'echo late; exit 4') for _ in range(3)]
+        was = processor_ms(pid)
+        time.sleep(2)
+        check(processor_ms(pid) - was < 1000, 'it is busy with waiting')
+        eq([p.poll() for p in late], [None] * 3, 'who is not taken yet')
+        first.send_signal(signal.SIGUSR1)
+        eq(first.stdout.readline(), b'heard\n')
+        # All at once: who is taken needs room for its streams, too.
+        os.kill(pid, signal.SIGSTOP)
+        for c in idle:
+            c.close()
+        os.kill(pid, signal.SIGCONT)
+        eq((first.wait(20), first.communicate()[0]), (3, b''))
+        for p in late:
+            eq((p.communicate(timeout=20)[0], p.returncode), (b'late\n', 4))
+        s.exec('true').ok()
+        eq(s.do('stop').ok().err, '')
+
+
+@test
+def who_has_left_is_served_no_more():
+    os.mkdir('w')
+    here = os.path.abspath('w')
+    with Session(rw='w') as s:
+        holder = s.holder()
+        os.kill(holder, signal.SIGSTOP)
+        try:
+            left = [s.spawn('sh', '-c', f': >{here}/{n}') for n in range(30)]
+            # They have asked, and wait for an answer.
+            for p in left:
+                eventually(lambda: '__skb_wait' in (at := read(
+                    f'/proc/{p.pid}/wchan')) or 'poll' in at, what='its wait')
+                p.kill()
+                p.wait(timeout=10)
+        finally:
+            os.kill(holder, signal.SIGCONT)
+        for p in left:
+            p.communicate(timeout=10)
+        s.exec('touch', f'{here}/last').ok()
+        eq(os.listdir('w'), ['last'])
+
+
+@test
+def a_command_that_stops_over_and_over():
+    """Its client does not read meanwhile, and yet hears how it ended."""
+    os.mkdir('w')
+    script = """cd "$1"; (until [ -e go ]; do sleep 0.05; done; n=0
+        while [ $n -lt 250 ]; do kill -STOP $$; sleep 0.01; kill -CONT $$
+        n=$((n + 1)); done; : >done) & echo up; wait; exit 7"""
+    with Session(rw='w') as s:
+        p = s.spawn('sh', '-c', script, 'sh', os.path.abspath('w'))
+        eq(p.stdout.readline(), b'up\n')
+        os.kill(p.pid, signal.SIGSTOP)
+        write('w/go', '')
+        eventually(lambda: os.path.exists('w/done') and not s.names(), 20,
+                   'its end')
+        os.kill(p.pid, signal.SIGCONT)
+        err = p.communicate(timeout=20)[1].decode()
+        eq((p.returncode, err), (7, ''))
 
 
 @test
@@ -340,6 +637,31 @@ def without_a_group_of_its_own_it_is_signals():
 
 
 @test
+def a_deleted_directory_is_not_the_root():
+    def say(*args):
+        os.mkdir('gone')
+        r = run(['sh', '-c', 'cd gone && rmdir ../gone && exec "$@"', 'sh',
+                 MXC, *args])
+        has(r.err, 'the current directory is gone')
+        return r.status
+    with Session() as s:
+        eq(say('provision', '--rw', '.'), 1)
+        eq(say('exec', s.id, '--deny', 'tmp', '--', 'true'), 125)
+        eq(say('exec', s.id, '--cwd', '.', '--', 'true'), 125)
+
+
+@test
+def a_grant_that_was_replaced_since_is_told_what_helps():
+    os.mkdir('w')
+    with Session(rw='w', start=False) as s:
+        os.rename('w', 'was')
+        os.mkdir('w')
+        r = s.do('start')
+        r.failed(1, "'%s'" % os.path.abspath('w'))
+        has(' '.join(r.err.split()), 'make it anew')
+
+
+@test
 def two_calls_at_once():
     """Of many starts one wins; deprovision beside them leaves nothing."""
     with Session(start=False) as s:
@@ -354,6 +676,54 @@ def two_calls_at_once():
         ends = [(p.communicate(timeout=30), p.returncode) for p in runs]
         check(0 in (ends[1][1], ends[3][1]), ends)
         eq(os.listdir(root()), [])
+
+
+@test
+def who_waits_for_another_call_is_told():
+    with Session() as s:
+        lock = os.open(s.dir, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        p = spawn([MXC, 'stop', s.id])
+        check(select.select([p.stderr], [], [], 20)[0], 'not a word')
+        has(p.stderr.readline().decode(), 'another start, stop or deprovision')
+        eq(p.poll(), None, 'it waits')
+        os.close(lock)
+        eq((p.wait(20), p.communicate()[1]), (0, b''))
+
+
+@test
+def a_start_that_hangs_can_be_deprovisioned():
+    ident = provision()
+    p, holder = hanging_start(ident)
+    # Others wait for it, and are told what helps.
+    other = spawn([MXC, 'stop', ident])
+    check(select.select([other.stderr], [], [], 20)[0], 'not a word')
+    has(other.stderr.readline().decode(), '(mxc deprovision ends a start)')
+    r = mxc('deprovision', ident).ok()
+    check(r.seconds < 20, f'took {r.seconds} s')
+    eq(r.err, '', 'nobody is waited for')
+    has(p.communicate(timeout=10)[1].decode(), 'interrupted by signal 15')
+    eq(p.returncode, 1)
+    err = other.communicate(timeout=10)[1].decode()
+    # Whichever of the two gets the lock next.
+    check('there is no session' in err or 'is not started' in err, err)
+    eventually(lambda: holder not in processes(), what='the holder gone')
+    eq(os.listdir(root()), [])
+
+
+@test
+def so_can_one_whose_caller_is_gone_and_whose_holder_hangs():
+    ident = provision()
+    p, holder = hanging_start(ident)
+    p.kill()
+    p.communicate()
+    os.kill(holder, signal.SIGSTOP)
+    mxc('deprovision', ident).ok()
+    eventually(lambda: holder not in processes(), what='the holder gone')
+    eq(os.listdir(root()), [])
+    # A launcher of ours would have gone with it (PR_SET_PDEATHSIG).
+    for sleep in [n for n, name in descendants().items() if name == 'sleep']:
+        os.kill(sleep, signal.SIGKILL)
 
 
 @test

@@ -428,7 +428,7 @@ def b2_w5_a_denied_file_with_further_links_is_refused():
 
 
 def links_policy(links, denied=()):
-    return {'version': '1.1.0+c1', 'process': {'commandLine': 'true'},
+    return {'version': '1.1.0+c1',
             'filesystem': {'readwritePaths': [os.path.abspath('w')],
                            'deniedPaths': [os.path.abspath(d)
                                            for d in denied],

@@ -5,9 +5,10 @@ nothing is left (H6, H7; W14, W18, W28).
 The workload writes the time of day, which is one inside and outside, into
 a mapped file without pause: its last heartbeat tells when it stopped running.
 
-tap: alone  tap: seconds=900
+tap: quiet  tap: seconds=900
 """
 
+import contextlib
 import json
 import mmap
 import os
@@ -101,8 +102,8 @@ def measure(start, kill):
         thing.communicate(timeout=10)
     nothing_left(before)
     print(f'gone after {[round(s * 1000, 1) for s in sorted(spent)]} ms')
-    check(max(spent) < WORST, f'worst {max(spent):.3f} s')
-    check(statistics.median(spent) < MEDIAN, f'median of {spent}')
+    within(max(spent), WORST, 'the worst')
+    within(statistics.median(spent), MEDIAN, f'median of {spent}')
 
 
 @test(seconds=120)
@@ -116,7 +117,7 @@ def the_heart_beats_and_stops_only_when_killed():
     p.wait()
     # Its children were not killed, and the heart tells.
     time.sleep(0.3)
-    check(time.time() - heart.last() < 0.2, 'still beating')
+    within(time.time() - heart.last(), 0.2, 'the last beat')
     for pid in descendants():
         os.kill(pid, signal.SIGKILL)
     check(heart.stops_after(time.time()) < 1, 'stopped')
@@ -159,9 +160,14 @@ def h6_supervisor_terminated():
 
 
 def child_of(pid):
+    """Its first that is no gateway: where refusals are told there is one."""
     with open(f'/proc/{pid}/task/{pid}/children') as f:
         words = f.read().split()
-    return int(words[0]) if words else None
+    for word in words:
+        with contextlib.suppress(OSError):
+            if read(f'/proc/{word}/comm') != 'mxc-gateway\n':
+                return int(word)
+    return None
 
 
 @test(seconds=120)
@@ -218,7 +224,7 @@ def h6_without_the_flag_a_sandbox_outlives_its_caller():
     p.kill()
     p.wait()
     time.sleep(0.3)
-    check(time.time() - heart.last() < 0.2, 'still beating')
+    within(time.time() - heart.last(), 0.2, 'the last beat')
     heart.stops_after(time.time())
     eventually(lambda: not descendants(), 2, 'gone after its timeout')
 
@@ -274,7 +280,7 @@ def h6_supervisor_killed_during_set_up():
         eventually(lambda: not descendants(), 1, f'all gone, try {n}')
         if heart.last():
             started += 1
-            check(heart.last() - moment < WORST, f'try {n}')
+            within(heart.last() - moment, WORST, f'try {n}')
     print(f'{started} of 60 had started')
     nothing_left(before)
 
@@ -303,12 +309,14 @@ def h6_launcher_killed_during_set_up():
         _, err = p.communicate(timeout=10)
         eq(p.returncode, 125, f'try {n}')
         told = json.loads(read('result.json'))
-        eq(told['outcome'], 'failed', f'try {n}')
+        # It may have been the gateway, before it had its name.
+        has(('failed', 'stopped'), told['outcome'], f'try {n}')
         if 'nothing was run' in told['error']['message']:
             check(not os.path.exists('w/ran'), f'try {n}: {told}')
             not_run += 1
         else:
-            has(told['error']['message'], 'before its workload ended')
+            has(told['error']['message'], 'the gateway ended before'
+                if told['outcome'] == 'stopped' else 'before its workload ended')
         has(err.decode(), told['error']['message'])
     check(not_run > 0, 'some were killed before the start')
     print(f'{not_run} of 60 had not started')

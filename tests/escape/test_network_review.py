@@ -49,7 +49,7 @@ def a_client_of_the_proxy_that_says_too_much():
     closed = [json.loads(line) for line in read(events).splitlines()
               if '"closed"' in line]
     eq(len(closed), 1)
-    check(closed[0]['durationMs'] < 1500, closed)
+    within(closed[0]['durationMs'], 1500, closed)
 
 
 @test

@@ -1,12 +1,10 @@
 #!/usr/bin/env python3
 """Attacks of one command of a session on another, on the session's init and
-holder, and on what its own narrowed policy took away.
-
-tap: backend=native
-"""
+holder, and on what its own narrowed policy took away."""
 
 import ctypes
 import os
+import re
 import shutil
 import signal
 import socket
@@ -17,6 +15,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
 from tap import *  # noqa: E402,F403
 from sessions import *  # noqa: E402,F403
+from pools import *  # noqa: E402,F403
 
 
 class Victim:
@@ -36,6 +35,11 @@ class Victim:
 
     def lives(self):
         return self.p.poll() is None
+
+    def on_host(self, s):
+        pid, = (p for p in descendants(s.holder()) if re.search(
+            rf'\nNSpid:.*\t{self.pid}\n', read(f'/proc/{p}/status')))
+        return pid
 
 
 def probe(s, code, **kw):
@@ -57,13 +61,20 @@ LOOKS = {
     'root': 'print(os.listdir("/proc/{pid}/root/"))',
     'cwd': 'print(os.readlink("/proc/{pid}/cwd"))',
     'exe': 'print(os.readlink("/proc/{pid}/exe"))',
+    'environ of a thread': 'open("/proc/{pid}/task/{pid}/environ").read()',
+    'mem of a thread': 'open("/proc/{pid}/task/{pid}/mem", "rb")',
+    'a stream of a thread': 'os.open("/proc/{pid}/task/{pid}/fd/1", '
+                            'os.O_WRONLY)',
+    'a namespace': 'os.open("/proc/{pid}/ns/user", os.O_RDONLY)',
+    'map_files': 'os.listdir("/proc/{pid}/map_files")',
+    'fdinfo': 'open("/proc/{pid}/fdinfo/0").read()',
+    **{name: f'open("/proc/{{pid}}/{name}", "rb").read(1)'
+       for name in ('auxv', 'io', 'maps', 'pagemap', 'smaps', 'timers')},
 }
 
 
-@cases(LOOKS)
-def another_commands(code):
-    # The control: a child of one's own, by the same path.
-    own = '''
+# What is tried on another, on a child of one's own.
+OF_A_CHILD = '''
 child = os.fork()
 if child == 0:
     time.sleep(5)
@@ -73,8 +84,13 @@ try:
 finally:
     os.kill(child, 9)
 '''
+
+
+@cases(LOOKS)
+def another_commands(code):
+    # The control: a child of one's own, by the same path.
     with Session() as s, Victim(s) as v:
-        r = probe(s, own.format(code=code))
+        r = probe(s, OF_A_CHILD.format(code=code))
         check(r.done, f'the control: {r}')
         refused_with(probe(s, code.format(pid=v.pid)), 'EACCES', 'EPERM')
         lacks(probe(s, code.format(pid=v.pid)).out, 'hunter2')
@@ -83,39 +99,134 @@ finally:
                      'EPERM')
 
 
-@test
-def another_commands_memory_by_system_call():
-    code = '''
-call("ptrace", 16, {pid}, 0, 0)
-'''
-    with Session() as s, Victim(s) as v:
-        refused_with(probe(s, code.format(pid=v.pid)), 'EPERM', 'ENOSYS')
-        vm = '''
+# Of a process that waits, on x86-64 and by number where libc has no name.
+CALLS = {
+    'ptrace': 'call("ptrace", 0x4206, {pid}, 0, 0)',
+    'process_vm_readv': '''
 class V(ctypes.Structure):
     _fields_ = [("base", ctypes.c_void_p), ("len", ctypes.c_size_t)]
 buf = ctypes.create_string_buffer(16)
 here = V(ctypes.addressof(buf), 16)
-there = V(0x400000, 16)
-call("process_vm_readv", {pid}, ctypes.byref(here), 1, ctypes.byref(there), 1, 0)
-'''
-        refused_with(probe(s, vm.format(pid=v.pid)), 'EPERM', 'ENOSYS')
+call("process_vm_readv", {pid}, ctypes.byref(here), 1, ctypes.byref(here), 1, 0)
+''',
+    'process_vm_writev': 'call("process_vm_writev", {pid}, 0, 0, 0, 0, 0)',
+    'pidfd_getfd': 'call(438, os.pidfd_open({pid}), 0, 0)',
+    'process_madvise':
+        'call(440, os.pidfd_open({pid}), ctypes.addressof('
+        '(ctypes.c_size_t * 2)()), 1, 20, 0)',
+    'get_robust_list': '''
+at = (ctypes.c_size_t * 2)()
+call(274, {pid}, ctypes.addressof(at), ctypes.addressof(at) + 8)
+''',
+    'move_pages': 'call(279, {pid}, 0, 0, 0, 0, 0)',
+    'setting its limits': '''
+import resource
+resource.prlimit({pid}, resource.RLIMIT_CPU, (9, 9))
+''',
+}
+
+
+@cases(CALLS)
+def another_commands_memory_by_system_call(code):
+    # No command may do it to any process: the control is the host.
+    if os.uname().machine != 'x86_64' and 'call(' in code:
+        skip('not an x86-64')
+    r = outside(OF_A_CHILD.format(code=code))
+    if not r.done:
+        skip(f'outside too: {r.refused}')
+    with Session() as s, Victim(s) as v:
+        for narrow in {}, {'ro': '/usr'}:
+            refused_with(probe(s, code.format(pid=v.pid), **narrow), 'EPERM')
+        check(v.lives(), 'the victim ended')
 
 
 @test
-def signals_of_a_narrowed_command():
-    code = 'os.kill({pid}, {signal})'
+def nobody_reads_an_environment_before_its_command_begins():
+    """Init has it, hands it to a process of its own, and that becomes the
+    command: at each moment somebody else tries to read it."""
+    code = '''
+import os
+def newest():
+    pid = os.fork()
+    if pid == 0: os._exit(0)
+    os.waitpid(pid, 0)
+    return pid
+met = 0
+print("up", flush=True)
+while not os.path.exists("/tmp/enough"):
+    next = newest() + 1
+    for look in range(300):
+        for pid in range(next, next + 4):
+            for name in "environ", "mem":
+                try:
+                    with open(f"/proc/{{pid}}/{{name}}", "rb") as f:
+                        print("read", name,
+                              f.read(4096) if name == "environ" else "")
+                except FileNotFoundError:
+                    pass
+                except OSError:
+                    met += 1
+                    if met == 10: open("/tmp/met", "w").close()
+                    {after}
+print("met" if met >= 10 else met)
+'''
+    # Each looked at until its end, or left at once for the next.
+    for after in 'pass', 'next = pid + 1':
+        with Session() as s:
+            spy = s.spawn(PYTHON, '-I', '-c', code.format(after=after))
+            eq(spy.stdout.readline(), b'up\n')
+            # At least so many, and until it was there in time for some.
+            for n in range(2000):
+                s.exec('true', env={'SECRET': 'hunter2'}).ok()
+                if n >= 40 and n % 10 == 0 and \
+                        s.exec('test', '-e', '/tmp/met').status == 0:
+                    break
+            s.exec('touch', '/tmp/enough').ok()
+            out, err = spy.communicate(timeout=30)
+            eq((out.decode(), err), ('met\n', b''))
+
+
+# Each ends the victim, of whoever may send it a signal.
+SIGNALS = {
+    'kill': 'os.kill({pid}, 9)',
+    'kill a group': 'os.killpg({pid}, 9)',
+    'kill all': 'os.kill(-1, 9)',
+    'stop': 'os.kill({pid}, 19); os.kill({pid}, 9)',
+    'tkill': 'call(200, {pid}, 9)',
+    'tgkill': 'call(234, {pid}, {pid}, 9)',
+    'rt_sigqueueinfo': '''
+info = ctypes.create_string_buffer(128)
+struct.pack_into("iii", info, 0, 0, 0, -1)
+call(129, {pid}, 15, ctypes.addressof(info))
+''',
+    'pidfd': 'signal.pidfd_send_signal(os.pidfd_open({pid}), 9)',
+    'descriptor of /proc':
+        'signal.pidfd_send_signal(os.open("/proc/{pid}", os.O_DIRECTORY), 9)',
+    'input that is told': '''
+r, w = os.pipe()
+fcntl.fcntl(r, fcntl.F_SETOWN, {pid})
+fcntl.fcntl(r, 10, 9)     # F_SETSIG
+fcntl.fcntl(r, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+os.write(w, b"x")
+time.sleep(0.1)
+os.kill({pid}, 0)
+''',
+}
+
+
+@cases(SIGNALS)
+def signals_of_a_narrowed_command(code):
+    if os.uname().machine != 'x86_64' and 'call(' in code:
+        skip('not an x86-64')
     with Session() as s, Victim(s) as v:
-        r = probe(s, code.format(pid=v.pid, signal=0))
-        check(r.done, f'the control: {r}')
-        for n in (0, signal.SIGTERM, signal.SIGKILL, signal.SIGSTOP):
-            refused_with(probe(s, code.format(pid=v.pid, signal=int(n)),
-                               ro='/usr'), 'EPERM')
-        # All that it may: nobody outside of its domain is hit.
-        probe(s, 'os.kill(-1, 9)', ro='/usr')
+        r = probe(s, code.format(pid=v.pid), ro='/usr')
+        if '-1' not in code:   # which is said to have hit the others
+            refused_with(r, 'EPERM')
+        with open(f'/proc/{v.on_host(s)}/stat') as f:
+            eq(f.read().rsplit(')', 1)[1].split()[0], 'S', 'it waits still')
         check(v.lives(), 'the victim was killed')
-        r = probe(s, code.format(pid=v.pid, signal=9))
-        check(r.done, f'the control: {r}')
-        v.p.communicate(timeout=10)
+        probe(s, code.format(pid=v.pid))
+        v.p.communicate(timeout=10)   # the control
 
 
 @test
@@ -218,6 +329,54 @@ def the_sessions_init():
         for n in (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM):
             probe(s, f'os.kill(1, {int(n)})')
         eq(s.exec('echo', 'lives').ok().out, 'lives\n')
+
+
+FILTERS = 'grep ^Seccomp /proc/self/status; ' \
+    '[ ! -t 0 ] || tty; ls /usr/share >/dev/null'
+
+
+@test
+def init_stands_behind_the_filter_where_it_decides_nothing():
+    """Then it has no call that its commands have not, and does for them what it
+    does elsewhere; where it is asked, each of them has the filter."""
+    os.mkdir('w')
+    for granted, of_init in (((), '2\t1'), ('w', '0\t0')):
+        with Session(rw=granted) as s:
+            mode, count = of_init.split('\t')
+            found = read(f'/proc/{s.init()}/status')
+            has(found, f'\nSeccomp:\t{mode}\n')
+            has(found, f'\nSeccomp_filters:\t{count}\n')
+            own = 'Seccomp:\t2\nSeccomp_filters:\t'
+            eq(s.sh(FILTERS).ok().out, own + '1\n')
+            eq(s.sh(FILTERS, flags=['--no-network']).ok().out, own + '2\n')
+            has(s.sh(FILTERS, flags=['--tty']).ok().out, '/dev/pts/')
+            # Too long to come along: in a memory file.
+            eq(len(s.sh('echo $LONG', env={'LONG': 'x' * 9999}).ok().out),
+               10000)
+            s.sh(FILTERS, deny='/usr/share').failed(2, 'Permission denied')
+            s.sh('mv /var /away && ln -s /away /var').ok()
+            s.exec('true', ro='/', rw='/var/tmp').failed(
+                125, "cannot allow '/var/tmp'")
+            s.exec('not-there').failed(127, 'not found')
+            s.sh('ulimit -n', flags=['--limit', 'files=20']).ok()
+            refused_with(probe(s, 'call(437, -1, 0, 0, 0)'), 'ENOSYS')
+
+
+@test
+def init_of_a_claimed_sandbox_does_too():
+    os.mkdir('w')
+    script = 'grep ^Seccomp /proc/self/status; exec sleep 1000'
+    for granted, mode in (((), '2'), ('w', '0')):
+        with Pool() as p:
+            command = p.spawn('sh', '-c', script, rw=granted)
+            own, count = (command.stdout.readline() for _ in range(2))
+            eq((own, count), (b'Seccomp:\t2\n', b'Seccomp_filters:\t1\n'))
+            # The next one, which is made meanwhile, has no second process.
+            claimed, = eventually(lambda: [
+                i for i in p.inits() if 'sleep' in descendants(i).values()])
+            has(read(f'/proc/{claimed}/status'), f'\nSeccomp:\t{mode}\n')
+            command.terminate()
+            eq(command.wait(), 143)
 
 
 @test
@@ -449,6 +608,29 @@ for n in range(60):
         s.do('stop', '--grace', '100ms').ok()
         check(init not in processes())
         eq([n for _, n in descendants().items()], [])
+
+
+@test
+def what_the_session_may_reach_a_command_without_a_network_does_not():
+    """Nor by the socket of another command, by its descriptors in /proc."""
+    canary = Listener()
+    connect = f'c = socket.create_connection(("127.0.0.1", {canary.port}))'
+    hold = (f'import socket, time\n{connect}\nprint(c.fileno(), flush=True)\n'
+            'time.sleep(1000)')
+    with Session('--host-service', str(canary.port)) as s:
+        check(probe(s, connect).done, 'the control')
+        other = s.spawn('sh', '-c', 'echo $$; exec "$@"', 'sh', PYTHON, '-c',
+                        hold)
+        pid, fd = int(other.stdout.readline()), int(other.stdout.readline())
+        eventually(lambda: len(canary.got) == 2, what='it is connected')
+        for code in (connect, 'socket.socket()',
+                     f'call(438, os.pidfd_open({pid}), {fd}, 0)',
+                     f'os.open("/proc/{pid}/fd/{fd}", os.O_RDWR)'):
+            refused_with(probe(s, code, flags=['--no-network']), 'EACCES',
+                         'EPERM')
+        eq(len(canary.got), 2, 'connections')
+        other.kill()
+        other.communicate()
 
 
 @test

@@ -6,11 +6,23 @@
  * PROGRAM is the name of what was executed last (proc_pid_comm(5)), so that a
  * child counts with its parent until it executes something.  ERRNO 0 kills.
  * Without a PROGRAM ("-") nothing fails and the report is the list of calls.
+ *
+ * So much for failures.  A wall that is missing without a word is another
+ * matter: NUMBER may be "NUMBER:FIRST", calls with that first argument alone;
+ * NTH 0 is each of them; and in place of an ERRNO may stand what becomes of the
+ * call: "skip" (it is not made, and returns 0), "arg0&~MASK" or "arg2&~MASK"
+ * (bits are taken out of its first or third argument), "mem3&~MASK" (out of
+ * what its fourth points to, or "mem0" its first, of that the third word),
+ * "filter" (seccomp(2): its program becomes one
+ * that refuses four calls and no other), "hang" (it never returns).
+ *
  * Looks no further than the program UNTIL, the workload or what has a tracer
  * of its own, and leaves that alone.
  * Ends when all others have, with the command's status. */
 #include <errno.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +48,8 @@ struct tracee {
     char name[32]; /* "": its parent has not told yet */
     int is_waiting;
     int failing; /* the call that it is in shall return this */
+    int is_skipped;
+    int is_hanging;
     unsigned long long rdi;
 };
 
@@ -43,7 +57,8 @@ enum { MAX = 512 };
 static struct tracee all[MAX];
 static FILE *report;
 static const char *program, *until;
-static long number, nth, error, count;
+static long number, first = -1, nth, error, count;
+static const char *instead; /* of an error; NULL: none */
 static int workload_runs;
 
 static struct tracee *find(pid_t pid)
@@ -102,20 +117,84 @@ static void set_result(struct tracee *t)
     r.rax = -t->failing;
     r.rdi = t->rdi;
     ptrace(PTRACE_SETREGS, t->pid, 0, &r);
-    t->failing = 0;
+    t->failing = t->is_skipped = 0;
 }
 
-static void on_entry(struct tracee *t, long nr)
+static void change_call(struct tracee *t, unsigned long mask)
 {
+    struct user_regs_struct r;
+    unsigned long at;
+    long word;
+
+    ptrace(PTRACE_GETREGS, t->pid, 0, &r);
+    if (strncmp(instead, "arg", 3) == 0) {
+        *(instead[3] == '0' ? &r.rdi : &r.rdx) &= ~mask;
+        ptrace(PTRACE_SETREGS, t->pid, 0, &r);
+        return;
+    }
+    at = instead[3] == '0' ? r.rdi + 2 * sizeof(long) : r.r10;
+    word = ptrace(PTRACE_PEEKDATA, t->pid, at, 0);
+    ptrace(PTRACE_POKEDATA, t->pid, at, word & (long)~mask);
+}
+
+/* Far below its stack, where the tracee has nothing yet. */
+static void change_filter(struct tracee *t)
+{
+    const struct sock_filter four[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 437 /* openat2 */, 4, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 3, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setns, 3, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_keyctl, 2, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+    };
+    struct user_regs_struct r;
+    unsigned long words[sizeof(four) / sizeof(long)], at;
+
+    ptrace(PTRACE_GETREGS, t->pid, 0, &r);
+    at = (r.rsp - 16384) & ~15ul;
+    memcpy(words, four, sizeof(words));
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+        ptrace(PTRACE_POKEDATA, t->pid, at + i * sizeof(long), words[i]);
+    /* struct sock_fprog */
+    ptrace(PTRACE_POKEDATA, t->pid, r.rdx, sizeof(four) / sizeof(*four));
+    ptrace(PTRACE_POKEDATA, t->pid, r.rdx + sizeof(long), at);
+}
+
+static void go_without(struct tracee *t)
+{
+    if (strcmp(instead, "hang") == 0) {
+        t->is_hanging = 1;
+    } else if (strcmp(instead, "filter") == 0) {
+        change_filter(t);
+    } else if (strcmp(instead, "skip") == 0) {
+        t->is_skipped = 1;
+        skip_call(t);
+    } else {
+        change_call(t, strtoul(strchr(instead, '~') + 1, NULL, 0));
+    }
+}
+
+static void on_entry(struct tracee *t, const struct info *i)
+{
+    const long nr = (long)i->nr;
+
     if (workload_runs)
         return;
     if (*program == '-') {
         fprintf(report, "%s %ld\n", t->name, nr);
         return;
     }
-    if (nr != number || strcmp(t->name, program) != 0 || ++count != nth)
+    if (nr != number || strcmp(t->name, program) != 0 ||
+        (first >= 0 && (long)i->args[0] != first) || (++count != nth && nth))
         return;
     fprintf(report, "hit\n");
+    if (instead) {
+        go_without(t);
+        return;
+    }
     if (!error) {
         kill(t->pid, SIGKILL);
         return;
@@ -130,11 +209,12 @@ static void on_call(struct tracee *t)
 
     if (ptrace(GET_SYSCALL_INFO, t->pid, sizeof(i), &i) > 0) {
         if (i.op == ENTRY)
-            on_entry(t, (long)i.nr);
-        else if (i.op == EXIT && t->failing)
+            on_entry(t, &i);
+        else if (i.op == EXIT && (t->failing || t->is_skipped))
             set_result(t);
     }
-    go_on(t, 0);
+    if (!t->is_hanging)
+        go_on(t, 0);
 }
 
 static void on_exec(struct tracee *t)
@@ -224,7 +304,7 @@ static pid_t start(char **argv)
 int main(int argc, char **argv)
 {
     int status, result = 123;
-    pid_t first, pid;
+    pid_t begun, pid;
 
     if (argc < 8)
         return 2;
@@ -234,7 +314,11 @@ int main(int argc, char **argv)
     number = atol(argv[4]);
     nth = atol(argv[5]);
     error = atol(argv[6]);
-    first = start(argv + 7);
+    if (strchr(argv[4], ':'))
+        first = atol(strchr(argv[4], ':') + 1);
+    if (strchr("0123456789", argv[6][0]) == NULL)
+        instead = argv[6];
+    begun = start(argv + 7);
     while ((pid = waitpid(-1, &status, __WALL)) > 0) {
         struct tracee *t = find(pid);
 
@@ -243,7 +327,7 @@ int main(int argc, char **argv)
             continue;
         }
         t->pid = 0;
-        if (pid == first)
+        if (pid == begun)
             result = WIFEXITED(status) ? WEXITSTATUS(status)
                                        : 128 + WTERMSIG(status);
     }

@@ -96,11 +96,17 @@ def check_run(r, before, where, may_be_mute, is_kill):
     return said
 
 
+# What mxc does once it has given the word, beside the workload.
+WAITING = ('poll', 'recvfrom', 'recvmsg', 'read')
+
+
 def each_place(program, code):
-    """So many were tried, and so many of those refused."""
+    """So many were tried, so many of those refused, and the calls of the
+    others."""
     injector, _ = prepare()
     before = host_state()
     tried = refused = 0
+    ran = []
     for owner, number, nth, name in places(injector):
         if owner != program:
             continue
@@ -116,9 +122,10 @@ def each_place(program, code):
         is_refused = not check_run(r, before, where, mute, code == 0)
         check(is_refused or name not in NEEDED, f'went unnoticed, {where}')
         refused += is_refused
+        ran += [] if is_refused else [name]
     print(f'# {refused} of {tried} refused')
     check(tried > 20 and refused > tried / 3, f'{refused} of {tried}')
-    return tried, refused
+    return tried, refused, ran
 
 
 @cases([(p, p) for p in PROGRAMS], seconds=600)
@@ -128,9 +135,14 @@ def g24_a_call_that_fails(program):
 
 @cases([(p, p) for p in PROGRAMS], seconds=600)
 def g24_a_program_killed_at_each_call(program):
-    tried, refused = each_place(program, 0)
-    # Its death before the workload's start is always too early for that.
-    eq(refused, tried)
+    tried, refused, ran = each_place(program, 0)
+    # Its death before the workload's start is always too early for that.  Which
+    # of mxc's waits is the last before it hangs on who was quicker, and a
+    # workload that is let go may be done before it is killed.
+    if program == 'mxc':
+        check(len(ran) <= 2 and set(ran) <= set(WAITING), f'{ran}')
+    else:
+        eq(refused, tried)
 
 
 @cases([(e, e) for e in ('ENOENT', 'EOPNOTSUPP', 'EPROTONOSUPPORT')])

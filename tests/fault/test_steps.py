@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""tap: seconds=7300
+"""tap: waits  tap: seconds=7300
 
 The set-up of every backend fails at a system call of one of its programs, or
 one of them is killed there (W3, H6): the workload never runs unless every wall
@@ -83,8 +83,11 @@ def w3_h6_a_program_that_is_killed():
     met = at_each(KILL, KILLS_LONG if IS_LONG else KILLS)
     tried, refused = (sum(n) for n in zip(*met.values()))
     check(tried > KILLS * 0.7, met)
-    # Its death before the workload's start is always too early for that.
-    check(refused >= tried, met)
+    # Its death before the workload's start is always too early for that; but
+    # mxc itself has its last calls while the workload is started, which may
+    # run then, behind all walls.
+    own = met.get('mxc', [0, 0])
+    check(refused - own[1] >= tried - own[0], met)
 
 
 def w3_a_runtime_that_never_makes_the_sandbox():

@@ -221,6 +221,33 @@ def warnings_are_text():
 
 
 @test
+def a_record_of_refusals():
+    """As MXC's processContainer has it, for `process`."""
+    out = os.path.abspath('record.json')
+    key = write('secret', 'x')
+    request = one_shot(f'cat {key}; exit 3', processContainer={
+        'captureDenials': {'outputPath': out}})
+    r = ran(request, exit_code=3)
+    meta = json.loads(r.metadata)['captureDenials']
+    eq({k: type(v) for k, v in meta.items()},
+       {'type': str, 'outputPath': str, 'exitCode': int, 'totalDenials': int,
+        'deniedResourcesTruncated': bool})
+    eq((meta['type'], meta['outputPath'], meta['exitCode']),
+       ('captureDenials', out, 3))
+    record = json.loads(read('record.json'))
+    check(any(d['resolved'] == str(key) for d in record['deniedResources']))
+    os.unlink(out)
+    with lib.spawn(request) as box:
+        eq(box.metadata(), None)
+        box.wait()
+        eq(box.metadata()['captureDenials'], meta)
+    check(os.path.exists(out))
+    refused(one_shot('true', processContainer={'captureDenials': {
+        'mode': 'allow', 'outputPath': out}}), 11,
+            'rights that the policy does not give it')
+
+
+@test
 def what_failed_after_the_start():
     r = refused(one_shot('true', process={
         'commandLine': 'true', 'cwd': '/no/such'}), 12, "'/no/such'")

@@ -27,10 +27,15 @@ FEATURES = {
     'timeout': (10, 'timeout'),
     'tty': (11, 'terminal of its own'),
     'limits': (8, 'limits of memory, processor, output'),
+    'denials': (15, 'a report of what was refused'),
+    'copies': (16, 'writable grants that keep nothing'),
+    'verify': (17, 'walls that the sandbox tries itself'),
     'keep': (9, 'what a run wrote, kept for the next of its name'),
 }
 
-_NO = {'ingress', 'loopback', 'ui', 'limits', 'keep'}
+_NO = {'ingress', 'loopback', 'ui', 'keep'}
+# Those that our launcher has to make the sandbox for.
+_LAUNCHED = {'denials', 'copies', 'verify'}
 
 # needs: programs of the host.  runtime: names of its processes, for the tests
 # that kill them.  pace: the share of the rounds that a test of chances makes,
@@ -43,16 +48,29 @@ Backend = collections.namedtuple(
 
 BACKENDS = {
     'native': Backend((), (), set(FEATURES) - _NO),
-    'bubblewrap': Backend(('bwrap',), ('bwrap',), set(FEATURES) - _NO),
+    'bubblewrap': Backend(('bwrap',), ('bwrap',), set(FEATURES) - _NO - {'copies'}),
     'gvisor': Backend(('runsc',), ('runsc', 'exe'),
-                      set(FEATURES) - _NO - {'tty'}, pace=0.05, start=0.3,
-                      absent=False, sessions=False),
-    'lxc': Backend((), ('mxc-lxc',), set(FEATURES) - _NO | {'keep'},
+                      set(FEATURES) - _NO - {'tty'} - _LAUNCHED, pace=0.05,
+                      start=0.3, absent=False, sessions=False),
+    'lxc': Backend((), ('mxc-lxc',), set(FEATURES) - _NO - _LAUNCHED | {'keep'},
                    has_image=True),
 }
 
 # The first needs no word on the command line.
 REFERENCE = 'native'
+
+# Where KNOWN and the results have what is seen of the reference when each run is
+# a command of a session.
+SESSION = 'session'
+# Files of attacks that are not made there.
+NOT_IN_SESSION = {
+    'test_lifecycle.py': 'about the end of a run: what a command of a session '
+                         'leaves running lives as long as the session',
+    'test_network_lifecycle.py': 'about the end of a run: the gateway of a '
+                                 'session outlives its commands',
+    'test_gvisor.py': 'gvisor keeps no sessions',
+    **{name: 'makes sessions of its own'
+       for name in ('test_cp.py', 'test_session.py', 'test_session_layer.py')}}
 
 # kind: 'differently' (held, by another mechanism or with another errno),
 # 'refused' (the backend names the clause), 'weaker'.  says: a part of what the
@@ -447,6 +465,10 @@ def _lxc():
              '`/proc/self/mountinfo` names it: no place of the host',
              "got ['/dev'], want []")),
         **_differently(
+            'escape/test_session.py',
+            ('a_device_that_was_replaced', '`/dev` is a mount of its own, which '
+             'nobody can move', 'Device or resource busy')),
+        **_differently(
             proc,
             ('d2_init_is_closed: mem for writing', for_root,
              "got 'EROFS', want 'EACCES'"),
@@ -467,6 +489,15 @@ KNOWN = {
     },
     'gvisor': _gvisor(),
     'lxc': _lxc(),
+    SESSION: {
+        **_rows('escape/test_streams.py', 'differently', 'what the sandbox may '
+                'open was decided at its start, before the streams were there',
+                "'Permission'",
+                ('streams_can_be_opened_again_by_their_names',)),
+        **_rows('escape/test_ipc.py', 'refused', 'sessions are where '
+                '`XDG_RUNTIME_DIR` says, and the test names what is not there',
+                'there is no place for sessions',
+                ('f3_f5_nothing_points_to_them',), only='user')},
 }
 
 
@@ -548,6 +579,11 @@ def known(backend, program, name):
     return {key: entry
             for key, entry in KNOWN.get(backend or REFERENCE, {}).items()
             if entry.only in (None, me) and is_for(key, test)}
+
+
+def not_in_session(program):
+    """Why not, or None."""
+    return NOT_IN_SESSION.get(os.path.basename(program))
 
 
 def stale(backend, program, names):

@@ -93,7 +93,8 @@ static inline bool rule_holds(const struct syscall_rule *r,
     if (r->when != WHEN_ALWAYS &&
         !((r->when & WHEN_CREATES) && o->broker_creates) &&
         !((r->when & WHEN_UNIX) && o->broker_unix) &&
-        !((r->when & WHEN_PING) && o->ping))
+        !((r->when & WHEN_PING) && o->ping) &&
+        !((r->when & WHEN_SENTRY) && o->sentry))
         return false;
     for (size_t i = 0; i < SC_CONDS; i++) {
         const struct syscall_cond *c = &r->cond[i];

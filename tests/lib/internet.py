@@ -452,12 +452,12 @@ class internet:
     def inside(self, what, *flags, input=b'', timeout=None, env=None,
                **grants):
         """A command (list) or Python probe (str) in a sandbox with flags."""
-        args = tap.mxc_args(tap._argv(what), flags=flags, **grants)
+        args = tap.mxc_args(tap.argv_of(what), flags=flags, **grants)
         return self.mxc(*args, input=input, timeout=timeout, env=env)
 
     def outside(self, what, **options):
         """The same in the host."""
-        return self.host(*tap._argv(what), **options)
+        return self.host(*tap.argv_of(what), **options)
 
     def attack(self, what, *flags, refused, to=(), control=True, **grants):
         """The probe works in the host and is refused so inside.

@@ -43,7 +43,9 @@ class Options(ctypes.Structure):
                 ('cancel_fd', c_int32), ('output_max', c_size_t),
                 ('input', c_char_p), ('input_len', c_size_t),
                 ('runtime', c_char_p), ('idle_timeout_ms', c_uint64),
-                ('max_age_ms', c_uint64), ('data_home', c_char_p)]
+                ('max_age_ms', c_uint64), ('data_home', c_char_p),
+                ('correlation_id', c_char_p), ('denials', c_uint32),
+                ('accesses', c_uint32), ('verify', c_uint32)]
 
     def __init__(self, **fields):
         if 'input' in fields:
@@ -64,7 +66,10 @@ class Result(ctypes.Structure):
     _fields_ = [('size', c_size_t), ('status', Status), ('out', c_void_p),
                 ('out_len', c_size_t), ('err', c_void_p),
                 ('err_len', c_size_t), ('out_lost', c_uint64),
-                ('err_lost', c_uint64), ('json', c_char_p)]
+                ('err_lost', c_uint64), ('json', c_char_p),
+                ('out_truncated', c_uint32), ('err_truncated', c_uint32),
+                ('out_gap', c_size_t), ('err_gap', c_size_t),
+                ('out_total', c_uint64), ('err_total', c_uint64)]
 
     def __init__(self):
         super().__init__(size=sizeof(Result))
@@ -231,6 +236,9 @@ def ended(r, result, error):
     e.out = ctypes.string_at(result.out, result.out_len) if result.out else None
     e.err = ctypes.string_at(result.err, result.err_len) if result.err else None
     e.out_lost, e.err_lost = result.out_lost, result.err_lost
+    e.out_gap, e.err_gap = result.out_gap, result.err_gap
+    e.out_total, e.err_total = result.out_total, result.err_total
+    e.cut = result.out_truncated, result.err_truncated
     e.json = json.loads(result.json) if result.json else None
     lib.result_clear(byref(result))
     if r < 0 and not e.how:
@@ -437,6 +445,18 @@ def refused(code, piece, f, *args, **options):
         has(str(e) + ' ' + e.error.hint.decode(), piece)
         return e.error
     return fail(f'not refused: {args} {options}')
+
+
+OF_A_RUN = {'denials': 1, 'accesses': 1, 'verify': 1,
+            'correlation_id': b'word'}
+
+
+def refused_beyond_a_run(f, *args):
+    """What is for mxc_run and mxc_spawn alone, by another function."""
+    for name, value in OF_A_RUN.items():
+        e = refused(MALFORMED, 'a single run', f, *args, **{name: value})
+        has(e.message.decode(), f'options: {name} ')
+        has(e.hint.decode(), 'mxc_run or mxc_spawn')
 
 
 def read_to(fd, text):

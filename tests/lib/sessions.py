@@ -10,10 +10,12 @@ Import it after tap.  The session is deprovisioned at the end of the block.
 import json
 import os
 import re
+import shutil
 import signal
 import time
 import tap
-from tap import MXC, eventually, fail, has, mxc, processes, run, spawn
+from tap import (
+    MXC, eventually, fail, has, mxc, processes, run, spawn, write)
 
 ID = re.compile(r'(native|bubblewrap|lxc):[0-9a-f]{32}\n')
 # The id of none.
@@ -122,6 +124,21 @@ class Session:
         return self.look()['state']
 
 
+def hanging_start(ident):
+    """A start whose first process never says a word, and its holder."""
+    if not os.path.exists('other'):
+        shutil.copytree(MXC.parent, 'other/bin')
+        shutil.copytree(MXC.parent / '../libexec', 'other/libexec')
+        launch = 'other/libexec/mxc/mxc-launch'
+        os.unlink(launch)
+        write(launch, '#!/bin/sh\nexec sleep 1000\n')
+        os.chmod(launch, 0o755)
+    p = spawn(['other/bin/mxc', 'start', ident])
+    eventually(lambda: 'sleep' in tap.descendants().values(), what='it hangs')
+    [holder] = [n for n, name in tap.descendants().items() if name == 'mxc-hold']
+    return p, holder
+
+
 def wait_for_end(holder):
     """Of a killed one: its socket listens a little longer than it speaks."""
     def is_over():
@@ -155,4 +172,5 @@ def refused(code, *args, status=1):
     return said['error']
 
 
-__all__ = '''ID FOREIGN directory ident_of root grants provision Session answer refused'''.split()
+__all__ = '''ID FOREIGN directory ident_of root grants provision Session answer refused
+hanging_start'''.split()

@@ -2,13 +2,16 @@
 """What make install puts where, and that the tree works where it is moved."""
 
 import os
+import pathlib
+import re
 import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from tap import *  # noqa: E402,F403
 
 PROGRAMS = ('bin/mxc', 'bin/lxc-exec', 'libexec/mxc/mxc-supervise', 'libexec/mxc/mxc-relay',
             'libexec/mxc/mxc-launch', 'libexec/mxc/mxc-gateway',
-            'libexec/mxc/mxc-hold', 'libexec/mxc/mxc-copy')
+            'libexec/mxc/mxc-hold', 'libexec/mxc/mxc-copy',
+            'libexec/mxc/mxc-try')
 
 
 def install(prefix):
@@ -47,6 +50,20 @@ def the_library_is_there_and_stripped():
     run(['cc', 'x.c', f'-I{prefix}/include', f'{prefix}/lib/libmxc.a', '-o',
          f'{prefix}/bin/x']).ok()
     has(run([f'{prefix}/bin/x']).ok().out, 'exit code 3')
+
+
+@test
+def what_the_pages_lead_to_is_there():
+    """Examples and schemas; sources and tests are not installed."""
+    share = pathlib.Path(install('p'), 'share/mxc')
+    pages = [*share.glob('docs/*.md'), share / 'examples/README.md']
+    links = {(page, link) for page in pages
+             for link in re.findall(r'\]\(([\w./-]+)', page.read_text())
+             if page.parent.name == 'examples' and '..' not in link
+             or re.match(r'\.\./(examples|schemas)/', link)}
+    check(len(links) > 5, links)
+    eq([f'{p.name}: {link}' for p, link in sorted(links)
+        if not (p.parent / link).exists()], [])
 
 
 @test

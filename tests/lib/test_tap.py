@@ -40,6 +40,25 @@ def harness(body, status, piece):
     has(r.out, piece)
 
 
+TIMED = ('TRIES = os.path.abspath("tries")\n'
+         'def n():\n    with open(TRIES, "a") as f:\n'
+         '        f.write("x")\n        return f.tell()\n'
+         '@test\ndef a(): ')
+
+
+@cases({
+    'at once': ('within(n(), 2)', 0, 1, 'ok 1 - a'),
+    'in the end': ('within(9 - n(), 7)', 0, 3, 'ok 1 - a'),
+    'never': ('within(9 * n(), 9)', 1, 3, 'took 27, may take 9'),
+    'not a number': ('within(n() * float("nan"), 9)', 1, 3, 'may take 9'),
+    'then wrong': ('within(9 - n(), 8); eq(1, 9)', 1, 2, 'want 9'),
+    'a failure': ('eq(n(), 9)', 1, 1, 'got 1, want 9'),
+})
+def what_takes_too_long_has_some_tries(body, status, tries, piece):
+    has(tap(TIMED + body).ok(status).out, piece)
+    eq(len(read('tries')), tries, 'tries')
+
+
 @cases({
     'as it is known': (KNOWN.format('full moon', ''), 'eq("full moon", "new")',
                        0, 'ok 1 - a # KNOWN weaker: the moon is full'),

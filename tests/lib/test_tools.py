@@ -34,6 +34,8 @@ SH = '#!/bin/sh\n'
     'no TAP': ('echo hello', 1, '0 passed, 1 failed, 0 skipped'),
     'a bail-out': ('echo 1..1; echo ok 1; echo "Bail out! gone"', 1,
                    '1 passed, 1 failed, 0 skipped'),
+    'a file that is skipped': ('echo "1..0 # SKIP no moon"', 1,
+                               '0 passed, 1 failed, 1 skipped'),
     'a time limit': (': tap: seconds=1\necho 1..1; sleep 60 & sleep 60', 1,
                      '0 passed, 1 failed, 0 skipped'),
 })
@@ -128,6 +130,39 @@ def runner_tells_the_backend():
     shutil.copytree(TOP / 'tests/lib', 'tests/lib')
     r = run(['tools/run-tests', '--once', '--backend', 'lxc', 'e2e']).ok()
     has(r.out, 'e2e/test_it.sh [lxc]')
+
+
+@test
+def runner_keeps_what_was_held_in_a_session_apart():
+    tree({'tests/escape/test_it.sh': SH + 'echo 1..1; echo ok 1 - a1_it; '
+          'test "$MXC_IN_SESSION" = 1',
+          'tests/escape/test_no.sh': SH + 'echo "1..0 # SKIP no session"',
+          'docs/x': ''})
+    shutil.copytree(TOP / 'tests/lib', 'tests/lib')
+    run(['tools/run-tests', '--in-session', '--backend', 'lxc', 'escape']).failed(
+        2, 'not allowed with')
+    r = run(['tools/run-tests', '--once', '--in-session', 'escape'],
+            env={'MXC_BLESS': '1'}).ok()
+    has(r.out, 'escape/test_it.sh [in a session]')
+    kept = json.loads(read('docs/backends-results.json'))
+    eq([*kept], ['session'])
+    eq([*kept['session'].values()],
+       [{'attacks': {'test_it.sh': {'A': {'held': 1}}}}])
+
+
+@test
+def runner_makes_attacks_with_a_report():
+    """They count for no backend, and one that is about gVisor is none."""
+    tree({'tests/escape/test_absent.sh': SH + 'echo 1..1; '
+          'echo "ok 1 - a1_it$MXC_DENIALS"',
+          'tests/escape/test_gvisor.sh': SH + ': tap: backend=gvisor\n'
+          'echo 1..1; echo ok 1 - a1_it', 'docs/x': ''})
+    shutil.copytree(TOP / 'tests/lib', 'tests/lib')
+    r = run(['tools/run-tests', '--once', '--denials', 'escape'],
+            env={'MXC_BLESS': '1'}).ok()
+    has(r.out, 'escape/test_absent.sh [denials]')
+    has(r.out, '1 passed, 0 failed')
+    check(not os.path.exists('docs/backends-results.json'))
 
 
 # --- the checks ------------------------------------------------------------

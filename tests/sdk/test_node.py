@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """test_node - the SDK for node: built, then its own tests by node's runner.
 
-tap: alone
+tap: quiet
 tap: seconds=1200
 
 A name given as argument chooses a file of sdk/node/test.  An ordinary user's
@@ -10,6 +10,7 @@ has built.
 """
 
 import ctypes
+import json
 import os
 import re
 import shutil
@@ -112,6 +113,15 @@ class Report:
                 seen.append(text)
 
 
+def untyped():
+    """Members of events that the package has no type for."""
+    types = (SDK / 'dist/types.d.ts').read_text()
+    schema = json.loads((TOP / 'schemas/mxc-event.schema.json').read_text())
+    return sorted({name for kind in schema['$defs'].values()
+                   for name in kind['properties']
+                   if not re.search(rf'^    {name}\??:', types, re.M)})
+
+
 def main():
     words = sys.argv[1:]
     ctypes.CDLL(None).prctl(36, 1)   # PR_SET_CHILD_SUBREAPER
@@ -126,6 +136,9 @@ def main():
     print('TAP version 13')
     report = Report()
     report.line(True, 'the SDK for node is built, and its types hold')
+    if (TOP / 'schemas').is_dir():
+        report.line(not untyped(), 'each member of an event has a type',
+                    ', '.join(untyped()))
     for path in sorted((SDK / 'test').glob('*.test.mjs')):
         if words and not any(w in path.name for w in words):
             continue

@@ -2,8 +2,11 @@
 # tap: seconds=900
 """The Python package's own tests, each as a case of ours; and its shape."""
 
+import dataclasses
+import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -52,6 +55,21 @@ def types_are_those_of_the_contract():
         skip('no sources here')
     run([sys.executable, TOP / 'tools/gen-python-types', '--check',
          MXC]).ok()
+
+
+@test
+def refusals_have_all_that_mxc_tells():
+    if not (TOP / 'schemas').is_dir():
+        skip('no sources here')
+    import mxc_sandbox
+    kinds = json.loads((TOP / 'schemas/mxc-event.schema.json').read_text()
+                       )['$defs']
+    for kind, made in (('denied', mxc_sandbox.Denial),
+                       ('access', mxc_sandbox.Access)):
+        told = {re.sub('[A-Z]', lambda m: '_' + m.group().lower(), name)
+                for name in kinds[kind]['properties']}
+        told -= {'event', 'seq', 'time_ms', 'monotonic_us', 'correlation_id'}
+        eq(sorted(told - {f.name for f in dataclasses.fields(made)}), [])
 
 
 @test

@@ -119,7 +119,7 @@ def grown(before, after, what):
 def g10_a_hundred_thousand_connections():
     s = server()
     box = Box('--allow-net', WEB)
-    box.say(f'run 3000 100 {WEB} {FAST}')
+    _, early, _ = box.say(f'run 3000 100 {WEB} {FAST}')
     before = box.state()
     others = box.others()
     # Its log of packets would take half of the time.
@@ -131,7 +131,7 @@ def g10_a_hundred_thousand_connections():
     # a packet that looks a connection up at the moment when its request
     # becomes a socket finds neither, and is answered by a reset (Linux 6.19,
     # "inet: Avoid ehash lookup race in inet_ehash_insert()").
-    check(bad <= COUNT // 10_000, f'{bad} bad')
+    check(early + bad <= COUNT // 10_000, f'{early} and {bad} bad')
     eq(good + bad, COUNT)
     # Up to 64 pipes are kept for the next connections, of nothing else any.
     box.is_idle_at(before[0] + 130)
@@ -141,7 +141,7 @@ def g10_a_hundred_thousand_connections():
     eq(box.say(f'run 10 1 {WEB} {FAST}')[:2], (10, 0))
     box.p.stdin.close()
     lines = box.p.stderr.read().splitlines()
-    check(len(lines) == bad and
+    check(len(lines) == early + bad and
           all(b'Connection reset by peer' in line for line in lines), lines)
     box.end()
     s.kill()
@@ -187,7 +187,7 @@ def g10_slow_clients():
         # They hold no turn of the loop.
         good, bad, worst = box.say(f'hold 5 {WEB} {FAST} x')
         eq((good, bad), (5, 0))
-        check(worst < 0.5, f'{worst} s to connect')
+        within(worst, 0.5, 's to connect')
         check(box.memory()[0] < 40_000, box.memory())
         box.say('drop')
         # Heads are given 15 s by the gateway, but their clients are gone.
@@ -257,10 +257,10 @@ def g10_the_limit_of_connections():
     good, bad, worst = box.say(f'hold {most + 50} {WEB} {FAST} -')
     print(f'{good} connections, {bad} refused, {worst} s at most')
     eq((good, bad), (most, 50))
-    check(worst < 0.5, worst)
+    within(worst, 0.5, 'the worst')
     spent = box.ticks()
     time.sleep(0.5)   # not a wait: it may not spin meanwhile
-    check(box.ticks() - spent < 10, 'it spins')
+    within(box.ticks() - spent, 10, 'ticks: it spins')
     eventually(lambda: records.of(DECIDED) == 50, 5, 'records')
     eq(records.of(LIMIT), 1)
     box.say('drop')
@@ -286,10 +286,10 @@ def g10_few_descriptors():
         box.say('ask 2000')
         good, bad, worst = box.say(f'hold 80 {WEB} {FAST} x')
         eq((good, bad), (80, 0))
-        check(worst < 0.5, worst)
+        within(worst, 0.5, 'the worst')
         spent = box.ticks()
         time.sleep(0.3)   # not a wait: it may not spin meanwhile
-        check(box.ticks() - spent < 10, 'it spins')
+        within(box.ticks() - spent, 10, 'ticks: it spins')
         check(box.fds() < 1000, box.fds())
         box.say('drop')
     box.end()

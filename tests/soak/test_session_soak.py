@@ -33,6 +33,15 @@ def kill(pid):
         pass
 
 
+def end_all(victim, *others):
+    """Kill one, and wait until it is gone, and so are those that end with it:
+    until then a claim can come to what is about to die."""
+    kill(victim)
+    for pid in filter(None, (victim, *others)):
+        eventually(lambda pid=pid: not os.path.exists(f'/proc/{pid}'), 20,
+                   'it is gone')
+
+
 class Kept:
     """Something that runs commands, and whether somebody does something
     violent to it."""
@@ -93,10 +102,12 @@ class KeptPool(Kept):
         self.it = self.make()
 
     def kill_slot(self):
-        kill(next(iter(self.it.slots()), None))
+        end_all(next(iter(self.it.slots()), None))
 
     def kill_init(self):
-        kill(next(iter(self.it.inits()), None))
+        slot = next(iter(self.it.slots()), None)
+        for init in children(slot, 'mxc-init')[:1]:
+            end_all(init, slot)
 
     violence = kill_keeper, kill_slot, kill_slot, kill_init, kill_init
 

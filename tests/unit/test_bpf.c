@@ -112,14 +112,43 @@ TEST(trees_find_every_range)
 
         bpf_init(&b, f, ROOM);
         for (size_t i = 0; i < count; i++)
-            r[i] = (struct bpf_range){ (uint32_t)(3 * i),
-                                       bpf_ret(&b, (uint32_t)i) };
+            r[i] = (struct bpf_range){ .first = (uint32_t)(3 * i),
+                                       .label = bpf_ret(&b, (uint32_t)i) };
         n = finish(&b, bpf_tree(&b, r, count));
         CHECK(n > 0 && bpf_is_valid(f, n));
         for (uint32_t nr = 0; nr < 3 * count + 9; nr++)
             CHECK_INT(run(f, nr), nr / 3 < count ? nr / 3 : count - 1);
         bpf_run(f, &d, &steps);
         CHECK(steps <= 2 + 8 + 1 + 8); /* load, tree, return, stones */
+    }
+}
+
+TEST(trees_find_the_exceptions)
+{
+    struct bpf_range r[100];
+    struct sock_filter f[ROOM];
+    struct bpf b;
+
+    for (size_t count = 1; count <= ARRAY_LEN(r); count++) {
+        size_t n;
+
+        bpf_init(&b, f, ROOM);
+        /* One number of three, each in another place; of each fourth none. */
+        for (uint32_t i = 0; i < count; i++)
+            r[i] = (struct bpf_range){
+                .first = 3 * i,
+                .label = bpf_ret(&b, i),
+                .but = 3 * i + i % 3,
+                .other = i % 4 == 3 ? 0 : bpf_ret(&b, 1000 + i),
+            };
+        n = finish(&b, bpf_tree(&b, r, count));
+        CHECK(n > 0 && bpf_is_valid(f, n));
+        for (uint32_t nr = 0; nr < 3 * count; nr++) {
+            const uint32_t i = nr / 3;
+            const bool is_other = nr == r[i].but && i % 4 != 3;
+
+            CHECK_INT(run(f, nr), is_other ? 1000 + i : i);
+        }
     }
 }
 

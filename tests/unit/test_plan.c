@@ -1,126 +1,25 @@
 /* test_plan.c - building, printing, packing, and refusing what is no plan. */
-#include "t.h"
+#include "plan_box.h"
 
-#include "plan/pack.h"
-#include "plan/plan.h"
-
-static const char filter[16];
-
-static void add(struct plan *p, struct arena *a, struct step s)
+static void add_capture(struct plan *p, struct arena *a)
 {
-    struct err e;
-
-    CHECK_INT(plan_add(p, a, s, &e), 0);
+    add(p, a, (struct step){ STEP_CAPTURE, 0, { 0 }, "/h/record", NULL, 0 });
 }
 
-/* One step of each kind, roughly as a backend would. */
-static void make_plan(struct plan *p, struct arena *a)
+/* A record is of what is told, and there is one. */
+TEST(records)
 {
-    *p = (struct plan){ .landlock_abi = 7,
-                        .uid = 1000,
-                        .gid = 1001,
-                        .timeout_ms = 5000,
-                        .receipt = "[]",
-                        .flags =
-                            PLAN_BROKER_CREATES | PLAN_TTY | PLAN_NET_EGRESS };
-    add(p, a, (struct step){ STEP_ROOT, 0, { 4096, 16 }, NULL, NULL, 0 });
-    add(p, a, (struct step){ STEP_DIR, 0, { 01777 }, "/tmp", NULL, 0 });
-    add(p, a, (struct step){ STEP_FILE, 0, { 0444 }, "/etc/hosts", "x\n", 0 });
-    add(p, a, (struct step){ STEP_SYMLINK, 0, { 0 }, "/bin", "usr/bin", 0 });
-    add(p, a,
-        (struct step){ STEP_BIND,
-                       STEP_READONLY | STEP_IS_DIR,
-                       { 0x801, 7 },
-                       "/w",
-                       "/host/w",
-                       0 });
-    add(p, a,
-        (struct step){
-            STEP_DEVICE, STEP_OPTIONAL, { 0 }, "/dev/null", "/dev/null", 0 });
-    add(p, a, (struct step){ STEP_DEVPTS, 0, { 0 }, "/dev/pts", NULL, 0 });
-    add(p, a, (struct step){ STEP_PROC, 0, { 0 }, "/proc", NULL, 0 });
-    add(p, a, (struct step){ STEP_MASK, STEP_IS_DIR, { 0 }, "/w/m", NULL, 0 });
-    add(p, a, (struct step){ STEP_HOLLOW, STEP_CREATE, { 0 }, "/h", NULL, 0 });
-    add(p, a, (struct step){ STEP_PIN, 0, { 0 }, "/w/p", NULL, 0 });
-    add(p, a, (struct step){ STEP_LANDLOCK, 0, { 0xff }, "/", NULL, 0 });
-    add(p, a, (struct step){ STEP_HOSTNAME, 0, { 0 }, NULL, "box", 0 });
-    add(p, a, (struct step){ STEP_SYSCTL, 0, { 0 }, "/proc/sys/a", "1", 0 });
-    add(p, a, (struct step){ STEP_RLIMIT, STEP_SOFT, { 3, 9 }, NULL, NULL, 0 });
-    add(p, a, (struct step){ STEP_ABSENT, 0, { 0 }, "/w", ".git/hooks", 0 });
-    add(p, a, (struct step){ STEP_WATCH, 0, { 0x801, 9 }, "/host/w", "m", 0 });
-    add(p, a,
-        (struct step){ STEP_FILTER, 0, { 0 }, NULL, filter, sizeof(filter) });
-    add(p, a, (struct step){ STEP_CWD, 0, { 0 }, "/w", NULL, 0 });
-    add(p, a, (struct step){ STEP_ENV, 0, { 0 }, NULL, "A=\x1b[1m", 0 });
-    add(p, a, (struct step){ STEP_ARG, 0, { 0 }, NULL, "true", 0 });
-    add(p, a, (struct step){ STEP_RULES, 0, { 0 }, NULL, "\0rules", 6 });
-    add(p, a, (struct step){ STEP_LISTEN, 0, { 5432 }, NULL, NULL, 0 });
-    add(p, a,
-        (struct step){ STEP_RUNTIME, 0, { 0 }, "/usr/bin/bwrap", NULL, 0 });
-    add(p, a,
-        (struct step){
-            STEP_RUNTIME_ARG, STEP_BY_FD, { 0 }, NULL, "--proc", 0 });
-    add(p, a, (struct step){ STEP_IMAGE, 0, { 0x801, 7 }, "/var/i", NULL, 0 });
-    add(p, a,
-        (struct step){ STEP_KEPT, STEP_LAST, { 0x801, 8 }, "/c/k", "{}", 0 });
-    add(p, a, (struct step){ STEP_RECORD, 0, { 0 }, NULL, "{\n}", 0 });
-}
+    struct arena a = { .limit = 1 << 20 };
+    struct plan p;
 
-static const char printed[] = "root bytes=4096 inodes=16\n"
-                              "dir /tmp mode=1777\n"
-                              "file /etc/hosts (2 bytes) mode=0444\n"
-                              "symlink /bin usr/bin\n"
-                              "bind /w <- /host/w object=801:7 ro dir\n"
-                              "device /dev/null <- /dev/null optional\n"
-                              "devpts /dev/pts\n"
-                              "proc /proc\n"
-                              "mask /w/m dir\n"
-                              "hollow /h create\n"
-                              "pin /w/p\n"
-                              "landlock / rights=0xff\n"
-                              "hostname box\n"
-                              "sysctl /proc/sys/a 1\n"
-                              "rlimit resource=3 value=9 soft\n"
-                              "absent /w .git/hooks\n"
-                              "watch /host/w m object=801:9\n"
-                              "filter (16 bytes)\n"
-                              "cwd /w\n"
-                              "env A=\\x1b[1m\n"
-                              "arg true\n"
-                              "rules (6 bytes) egress\n"
-                              "listen port=5432\n"
-                              "runtime /usr/bin/bwrap\n"
-                              "runtime-arg --proc by-fd\n"
-                              "image /var/i object=801:7\n"
-                              "kept /c/k {} object=801:8 last\n"
-                              "record {\\n}\n";
-
-static struct plan_view pack(struct plan *p, struct arena *a)
-{
-    struct plan_view v;
-    struct err e = { 0 };
-    void *bytes;
-    size_t len;
-
-    if (plan_pack(p, a, &bytes, &len, &e) < 0 ||
-        plan_check(bytes, len, &v, &e) < 0)
-        T_FAIL("%s", e.msg);
-    CHECK_INT(v.len, len);
-    return v;
-}
-
-/* What is said to it when it is checked: "" is yes. */
-static const char *verdict(const struct plan *p, struct arena *a)
-{
-    static struct err e;
-    struct plan_view v;
-    void *bytes;
-    size_t len;
-
-    e = (struct err){ 0 };
-    CHECK_INT(plan_pack(p, a, &bytes, &len, &e), 0);
-    CHECK_INT(plan_check(bytes, len, &v, &e), e.msg[0] ? -1 : 0);
-    return e.msg;
+    make_plan(&p, &a);
+    add_capture(&p, &a);
+    CHECK_HAS(verdict(&p, &a), "one record of what is refused");
+    p.flags |= PLAN_DENIALS;
+    CHECK_STR(verdict(&p, &a), "");
+    add_capture(&p, &a);
+    CHECK_HAS(verdict(&p, &a), "one record of what is refused");
+    arena_drop(&a);
 }
 
 TEST(printing)
@@ -132,6 +31,7 @@ TEST(printing)
     make_plan(&p, &a);
     /* Beside a user-space kernel half of these cannot be, nor without a
      * session what it keeps. */
+    add_capture(&p, &a);
     CHECK_INT(p.nsteps, STEP_END - 3);
     plan_print(&p, &out);
     CHECK_STR(out.data, printed);
@@ -255,6 +155,21 @@ static void make_session_plan(struct plan *p, struct arena *a)
     p->step[STEP_RECORD - 3] = pin;
 }
 
+TEST(walls_that_are_tried)
+{
+    struct arena a = { .limit = 1 << 20 };
+    struct plan p;
+
+    make_plan(&p, &a);
+    p.flags |= PLAN_VERIFY;
+    CHECK_STR(verdict(&p, &a), "");
+    make_session_plan(&p, &a);
+    CHECK_STR(verdict(&p, &a), "");
+    p.flags |= PLAN_VERIFY;
+    CHECK_HAS(verdict(&p, &a), "the walls are tried by a single run");
+    arena_drop(&a);
+}
+
 TEST(what_a_session_keeps)
 {
     const struct step overlay = { STEP_OVERLAY, STEP_CREATE, { 0 },
@@ -315,6 +230,49 @@ TEST(what_a_session_keeps)
         CHECK_INT(plan_pack(&p, &a, &bytes, &len, &e), 0);
         CHECK_INT(plan_check(bytes, len, &v, &e), rows[i].want ? -1 : 0);
         CHECK_HAS(e.msg, rows[i].want ? rows[i].want : "");
+        arena_drop(&a);
+    }
+}
+
+TEST(what_is_copied_on_write)
+{
+    const uint32_t fine = STEP_COPY | STEP_IS_DIR | STEP_CREATE;
+    const struct step pin = { STEP_PIN, 0, { 0 }, "/w/p", NULL, 0 };
+    const struct {
+        bool is_run, has_runtime;
+        uint32_t flags;
+        uint64_t inode;
+        const char *want; /* NULL: fine */
+    } rows[] = {
+        { true, false, fine, 7, NULL },
+        { false, false, fine, 7,
+          "a copy on write that is not of a single run" },
+        { true, true, fine, 7, "a copy on write that is not of a single run" },
+        { true, false, fine | STEP_READONLY, 7,
+          "not a grant to copy on write" },
+        { true, false, STEP_COPY, 7, "not a grant to copy on write" },
+        { true, false, fine, 0, "not a grant to copy on write" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct step copy = {
+            STEP_BIND, rows[i].flags, { 1, rows[i].inode }, "/w/c", "/c", 2
+        };
+        struct arena a = { .limit = 1 << 20 };
+        struct plan p;
+
+        NOTE(rows[i].want ? rows[i].want : "copied");
+        (rows[i].is_run ? make_plan : make_session_plan)(&p, &a);
+        p.step[STEP_PIN - 1] = copy;
+        if (rows[i].is_run && !rows[i].has_runtime) {
+            p.step[STEP_RUNTIME - 1] = p.step[STEP_RUNTIME_ARG - 1] = pin;
+            p.step[STEP_IMAGE - 2] = pin;
+            p.step[STEP_KEPT - 3] = p.step[STEP_RECORD - 3] = pin;
+        }
+        if (rows[i].want)
+            CHECK_HAS(verdict(&p, &a), rows[i].want);
+        else
+            CHECK_STR(verdict(&p, &a), "");
         arena_drop(&a);
     }
 }

@@ -224,7 +224,7 @@ TEST(program_decides_as_the_table)
     uint64_t seed = 88172645463325252ull;
 
     for (int arch = 0; arch < ARCH_COUNT; arch++) {
-        for (int options = 0; options < 8; options++) {
+        for (int options = 0; options < 16; options++) {
             build(&f, (enum syscall_arch)arch, options);
             printf("# %s, options %d: %zu instructions\n",
                    arch ? "aarch64" : "x86-64", options, f.n);

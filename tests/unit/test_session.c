@@ -3,6 +3,7 @@
 #include "t.h"
 
 #include "base/compat.h"
+#include "base/limit.h"
 #include "plan/pack.h"
 #include "session/client.h"
 #include "session/id.h"
@@ -394,10 +395,10 @@ TEST(a_commands_plan_with_a_bit_turned)
 
 TEST(names_of_limits)
 {
-    CHECK(session_limit_find("files") >= 0);
-    CHECK(session_limit_find("memory") >= 0);
-    CHECK_INT(session_limit_find(""), -1);
-    CHECK_INT(session_limit_find("file"), -1);
+    CHECK(limit_resource("files") >= 0);
+    CHECK(limit_resource("memory") >= 0);
+    CHECK_INT(limit_resource(""), -1);
+    CHECK_INT(limit_resource("file"), -1);
 }
 
 TEST(ids_with_a_path)
@@ -453,13 +454,14 @@ TEST(a_program_that_is_handed_in)
     struct session_command c = { .arg = (const char *[]){ "x" },
                                  .nargs = 1,
                                  .has_program = true };
+    scoped(arena_drop) struct arena a = { .limit = SESSION_COMMAND_MAX };
     struct err e = { 0 };
-    int fd = -1;
+    void *bytes;
+    size_t len;
 
-    CHECK_INT(session_command_plan(&s, &c, &fd, &e), 0);
-    (void)close(fd);
+    CHECK_INT(session_command_plan(&a, &s, &c, &bytes, &len, &e), 0);
     c.tty = true;
-    CHECK_INT(session_command_plan(&s, &c, &fd, &e), -1);
+    CHECK_INT(session_command_plan(&a, &s, &c, &bytes, &len, &e), -1);
     CHECK_HAS(e.msg, "a terminal for a program of ours");
 }
 

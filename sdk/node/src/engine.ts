@@ -1,8 +1,9 @@
 /* engine.ts - one mxc process: its descriptors, its answer, its end.
  *
  * Descriptor 3 carries the request, so that no secret of it stands on a
- * command line; the answer comes on the same one, or where the caller wants to
- * know that the request was accepted, on one of its own: mxc closes 3 then. */
+ * command line; mxc closes it when it has accepted the request.  The answer
+ * comes on 4: who refuses a request without reading it closes 3, and node
+ * drops what has come on a socket that it cannot write to any more. */
 import {
   spawn,
   type ChildProcess,
@@ -12,13 +13,17 @@ import type { Socket } from 'node:net';
 import { onAbort } from './abort.js';
 import { AbortError, errorFromAnswer, MxcError } from './errors.js';
 import { environment, findExecutable, forgetExecutable } from './executable.js';
+import { isObject } from './request.js';
 import type {
   CommonOptions,
   MxcPtySize,
   ReceiptEntry,
   Report,
+  Access,
   Denial,
+  LimitReached,
   PublishedAt,
+  VerifiedClause,
   WaitResult,
 } from './types.js';
 
@@ -27,6 +32,10 @@ export interface LaunchOptions extends CommonOptions {
   stdin: 'pipe' | 'ignore';
   stderr: 'pipe' | 'ignore';
   events?: boolean;
+  correlationId?: string;
+  reportDenials?: boolean;
+  reportAccesses?: boolean;
+  verify?: boolean;
   pty?: MxcPtySize;
   /** Two-way: orders to the run, and the word that it was accepted. */
   attended: boolean;
@@ -47,6 +56,13 @@ interface Answer extends Partial<Report> {
 export interface Ending {
   wait: WaitResult;
   report: Report;
+  own: OwnWords;
+}
+
+/** @internal What mxc itself wrote to standard error, around the command. */
+export interface OwnWords {
+  before: string;
+  after: string;
 }
 
 const ignore = () => {};
@@ -101,13 +117,14 @@ export class Engine {
     };
 
     args.push('--die-with-parent');
-    if (o.attended) {
-      add('--json');
-      add('--control');
-    } else {
-      args.push('--json', '3');
-    }
+    add('--json');
+    if (o.attended) add('--control');
     if (o.events) add('--events');
+    if (o.reportDenials) args.push('--denials');
+    if (o.reportAccesses) args.push('--accesses');
+    if (o.verify) args.push('--verify');
+    if (o.correlationId !== undefined)
+      args.push('--correlation-id', o.correlationId);
     if (o.pty) args.push('--pty', `${o.pty.rows}x${o.pty.columns}`);
 
     try {
@@ -120,10 +137,10 @@ export class Engine {
     const pipes = (this.child.stdio ?? []) as (Socket | null)[];
     const socket = (n: number) => pipes[n] ?? null;
     const first = socket(3);
-    const answer = o.attended ? socket(4) : first;
+    const answer = socket(4);
 
     if (o.attended) this.#control = socket(5);
-    if (o.events) this.events = socket(o.attended ? 6 : 4);
+    if (o.events) this.events = socket(o.attended ? 6 : 5);
     this.#control?.on('error', ignore).resume();
     this.events?.on('error', ignore);
     if (answer) collect(answer, this.#answer);
@@ -131,7 +148,7 @@ export class Engine {
     this.ended.catch(ignore);
     this.accepted = this.#acceptance(o.attended ? first : null, answer);
     if (first) {
-      first.on('error', ignore);
+      first.on('error', ignore).resume();
       first.end(request);
     }
     this.#signal = o.signal;
@@ -172,7 +189,6 @@ export class Engine {
           else this.ended.then(ignore, ignore).then(resolve, ignore);
         }),
       );
-      socket.resume();
     });
   }
 
@@ -225,12 +241,14 @@ export class Engine {
           durationMs: answer?.durationMs ?? 0,
         },
         report: reportOf(answer),
+        own: ownWords(answer),
       };
     }
     switch (answer.outcome) {
       case 'exited':
       case 'signaled':
       case 'timed_out':
+      case 'limited':
         return {
           wait: {
             exitCode: answer.outcome === 'timed_out' ? -1 : answer.exitCode,
@@ -240,6 +258,7 @@ export class Engine {
             durationMs: answer.durationMs ?? 0,
           },
           report: reportOf(answer),
+          own: ownWords(answer),
         };
       default: {
         const error = errorFromAnswer(answer.error);
@@ -286,14 +305,42 @@ export class Engine {
   }
 }
 
+/* As mxc writes it for people: the answer has it too. */
+function ownWords(a: Answer | undefined): OwnWords {
+  const before = (a?.warnings ?? []).map((w) => `mxc: warning: ${w}\n`).join('');
+
+  if (!isObject(a?.error)) return { before, after: '' };
+
+  const { message, remediation, details } = a.error;
+  const at = isObject(details) ? details : {};
+  const place = at.line
+    ? ` (line ${String(at.line)}, column ${String(at.column ?? 0)})`
+    : '';
+
+  return {
+    before,
+    after:
+      `mxc: ${String(message)}\n` +
+      (at.where ? `  at: ${String(at.where)}${place}\n` : '') +
+      (remediation ? `  try: ${String(remediation)}\n` : ''),
+  };
+}
+
 function reportOf(a: Answer | undefined): Report {
   return {
     warnings: a?.warnings ?? [],
+    ...(a?.outputMetadata && { outputMetadata: a.outputMetadata }),
     backend: a?.backend,
     tier: a?.tier,
     receipt: (a?.receipt ?? []) as ReceiptEntry[],
+    verified: (a?.verified ?? []) as VerifiedClause[],
+    denialCount: a?.denialCount ?? 0,
     denials: (a?.denials ?? []) as Denial[],
     denialsNotListed: a?.denialsNotListed ?? 0,
+    denialsLost: a?.denialsLost ?? 0,
+    accesses: (a?.accesses ?? []) as Access[],
+    accessesNotListed: a?.accessesNotListed ?? 0,
     published: (a?.published ?? []) as PublishedAt[],
+    limits: (a?.limits ?? []) as LimitReached[],
   };
 }

@@ -34,6 +34,7 @@ export {
   type BackendCapability,
   type HostBackend,
   type HostCheck,
+  type HostLimit,
   type HostReport,
   type PlatformOptions,
   type PlatformSupport,

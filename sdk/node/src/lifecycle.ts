@@ -113,7 +113,15 @@ export type StartOptions = CommonOptions;
 export type StopOptions = CommonOptions;
 export type DeprovisionOptions = CommonOptions;
 export type SpawnInContainerOptions = CommonOptions;
-export type RunInContainerOptions = Omit<RunOptions, 'encoding' | 'events'>;
+export type RunInContainerOptions = Omit<
+  RunOptions,
+  | 'encoding'
+  | 'events'
+  | 'correlationId'
+  | 'reportDenials'
+  | 'reportAccesses'
+  | 'verify'
+>;
 export interface SpawnInContainerWithPtyOptions extends CommonOptions {
   size?: MxcPtySize;
 }

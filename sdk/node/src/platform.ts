@@ -15,6 +15,17 @@ export interface HostCheck {
   cause?: string;
   without?: string;
   remedy?: string;
+  /** Of a wall that one may do without: its word for `--accept-missing`. */
+  acceptMissing?: string;
+}
+
+/** One limit, and whether this host can hold it. */
+export interface HostLimit {
+  /** Its name in a request: `memoryBytes`. */
+  limit: string;
+  state: string;
+  /** What would hold it. */
+  by?: string;
 }
 
 /** One backend of this mxc, and whether it can be used here. */
@@ -37,8 +48,14 @@ export interface HostReport {
   version: string;
   kernel: string;
   machine: string;
+  /** Who would run it. */
+  uid: number;
+  /** What mxc itself runs in: a container, another sandbox, ... */
+  around?: string;
+  cgroups?: string;
   checks: HostCheck[];
   backends: HostBackend[];
+  limits: HostLimit[];
   selfTest: { worked: boolean; durationMs: number; said: string };
 }
 

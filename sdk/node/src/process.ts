@@ -7,11 +7,15 @@ import { malformed, MxcError } from './errors.js';
 import { keep } from './keep.js';
 import { eventsOf } from './lines.js';
 import type {
+  Access,
   Denial,
   ExecutionMetadata,
+  LimitReached,
   MxcEvent,
   PublishedAt,
   ReceiptEntry,
+  Tier,
+  VerifiedClause,
   WaitResult,
 } from './types.js';
 
@@ -26,7 +30,7 @@ function signalNumber(signal: number | string): number {
   return n;
 }
 
-export class MxcProcess {
+export class MxcProcess implements Disposable {
   /** Process id of the supervisor; for people. */
   readonly id: number;
 
@@ -83,18 +87,34 @@ export class MxcProcess {
     return this.#err;
   }
 
-  /** Ours: with `events: true`, what the network is used for. */
+  /**
+   * Ours: with `events: true`, what happens, as it does. For one reader: leaving
+   * the loop ends the events, and not the command.
+   */
   get events(): AsyncIterable<MxcEvent> | null {
     this.#check();
     return this.#events && eventsOf(this.#events);
   }
 
-  /** These are known when wait() has resolved. */
+  /** This and the next are known when wait() has resolved. */
   get warnings(): readonly string[] {
     return this.#ending?.report.warnings ?? [];
   }
   get outputMetadata(): ExecutionMetadata | undefined {
     return this.#ending?.report.outputMetadata;
+  }
+  get backend(): string | undefined {
+    return this.#ending?.report.backend;
+  }
+  get tier(): Tier | undefined {
+    return this.#ending?.report.tier;
+  }
+  /** The limits that were reached. */
+  get limits(): readonly LimitReached[] {
+    return this.#ending?.report.limits ?? [];
+  }
+  get denialCount(): number {
+    return this.#ending?.report.denialCount ?? 0;
   }
   get denials(): readonly Denial[] {
     return this.#ending?.report.denials ?? [];
@@ -102,8 +122,20 @@ export class MxcProcess {
   get denialsNotListed(): number {
     return this.#ending?.report.denialsNotListed ?? 0;
   }
+  get denialsLost(): number {
+    return this.#ending?.report.denialsLost ?? 0;
+  }
+  get accesses(): readonly Access[] {
+    return this.#ending?.report.accesses ?? [];
+  }
+  get accessesNotListed(): number {
+    return this.#ending?.report.accessesNotListed ?? 0;
+  }
   get receipt(): readonly ReceiptEntry[] {
     return this.#ending?.report.receipt ?? [];
+  }
+  get verified(): readonly VerifiedClause[] {
+    return this.#ending?.report.verified ?? [];
   }
   get published(): readonly PublishedAt[] {
     return this.#ending?.report.published ?? [];
@@ -134,6 +166,9 @@ export class MxcProcess {
       this.engine.ended.then((ending) => ending.wait),
       disposed,
     ]);
+    /* Who asks now and looks later, behind the streams, is told then; that
+     * nobody looks in between is no reason for node to end the program. */
+    this.#wait.catch(() => {});
     return this.#wait;
   }
 
@@ -155,6 +190,11 @@ export class MxcProcess {
     for (const stream of [this.#in, this.#out, this.#err, this.#events])
       stream?.destroy();
     this.#dispose?.();
+  }
+
+  /** `using`: what the block leaves is disposed of. */
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   #check(isDrained = false): void {

@@ -364,6 +364,13 @@ export function execRequest(
   };
 }
 
+function checkOption(options: object, name: string, type: string): void {
+  const value = (options as Record<string, unknown>)[name];
+
+  if (value !== undefined && typeof value !== type)
+    throw malformed(`option '${name}' must be a ${type}`);
+}
+
 /** @internal */
 export function checkOptions(
   options: CommonOptions | undefined,
@@ -376,6 +383,10 @@ export function checkOptions(
     new Set(['telemetry', 'signal', 'executable', ...more]),
     'option',
   );
+
+  for (const name of ['events', 'reportDenials', 'reportAccesses', 'verify'])
+    checkOption(options, name, 'boolean');
+  checkOption(options, 'correlationId', 'string');
 
   const { telemetry, signal } = options as CommonOptions;
 

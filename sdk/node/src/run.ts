@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { Engine } from './engine.js';
 import { malformed } from './errors.js';
+import { Collected } from './collected.js';
 import { eventsOf } from './lines.js';
 import { MxcProcess } from './process.js';
 import { MxcPtyProcess } from './pty.js';
@@ -20,55 +21,43 @@ const MAX_OUTPUT = 64 << 20;
 /* As many as a run of some hours has; the rest is counted. */
 const MAX_EVENTS = 100_000;
 
-/* What a stream said, up to a bound; the workload shall not fill our memory. */
-class Collected {
-  #chunks: Buffer[] = [];
-  #room: number;
-  lost = 0;
-
-  constructor(socket: Socket | null, room: number) {
-    this.#room = room;
-    socket?.on('data', (chunk: Buffer) => this.#add(chunk));
-    socket?.on('error', () => {});
-  }
-
-  #add(chunk: Buffer): void {
-    const kept = chunk.length <= this.#room ? chunk : chunk.subarray(0, this.#room);
-
-    this.#room -= kept.length;
-    this.lost += chunk.length - kept.length;
-    if (kept.length) this.#chunks.push(kept);
-  }
-
-  take(): Buffer {
-    return this.#chunks.length === 1
-      ? (this.#chunks[0] as Buffer)
-      : Buffer.concat(this.#chunks);
-  }
-}
-
 function closed(socket: Socket | null): Promise<void> | undefined {
   if (!socket || socket.closed) return undefined;
   return new Promise((resolve) => socket.once('close', () => resolve()));
 }
 
+/* What a gap of ours has in common with the last event that is missing. */
+function head({ seq, timeMs, monotonicUs, correlationId }: MxcEvent) {
+  return { seq, timeMs, monotonicUs, ...(correlationId && { correlationId }) };
+}
+
 async function collectEvents(socket: Socket): Promise<MxcEvent[]> {
   const events: MxcEvent[] = [];
   let lost = 0;
+  let last: MxcEvent | undefined;
 
   try {
     for await (const event of eventsOf(socket)) {
+      last = event;
       if (events.length < MAX_EVENTS) events.push(event);
       else lost++;
     }
   } catch {
     /* It went with the run, which says why. */
   }
-  if (lost) events.push({ event: 'lost', count: lost, timeMs: Date.now() });
+  if (lost && last)
+    events.push({ ...head(last), event: 'gap', count: lost, reason: 'size' });
   return events;
 }
 
-const RUN_OPTIONS = ['input', 'encoding', 'maxOutputBytes', 'events'];
+const OF_A_RUN = [
+  'events',
+  'correlationId',
+  'reportDenials',
+  'reportAccesses',
+  'verify',
+];
+const RUN_OPTIONS = ['input', 'encoding', 'maxOutputBytes', ...OF_A_RUN];
 
 /** @internal A command of a session, instead of a run. */
 export interface Place {
@@ -118,6 +107,23 @@ async function takeRest(sockets: (Socket | null)[]): Promise<void> {
   for (const socket of sockets) socket?.destroy();
 }
 
+type Losses<N extends string> = Record<`${N}Lost` | `${N}Total`, number> &
+  Record<`${N}Truncated`, boolean> &
+  Partial<Record<`${N}Gap`, number>>;
+
+function lossOf<N extends string>(
+  name: N,
+  of: Collected,
+  encoding: RunOptions['encoding'],
+): Losses<N> {
+  return {
+    [`${name}Lost`]: of.lost,
+    [`${name}Truncated`]: of.lost > 0,
+    [`${name}Total`]: of.total,
+    ...(of.lost > 0 && { [`${name}Gap`]: of.gap(encoding === 'buffer') }),
+  } as Losses<N>;
+}
+
 /** @internal */
 export async function runText(
   text: string,
@@ -132,6 +138,10 @@ export async function runText(
     stdin: options?.input === undefined ? 'ignore' : 'pipe',
     stderr: 'pipe',
     events: options?.events,
+    correlationId: options?.correlationId,
+    reportDenials: options?.reportDenials,
+    reportAccesses: options?.reportAccesses,
+    verify: options?.verify,
     attended: false,
   });
   const out = engine.child.stdout as Socket | null;
@@ -147,28 +157,24 @@ export async function runText(
     stdin.end(options?.input);
   }
 
-  const { wait, report } = await engine.ended.finally(() =>
+  const { wait, report, own } = await engine.ended.finally(() =>
     place.session === undefined ? undefined : takeRest([out, err]),
   );
 
   await Promise.all(drained);
+  stderr.leaveOut(own.before, own.after);
 
   const result = {
     ...wait,
     ...report,
-    stdoutLost: stdout.lost,
-    stderrLost: stderr.lost,
+    ...lossOf('stdout', stdout, options?.encoding),
+    ...lossOf('stderr', stderr, options?.encoding),
     ...(events && { events: await events }),
   };
-  const bytes = { stdout: stdout.take(), stderr: stderr.take() };
 
   return options?.encoding === 'buffer'
-    ? { ...bytes, ...result }
-    : {
-        stdout: bytes.stdout.toString(),
-        stderr: bytes.stderr.toString(),
-        ...result,
-      };
+    ? { stdout: stdout.bytes(), stderr: stderr.bytes(), ...result }
+    : { stdout: stdout.text(), stderr: stderr.text(), ...result };
 }
 
 /** Run to the end; everything it wrote is in the result. */
@@ -210,6 +216,10 @@ export async function spawnText(
     executable: options?.executable,
     signal: options?.signal,
     events: options?.events,
+    correlationId: options?.correlationId,
+    reportDenials: options?.reportDenials,
+    reportAccesses: options?.reportAccesses,
+    verify: options?.verify,
     stdin: 'pipe',
     stderr: 'pipe',
     attended: true,
@@ -225,7 +235,7 @@ export async function spawn(
   request: ContainerRequest,
   options?: SpawnOptions,
 ): Promise<MxcProcess> {
-  checkOptions(options, ['events']);
+  checkOptions(options, OF_A_RUN);
   return spawnText(
     JSON.stringify(wireRequest(request, options?.telemetry)),
     options,
@@ -244,6 +254,10 @@ export async function spawnTextWithPty(
     executable: options?.executable,
     signal: options?.signal,
     events: options?.events,
+    correlationId: options?.correlationId,
+    reportDenials: options?.reportDenials,
+    reportAccesses: options?.reportAccesses,
+    verify: options?.verify,
     stdin: 'pipe',
     stderr: 'ignore',
     pty: size,
@@ -260,7 +274,7 @@ export async function spawnWithPty(
   request: ContainerRequest,
   options?: SpawnWithPtyOptions,
 ): Promise<MxcPtyProcess> {
-  checkOptions(options, ['events', 'size']);
+  checkOptions(options, [...OF_A_RUN, 'size']);
   return spawnTextWithPty(
     JSON.stringify(wireRequest(request, options?.telemetry)),
     options,

@@ -26,9 +26,11 @@ import type {
   ContainerRequest,
   ExecutionResult,
   FilesystemPolicy,
+  ReceiptEntry,
   RunOptions,
   SpawnOptions,
   SpawnWithPtyOptions,
+  Tier,
 } from './types.js';
 
 /** What a session may touch, fixed when it is provisioned. */
@@ -112,11 +114,18 @@ export interface SessionInfo {
   /** 0: it is at work. */
   idleMs?: number;
   commands?: { pid: number; ageMs: number }[];
+  /** Of `inspect()`: what was said of its policy when it was provisioned. */
+  provisioned?: {
+    backend: string;
+    tier: Tier;
+    warnings: string[];
+    receipt: ReceiptEntry[];
+  };
 }
 
-export type SessionRunOptions = Omit<RunOptions, 'events'>;
-export type SessionSpawnOptions = Omit<SpawnOptions, 'events'>;
-export type SessionPtyOptions = Omit<SpawnWithPtyOptions, 'events'>;
+export type SessionRunOptions = Omit<RunOptions, 'events' | 'correlationId' | 'reportDenials' | 'reportAccesses' | 'verify'>;
+export type SessionSpawnOptions = Omit<SpawnOptions, 'events' | 'correlationId' | 'reportDenials' | 'reportAccesses' | 'verify'>;
+export type SessionPtyOptions = Omit<SpawnWithPtyOptions, 'events' | 'correlationId' | 'reportDenials' | 'reportAccesses' | 'verify'>;
 
 /** How long what runs may take to end, before it is killed (default 2 s). */
 export interface StopSessionOptions extends CommonOptions {

@@ -143,6 +143,17 @@ export interface ReceiptEntry {
   state: string;
 }
 
+/** Ours: a clause that the sandbox tried itself, with `verify: true`. */
+export interface VerifiedClause {
+  clause: string;
+  mechanism: string;
+  result: 'held' | 'not tried';
+  /** How often. */
+  tries?: number;
+  /** Why it was not. */
+  reason?: string;
+}
+
 /** Members that a decision about the network has, as far as they are known. */
 export interface NetworkDecision {
   /** What the workload did. */
@@ -166,9 +177,58 @@ export interface NetworkDecision {
   hint?: string;
 }
 
-/** What the network policy refused, each different refusal once. */
-export interface Denial extends NetworkDecision {
+/**
+ * Members of a refusal: of the network, and with `reportDenials` of a file, a
+ * program or a system call.
+ */
+export interface Refusal extends Omit<NetworkDecision, 'what'> {
+  what: NetworkDecision['what'] | 'file' | 'exec' | 'socket' | 'syscall';
+  /** A word for programs: `not_granted`, `read_only`, `default`, ... */
+  reason: string;
+  /** A sentence, for people and models. */
+  message: string;
+  /** Of a path. */
+  operation?: 'read' | 'write' | 'create' | 'delete' | 'exec' | 'connect' |
+    (string & {});
+  /** As the program named it. */
+  path?: string;
+  /** From the root of the sandbox. */
+  resolved?: string;
+  /** The system call. */
+  call?: string;
+  /** What refused it. */
+  mechanism?: string;
+  /** Name of the process, and the number of its thread inside. */
+  process?: string;
+  pid?: number;
+  /** Whether a policy can allow it, and the smallest clause that would. */
+  allowable?: boolean;
+  clause?: string;
+  /** What the hint grants may be a secret. */
+  secret?: boolean;
+}
+
+/** Each different refusal, once. */
+export interface Denial extends Refusal {
   event: 'denied' | (string & {});
+  /** How many times. */
+  count: number;
+}
+
+/** What was used of what the policy grants; each different use once. */
+export interface Access {
+  event: 'access' | (string & {});
+  what: 'file' | 'exec' | (string & {});
+  operation: 'look' | 'read' | 'write' | 'create' | 'delete' | 'exec' | (string & {});
+  /** As the program named it. */
+  path: string;
+  /** What that led to, from the root of the sandbox. */
+  resolved: string;
+  call?: string;
+  process?: string;
+  pid?: number;
+  /** It was in the sandbox's memory, and is gone with it. */
+  lost?: boolean;
   /** How many times. */
   count: number;
 }
@@ -181,50 +241,97 @@ export interface PublishedAt {
 }
 
 interface At {
+  /** Number in the stream, from 1; a gap takes those of what is missing. */
+  seq: number;
   /** Milliseconds since 1970. */
   timeMs: number;
+  /** Microseconds of a clock that is never set back. */
+  monotonicUs: number;
+  /** Option `correlationId`. */
+  correlationId?: string;
 }
-export interface AllowedEvent extends At, NetworkDecision {
-  event: 'allowed';
-  /** Number of the connection or flow. */
-  id: number;
+/** With `verify: true`: the sandbox tried a wall of its own; before the start. */
+export interface VerifiedEvent extends At {
+  event: 'verified';
+  clause: string;
+  mechanism: string;
+  state: 'held' | 'not tried';
+  /** How often it was tried. */
+  count?: number;
+  /** Why it was not. */
+  message?: string;
 }
-export interface DeniedEvent extends At, NetworkDecision {
+export interface StartedEvent extends At {
+  event: 'started';
+  backend?: string;
+  tier?: string;
+  containerId?: string;
+  command?: string;
+}
+export interface WarningEvent extends At {
+  event: 'warning';
+  message: string;
+}
+export interface DeniedEvent extends At, Refusal {
   event: 'denied';
 }
-export interface FailedEvent extends At, NetworkDecision {
-  event: 'failed';
+/** Something that the policy grants was used; with `reportAccesses`. */
+export interface AccessEvent extends At, Omit<Access, 'event' | 'count'> {
+  event: 'access';
 }
-export interface ClosedEvent extends At, NetworkDecision {
-  event: 'closed';
-  id: number;
-  sent: number;
-  received: number;
-  durationMs: number;
+/** What the network was used for. */
+export interface ConnectionEvent extends At, NetworkDecision {
+  event: 'connection';
+  /** `failed`: by the peer or the network, not by a rule. */
+  state: 'allowed' | 'failed' | 'closed' | (string & {});
+  /** Number of the connection or flow: `allowed`, `closed`. */
+  id?: number;
+  /** These three: `closed`. */
+  sent?: number;
+  received?: number;
+  durationMs?: number;
 }
 export interface PublishedEvent extends At, PublishedAt {
   event: 'published';
 }
-/** A bound of the gateway's was reached. */
+/** A limit was reached. */
 export interface LimitEvent extends At {
   event: 'limit';
   of: string;
+  message?: string;
+  count?: number;
 }
-/** The reader was too slow: so many events are missing. */
-export interface LostEvent extends At {
-  event: 'lost';
+/** So many events are missing. */
+export interface GapEvent extends At {
+  event: 'gap';
   count: number;
+  /** `reader`: it was too slow; `size`: there were too many; `gateway`, `broker`. */
+  reason: 'reader' | 'size' | 'gateway' | 'broker' | (string & {});
+}
+/** The last one, where nothing is missing. */
+export interface ExitedEvent extends At {
+  event: 'exited';
+  outcome: string;
+  exitCode: number;
+  signal?: number;
+  durationMs: number;
+  /** How often something was refused. */
+  denials: number;
+  message?: string;
 }
 export type MxcEvent =
-  | AllowedEvent
+  | VerifiedEvent
+  | StartedEvent
+  | WarningEvent
   | DeniedEvent
-  | FailedEvent
-  | ClosedEvent
+  | AccessEvent
+  | ConnectionEvent
   | PublishedEvent
   | LimitEvent
-  | LostEvent;
+  | GapEvent
+  | ExitedEvent;
 
-/** MXC's; nothing on Linux makes any. */
+/** MXC's: what became of a record of refusals that the request asked for. */
 export interface ExecutionMetadata {
   captureDenials?: CaptureDenialsResult;
   captureDenialsError?: CaptureDenialsError;
@@ -249,10 +356,20 @@ export interface WaitResult {
   timedOut: boolean;
   /** Ours: the signal that ended the command, else 0. */
   signal: number;
-  /** Ours: `exited`, `signaled`, `timed_out` or `killed`. */
-  outcome: 'exited' | 'signaled' | 'timed_out' | 'killed';
+  /** Ours: `exited`, `signaled`, `timed_out`, `killed` or `limited`. */
+  outcome: 'exited' | 'signaled' | 'timed_out' | 'killed' | 'limited';
   /** Ours: of the command, from its start. */
   durationMs: number;
+}
+
+/** A limit that was reached. */
+export interface LimitReached {
+  /** Its name in a request: `memoryBytes`. */
+  limit: string;
+  value: number;
+  count: number;
+  /** It ended the run. */
+  ended: boolean;
 }
 
 /** What mxc says about a run, beside how it ended. */
@@ -264,22 +381,47 @@ export interface Report {
   tier?: Tier;
   /** Ours: each clause of the policy, and what held it. */
   receipt: ReceiptEntry[];
-  /** Ours: what the network policy refused; at most 64. */
+  /** Ours: with `verify: true`, what the sandbox tried of its walls. */
+  verified: VerifiedClause[];
+  /**
+   * Ours: how often something was refused: by the network policy, and with
+   * `reportDenials` of files, programs and system calls.
+   */
+  denialCount: number;
+  /** Ours: each different refusal once: at most 64 of the network, 64 others. */
   denials: Denial[];
   /** Ours: how many refusals had no room in `denials`. */
   denialsNotListed: number;
+  /** Ours: with `reportDenials`, how many calls failed of which it is not known
+   * whether they were refused. */
+  denialsLost: number;
+  /** Ours: with `reportAccesses`, what was used; at most 16384. */
+  accesses: Access[];
+  /** Ours: how many uses are not in `accesses`. */
+  accessesNotListed: number;
   /** Ours: published ports. */
   published: PublishedAt[];
+  /** Ours: the limits that were reached. */
+  limits: LimitReached[];
 }
 
 export interface ExecutionResult extends WaitResult, Report {
   /** UTF-8; what is none is U+FFFD. See `RunOptions.encoding`. */
   stdout: string;
   stderr: string;
-  /** Ours: bytes beyond `maxOutputBytes`, which were left out. */
+  /** Ours: bytes that were left out, for `maxOutputBytes`. */
   stdoutLost: number;
   stderrLost: number;
-  /** Ours: with `events: true`, what the network was used for. */
+  /** Ours: were some? */
+  stdoutTruncated: boolean;
+  stderrTruncated: boolean;
+  /** Ours: then where, as an index into `stdout` and `stderr`. */
+  stdoutGap?: number;
+  stderrGap?: number;
+  /** Ours: bytes that were written, with those that were left out. */
+  stdoutTotal: number;
+  stderrTotal: number;
+  /** Ours: with `events: true`, what happened. */
   events?: MxcEvent[];
 }
 
@@ -305,15 +447,34 @@ export interface RunOptions extends CommonOptions {
   input?: string | Uint8Array;
   /** `'buffer'`: give the bytes as they are. */
   encoding?: 'utf8' | 'buffer';
-  /** Most of each stream that is kept (default 64 MiB). */
+  /**
+   * Most of each stream that is kept (default 64 MiB): of more, the first and
+   * the last half.
+   */
   maxOutputBytes?: number;
-  /** Collect what the network is used for. */
+  /** Collect what happens, in the result's `events`. */
   events?: boolean;
+  /** Your word for this run, in every event: at most 128 bytes. */
+  correlationId?: string;
+  /** Tell what was refused of files, programs and system calls too. */
+  reportDenials?: boolean;
+  /** That, and what was used of what is granted. */
+  reportAccesses?: boolean;
+  /** Let the sandbox try its walls from inside, before its command starts. */
+  verify?: boolean;
 }
 
 export interface SpawnOptions extends CommonOptions {
-  /** Let `MxcProcess.events` have what the network is used for. */
+  /** Let `MxcProcess.events` have what happens. */
   events?: boolean;
+  /** Your word for this run, in every event: at most 128 bytes. */
+  correlationId?: string;
+  /** Tell what was refused of files, programs and system calls too. */
+  reportDenials?: boolean;
+  /** That, and what was used of what is granted. */
+  reportAccesses?: boolean;
+  /** Let the sandbox try its walls from inside, before its command starts. */
+  verify?: boolean;
 }
 
 export interface MxcPtySize {

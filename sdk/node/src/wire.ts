@@ -29,8 +29,8 @@ export interface OneShot {
     | 'isolation_session';
   /** What is left when the workload ends. */
   lifecycle?: Lifecycle;
-  /** What to run; a policy for a command has none. */
-  process?: Process;
+  /** What to run; of a policy for a command, how. */
+  process?: PolicyProcess;
   /** Files that the workload may reach. */
   filesystem?: Filesystem;
   /** Weaker means that the caller agrees to. */
@@ -323,9 +323,10 @@ export interface Lifecycle {
   preservePolicy?: boolean;
 }
 
-export interface Process {
+/** Only in 1.1.0+c1. */
+export interface PolicyProcess {
   /** Command, as one line for the shell. */
-  commandLine: string;
+  commandLine?: string;
   /** Working directory inside the sandbox. */
   cwd?: string;
   /** Environment as NAME=VALUE; replaces the default one. */
@@ -683,6 +684,19 @@ export interface WslcProvision {
   imageTarPath?: string;
   /** Ports of the container to publish. Only in 1.1.0+c1. */
   portMappings?: readonly PortMapping[];
+}
+
+export interface Process {
+  /** Command, as one line for the shell. */
+  commandLine: string;
+  /** Working directory inside the sandbox. */
+  cwd?: string;
+  /** Environment as NAME=VALUE; replaces the default one. */
+  env?: readonly string[];
+  /** Keep the default environment and lay 'env' over it. */
+  inheritDefaultEnv?: boolean;
+  /** Milliseconds until the workload is killed; 0 means never. */
+  timeout?: number;
 }
 
 /** Code of an error, and its number. */

@@ -43,6 +43,13 @@ test('backends', () => {
   assert.ok(Array.isArray(native.warnings));
 });
 
+test('which limits can be held', () => {
+  const { limits, uid } = probe();
+
+  assert.equal(uid, process.getuid());
+  assert.ok(limits.find((l) => l.limit === 'openFiles' && l.state === 'ok'));
+});
+
 test('an unusable backend is not offered, and is told why', () => {
   const dir = folder();
   const executable = path.join(dir, 'mxc');

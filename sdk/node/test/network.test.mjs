@@ -42,8 +42,13 @@ test('events of a run', { skip }, async () => {
     { command: dial('192.0.2.1', 9), network: onlyHost },
     { events: true },
   );
-  const [event] = r.events;
+  const [started, event, exited] = r.events;
 
+  assert.equal(started.event, 'started');
+  assert.equal(started.command, '/bin/sh');
+  assert.equal(exited.event, 'exited');
+  assert.deepEqual([started.seq, event.seq, exited.seq], [1, 2, 3]);
+  assert.equal(exited.denials, 1);
   assert.equal(event.event, 'denied');
   assert.equal(event.what, 'connect');
   assert.equal(event.address, '192.0.2.1');
@@ -117,14 +122,43 @@ test('the built-in proxy', { skip }, async () => {
   assert.equal(r.stdout, 'http://127.0.0.1:3128\n');
 });
 
-test('no network, no events', async () => {
+test('what a file was refused', async () => {
+  const r = await run(
+    { command: ['cat', import.meta.filename ?? process.argv[1]] },
+    { reportDenials: true, correlationId: 'job 7' },
+  );
+  const [denial] = r.denials.filter((d) => d.what === 'file');
+
+  assert.equal(denial.reason, 'not_granted');
+  assert.equal(denial.hint, `--ro ${denial.resolved}`);
+  assert.equal(denial.allowable, true);
+});
+
+test('what was used of a grant', async () => {
+  const file = import.meta.filename ?? process.argv[1];
+  const r = await run(
+    {
+      command: ['cat', file, file],
+      filesystem: { readonlyPaths: [file] },
+    },
+    { reportAccesses: true },
+  );
+
+  assert.deepEqual(
+    r.accesses.map((a) => [a.what, a.operation, a.resolved, a.count]),
+    [['file', 'read', file, 2]],
+  );
+  assert.equal(r.accessesNotListed, 0);
+});
+
+test('no network, no events of it', async () => {
   const r = await run(
     { command: dial('192.0.2.1', 9) },
     { events: true },
   );
 
   assert.match(r.stdout, /unreachable/);
-  assert.deepEqual(r.events, []);
+  assert.deepEqual(r.events.map((e) => e.event), ['started', 'exited']);
 });
 
 test('events that nobody reads hold nothing up', { skip }, async () => {
@@ -140,5 +174,5 @@ test('events that nobody reads hold nothing up', { skip }, async () => {
   const late = [];
 
   for await (const event of p.events) late.push(event.event);
-  assert.deepEqual(late, ['denied']);
+  assert.deepEqual(late, ['started', 'denied', 'exited']);
 });

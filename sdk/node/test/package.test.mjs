@@ -122,7 +122,7 @@ for (const [i, [, source, prints]] of examples.entries()) {
     const r = spawnSync(process.execPath, [file], {
       cwd: dir,
       encoding: 'utf8',
-      env: { ...process.env, XDG_RUNTIME_DIR: folder() },
+      env: { ...process.env, XDG_RUNTIME_DIR: folder(), TMPDIR: dir },
       timeout: 60_000,
     });
 

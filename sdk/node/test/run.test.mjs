@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { run } from 'mxc-sandbox';
+import { run, spawn } from 'mxc-sandbox';
 import { children, code, eventually, folder, sleep } from './help.mjs';
 
 test('output, error output and exit code', async () => {
@@ -194,6 +194,86 @@ test('output beyond the bound is counted and left out', async () => {
   assert.equal(r.stdoutLost, 2_999_000);
   assert.equal(r.stderr, 'e\n');
   assert.equal(r.exitCode, 0);
+  assert.equal(r.stdoutGap, 500);
+  assert.equal(r.stdoutTotal, 3_000_000);
+  assert.deepEqual(
+    [r.stdoutTruncated, r.stderrTruncated, r.stderrGap, r.stderrTotal],
+    [true, false, undefined, 2],
+  );
+});
+
+test('of too much output both ends are kept', async () => {
+  const lines = Array.from({ length: 30_000 }, (_, n) => `${n}\n`).join('');
+  const whole = Buffer.from(lines);
+
+  for (const most of [0, 1, 2, 999, 65_537, whole.length - 1, whole.length]) {
+    const last = Math.floor(most / 2);
+    const first = most - last;
+    const r = await run(
+      { command: 'cat' },
+      { input: whole, encoding: 'buffer', maxOutputBytes: most },
+    );
+
+    assert.ok(
+      r.stdout.equals(
+        Buffer.concat([
+          whole.subarray(0, first),
+          whole.subarray(whole.length - last),
+        ]),
+      ),
+      `${most}`,
+    );
+    assert.equal(r.stdoutLost, whole.length - most);
+    assert.equal(r.stdoutGap, most < whole.length ? first : undefined);
+    assert.equal(r.stdoutTotal, whole.length);
+  }
+
+  const text = await run(
+    { command: "printf 'ää1234öö'" },
+    { maxOutputBytes: 8 },
+  );
+
+  assert.equal(text.stdout, 'ääöö');
+  assert.equal(text.stdoutGap, 2);
+});
+
+test('who holds the streams holds nothing up', async () => {
+  /* In a session of its own, minding no signal. */
+  const lingers =
+    'setsid sh -c \'trap "" HUP INT QUIT TERM USR1 PIPE; ' +
+    "while :; do sleep 1; done' & echo early; ";
+  const begin = Date.now();
+  const r = await run({ command: `${lingers} exit 3` });
+
+  assert.deepEqual([r.exitCode, r.stdout], [3, 'early\n']);
+
+  const late = await run({ command: `${lingers} sleep 60`, timeoutMs: 500 });
+
+  assert.deepEqual([late.outcome, late.stdout], ['timed_out', 'early\n']);
+
+  const process = await spawn({ command: `${lingers} sleep 60` });
+
+  process.standardOutput.once('data', () => process.kill());
+  assert.equal((await process.wait()).outcome, 'killed');
+  assert.ok(Date.now() - begin < 20_000);
+});
+
+test('verify: each wall that was tried', async () => {
+  const r = await run({ command: 'true' }, { verify: true, events: true });
+  const held = r.verified.filter((w) => w.result === 'held');
+
+  assert.ok(held.length > 8);
+  assert.ok(held.every((w) => w.tries > 0 && w.mechanism));
+  assert.equal(
+    r.events.filter((e) => e.event === 'verified').length,
+    r.verified.length,
+  );
+  assert.deepEqual((await run({ command: 'true' })).verified, []);
+
+  const process = await spawn({ command: 'true' }, { verify: true });
+
+  await process.wait();
+  assert.ok(process.verified.length > 8);
 });
 
 test('abort: before, during, after', async () => {
@@ -251,4 +331,78 @@ test('who starts the next one while one runs', async () => {
   ]);
 
   assert.equal(a.stdout + b.stdout, 'a\nb\n');
+});
+
+test('what mxc refuses before it reads the request is told', async () => {
+  /* An option: its answer must not be lost with the request. */
+  for (const request of ['true', `true ${'x'.repeat(300_000)}`])
+    await assert.rejects(
+      run({ command: request }, { correlationId: 'two\nlines' }),
+      code('malformed_request', { message: /not a word for a run/ }),
+    );
+});
+
+test('options are of their type', async () => {
+  for (const option of [
+    { correlationId: 5 },
+    { events: 'yes' },
+    { verify: 1 },
+    { reportDenials: null },
+    { reportAccesses: {} },
+  ])
+    await assert.rejects(
+      run({ command: 'true' }, option),
+      code('malformed_request', { message: /^option '\w+' must be a / }),
+    );
+});
+
+test('error output is the command\'s alone', async () => {
+  const late = { command: 'echo mine >&2; sleep 60', timeoutMs: 2000 };
+
+  assert.equal((await run(late)).stderr, 'mine\n');
+  assert.equal((await run(late)).stderrTotal, 5);
+  assert.equal(
+    String((await run(late, { encoding: 'buffer' })).stderr),
+    'mine\n',
+  );
+
+  const limited = await run({
+    command: 'echo mine >&2; yes >&2',
+    limits: { outputBytes: 1000 },
+  });
+
+  assert.equal(limited.outcome, 'limited');
+  assert.match(limited.stderr, /^mine\n[y\n]*$/);
+  assert.equal(limited.stderr.length, 1000);
+
+  /* Where there is more than is kept, both ends are looked at. */
+  const cut = await run(
+    { command: 'seq 100000 >&2; yes >&2', limits: { outputBytes: 600_000 } },
+    { maxOutputBytes: 4000 },
+  );
+
+  assert.ok(cut.stderrTruncated);
+  assert.match(cut.stderr, /^1\n2\n/);
+  assert.match(cut.stderr, /y\ny\n?$/);
+  assert.equal(cut.stderrTotal, 600_000);
+  assert.equal(cut.stderr.length, cut.stderrTotal - cut.stderrLost);
+});
+
+test('what was refused is counted', async () => {
+  const r = await run(
+    {
+      command: 'cat /etc/shadow; cat /etc/shadow; true',
+    },
+    { reportDenials: true },
+  );
+
+  assert.equal(r.exitCode, 0);
+  assert.ok(r.denialCount >= 2, String(r.denialCount));
+
+  const denial = r.denials.find((d) => d.path === '/etc/shadow');
+
+  assert.equal(denial?.what, 'file');
+  assert.equal(denial.operation, 'read');
+  assert.ok(denial.message);
+  assert.equal((await run({ command: 'true' })).denialCount, 0);
 });

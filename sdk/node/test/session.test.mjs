@@ -99,6 +99,24 @@ test('what is refused', async () => {
     Session.provision({ maxAgeMs: 0 }),
     code('malformed_request', { details: { where: 'maxAgeMs' } }),
   );
+  for (const name of [
+    'reportDenials',
+    'reportAccesses',
+    'verify',
+    'correlationId',
+    'events',
+  ]) {
+    const told = code('malformed_request', { message: new RegExp(name) });
+    const options = { [name]: true };
+
+    await assert.rejects(Session.provision({}, options), told);
+    await assert.rejects(shared.run({ command: 'true' }, options), told);
+    await assert.rejects(shared.spawn({ command: 'true' }, options), told);
+    await assert.rejects(
+      shared.spawnWithPty({ command: 'true' }, options),
+      told,
+    );
+  }
   for (const [id, wanted] of [
     ['abc', 'malformed_id'],
     ['native:x', 'malformed_id'],

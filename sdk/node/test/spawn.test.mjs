@@ -1,7 +1,9 @@
 /* spawn(): streams, signals, ends. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { spawn } from 'mxc-sandbox';
 import { children, code, eventually, sleep, text } from './help.mjs';
 
@@ -200,4 +202,43 @@ test('writing to what has ended is an error of the call alone', async () => {
   const error = await new Promise((done) => input.write('x', done));
 
   assert.ok(error);
+});
+
+test('which limit ended it', async () => {
+  const p = await spawn({ command: 'yes', limits: { outputBytes: 1000 } });
+
+  assert.deepEqual(p.limits, []);
+  assert.equal((await p.wait()).outcome, 'limited');
+  assert.deepEqual(p.limits, [
+    { limit: 'outputBytes', value: 1000, count: 1, ended: true },
+  ]);
+  assert.equal(p.backend, 'native');
+  assert.equal(p.tier, 'process');
+  assert.equal(p.denialCount, 0);
+});
+
+test('nobody need look at wait() at once', async () => {
+  const script = `
+    const { spawn } = await import('${import.meta.resolve('mxc-sandbox')}');
+    const p = await spawn({ command: 'sleep 60' });
+    const end = p.wait();
+
+    p.dispose();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await end.catch((error) => console.log(error.message));`;
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    '--input-type=module',
+    '-e',
+    script,
+  ]);
+
+  assert.equal(stdout, 'the process was disposed of\n');
+});
+
+test('a block that is left disposes of it', async () => {
+  const p = await spawn({ command: 'sleep 60' });
+
+  p[Symbol.dispose]();
+  assert.throws(() => p.standardInput, code('backend_error'));
+  await eventually(() => !children().length, 'it is gone');
 });

@@ -61,11 +61,13 @@ export async function use(): Promise<void> {
   for await (const event of process.events ?? []) {
     const e: MxcEvent = event;
 
-    if (e.event === 'closed') console.log(e.sent + e.received, e.name);
+    if (e.event === 'connection') console.log(e.state, e.sent, e.name);
     if (e.event === 'published') console.log(e.host);
+    if (e.event === 'denied') console.log(e.secret, e.clause, e.message);
+    if (e.event === 'access') console.log(e.lost);
   }
 
-  const pty = await spawnWithPty(request, { size: { rows: 1, columns: 2 } });
+  using pty = await spawnWithPty(request, { size: { rows: 1, columns: 2 } });
 
   pty.resize({ rows: 3, columns: 4 });
   pty.input.write('x');
@@ -101,11 +103,14 @@ export async function use(): Promise<void> {
     const p: mxc.MxcProcess = await session.spawn(command);
     const t: mxc.MxcPtyProcess = await session.spawnWithPty(command);
     const all: mxc.SessionInfo[] = await mxc.Session.list();
-    const state: mxc.SessionState = (await session.inspect()).state;
+    const seen: mxc.SessionInfo = await session.inspect();
+    const state: mxc.SessionState = seen.state;
 
-    console.log(out, p.id, t.input, all.length, state);
+    console.log(out, p.id, t.input, all.length, state, p.limits[0]?.limit);
+    console.log(seen.provisioned?.receipt[0]?.clause);
     await session.stop({ graceMs: 1, signal: AbortSignal.timeout(9) });
   }
+  console.log(mxc.probe().limits.map((l: mxc.HostLimit) => l.by));
   try {
     await mxc.validate({ command: ['ls', tools[0] ?? '/'] });
   } catch (error) {

@@ -23,7 +23,8 @@ from ._errors import (AlreadyStartedError, AlreadyStoppedError, BackendError,
                       UnsupportedContainmentError, UnsupportedPhaseError)
 from ._policy import (allow_hosts, allow_net, deny, deny_net, host_service,
                       publish, read_only, read_write)
-from ._result import Clause, Denial, Published, Report, Result
+from ._result import (Access, Clause, Denial, LimitReached, Published, Report,
+                      Result, Wall)
 from ._run import run, run_async
 from ._sandbox import DEVNULL, PIPE, AsyncSandbox, Sandbox
 from ._session import AsyncSession, Session, SessionInfo, sessions
@@ -34,13 +35,13 @@ __all__ = [
     'AlreadyStartedError', 'AlreadyStoppedError', 'AsyncSandbox',
     'AsyncSession',
     'BackendError', 'BackendUnavailableError', 'CONTRACT', 'Clause',
-    'CommandFailedError', 'CommandNotRunError', 'DEVNULL', 'Denial',
+    'Access', 'CommandFailedError', 'CommandNotRunError', 'DEVNULL', 'Denial',
     'Filesystem', 'Guarantees',
     'Limits', 'MalformedIdError', 'MalformedRequestError', 'MxcError',
     'MxcNotFoundError', 'Network', 'NotProvisionedError', 'NotStartedError',
     'PIPE', 'PolicyValidationError', 'Published', 'Report', 'Request', 'Result',
     'Sandbox', 'Session', 'SessionInfo', 'StaleIdError', 'UnsupportedContainmentError',
-    'UnsupportedPhaseError', 'allow_hosts', 'allow_net', 'deny', 'deny_net',
+    'UnsupportedPhaseError', 'Wall', 'allow_hosts', 'allow_net', 'deny', 'deny_net',
     'doctor', 'explain', 'host_service', 'publish', 'read_only',
     'read_write', 'run', 'run_async', 'sessions', 'validate',
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Dict, Optional
 
 from ._call import ask
-from ._policy import RequestArg, StrPath, make_job
+from ._policy import RequestArg, StrPath, check_options, make_job
 from ._result import Command, Report, report_from
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def validate(request: Optional[RequestArg] = None, *,
     Takes a request, or the arguments of run() that say what is allowed.  The
     host is looked at as for a run; nothing is run or changed.
     """
+    check_options('validate', make_job, policy)
     job = make_job(command, request=request, **policy)
     raw, _ = ask('check', executable, job)
     return report_from(raw)
@@ -34,6 +35,7 @@ def explain(request: Optional[RequestArg] = None, *,
 
     Raises MxcError where a run would be refused.
     """
+    check_options('explain', make_job, policy)
     job = make_job(command, request=request, **policy)
     report_from(ask('check', executable, job)[0])
     return ask('explain', executable, job, result=False)[1]

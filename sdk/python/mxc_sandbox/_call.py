@@ -109,6 +109,7 @@ class Call:
                  job: Optional[Job] = None, *, result: bool = True,
                  events: bool = False, control: bool = False,
                  pty: Optional[Tuple[int, int]] = None) -> None:
+        self.owner = os.getpid()
         self.executable = find_mxc(executable)
         self.argv: List[str] = [self.executable, verb]
         if job is not None and job.session is not None:
@@ -196,6 +197,10 @@ class Call:
                 if fd >= 0:
                     os.close(fd)
 
+    def __del__(self) -> None:
+        with contextlib.suppress(AttributeError, OSError):
+            self.close()
+
 
 class Lines:
     """Events from pieces of bytes, handed on as they come."""
@@ -203,7 +208,7 @@ class Lines:
     def __init__(self, hear: Optional[Callable[[Event], Any]] = None,
                  keep: bool = False) -> None:
         self.kept: List[Event] = []
-        self._hear, self._keep, self._rest = hear, keep, b''
+        self._hear, self.keeps, self._rest = hear, keep, b''
 
     def take(self, data: bytes) -> None:
         *whole, self._rest = (self._rest + data).split(b'\n')
@@ -212,10 +217,35 @@ class Lines:
                 event = json.loads(line)
             except ValueError:
                 continue      # cut short by the end of mxc
-            if self._keep:
+            if self.keeps:
                 self.kept.append(event)
             if self._hear is not None:
                 self._hear(event)
+
+
+class Heard:
+    """What the events of a sandbox tell, for itself and for who asked.
+
+    No way leads from here to the sandbox: who reads its events must not keep
+    one that nobody wants any more.
+    """
+
+    def __init__(self, user: Optional[Lines]) -> None:
+        self.published: Dict[int, int] = {}
+        self.error: Optional[Exception] = None    # what a callable raised
+        self._own, self._user = Lines(self._hear), user
+
+    def _hear(self, event: Event) -> None:
+        if event.get('event') == 'published':
+            self.published[event['guest']] = event['host']
+
+    def take(self, data: bytes) -> None:
+        self._own.take(data)
+        if self._user is not None and self.error is None:
+            try:
+                self._user.take(data)
+            except Exception as e:
+                self.error = e
 
 
 def make_lines(events: Any) -> Optional[Lines]:
@@ -250,5 +280,5 @@ def ask(verb: str, executable: Optional[StrPath], job: Optional[Job] = None,
         call.close()
 
 
-__all__ = ['Call', 'Lines', 'ask', 'find_mxc', 'make_lines',
+__all__ = ['Call', 'Heard', 'Lines', 'ask', 'find_mxc', 'make_lines',
            'starting']

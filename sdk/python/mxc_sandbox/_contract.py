@@ -19,12 +19,9 @@ class Lifecycle(TypedDict, total=False):
     preservePolicy: bool
 
 
-class _Process(TypedDict):
+class PolicyProcess(TypedDict, total=False):
     # Command, as one line for the shell.
     commandLine: str
-
-
-class Process(_Process, total=False):
     # Working directory inside the sandbox.
     cwd: str
     # Environment as NAME=VALUE; replaces the default one.
@@ -349,8 +346,8 @@ class Request(_RequestOdd, _Request, total=False):
     ]
     # What is left when the workload ends.
     lifecycle: Lifecycle
-    # What to run; a policy for a command has none.
-    process: Process
+    # What to run; of a policy for a command, how.
+    process: PolicyProcess
     # Files that the workload may reach.
     filesystem: Filesystem
     # Weaker means that the caller agrees to.

@@ -83,26 +83,38 @@ class BackendUnavailableError(MxcError):
 
 
 class MalformedIdError(MxcError):
+    """That is no id of a session."""
+
     code = 'malformed_id'
 
 
 class StaleIdError(MxcError):
+    """There is no such session any more, or its holder is gone."""
+
     code = 'stale_id'
 
 
 class NotProvisionedError(MxcError):
+    """There is no such sandbox."""
+
     code = 'not_provisioned'
 
 
 class NotStartedError(MxcError):
+    """The session is not started."""
+
     code = 'not_started'
 
 
 class AlreadyStartedError(MxcError):
+    """The session is started already."""
+
     code = 'already_started'
 
 
 class AlreadyStoppedError(MxcError):
+    """The session is not started, so there is nothing to stop."""
+
     code = 'already_stopped'
 
 
@@ -147,6 +159,9 @@ class CommandFailedError(Exception):
             what = f'timed out after {r.duration:.3f} s'
         elif r.outcome == 'killed':
             what = 'was killed'
+        elif r.outcome == 'limited':
+            what = 'reached a limit: ' + ', '.join(
+                x.limit for x in r.limits if x.ended)
         elif r.signal is not None:
             what = f'was ended by signal {r.signal}'
         else:

@@ -35,6 +35,10 @@ class RunOptions(PolicyOptions, total=False):
     max_output: int
     check: bool
     events: EventsArg
+    correlation_id: Optional[str]
+    denials: bool
+    accesses: bool
+    verify: bool
     executable: Optional[StrPath]
 
 
@@ -50,9 +54,10 @@ class SessionOptions(TypedDict, total=False):
     accept_missing: Sequence[str]
     backend: Optional[str]
     request: Optional[RequestArg]
+    layer: Optional[str]
 
 
-class SandboxOptions(TypedDict, total=False):
+class CommandOptions(TypedDict, total=False):
     filesystem: Optional[FilesystemArg]
     network: bool
     env: Optional[Mapping[str, str]]
@@ -60,14 +65,11 @@ class SandboxOptions(TypedDict, total=False):
     cwd: Optional[StrPath]
     timeout: Optional[float]
     limits: Optional[Mapping[str, int]]
-
-
-class CommandOptions(SandboxOptions, total=False):
     input: Union[str, bytes, None]
     capture: bool
     max_output: int
     check: bool
 
 
-__all__ = ['CommandOptions', 'PolicyOptions', 'RunOptions', 'SandboxOptions',
-           'SessionOptions', 'Unpack']
+__all__ = ['CommandOptions', 'PolicyOptions', 'RunOptions', 'SessionOptions',
+           'Unpack']

@@ -7,12 +7,13 @@ would be ambiguous, is an error of Python's (TypeError, ValueError).
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import os
 from dataclasses import dataclass, field
-from typing import (Any, Dict, Iterable, List, Mapping, Optional, Sequence,
-                    Tuple, Union, cast)
+from typing import (Any, Callable, Dict, Iterable, List, Mapping, Optional,
+                    Sequence, Tuple, Union, cast)
 
 from ._contract import (CONTRACT, Filesystem, Guarantees, Limits, Network,
                         Request)
@@ -278,6 +279,16 @@ def _publishes(text: bytes, sections: Optional[Mapping[str, Any]]) -> bool:
     return isinstance(ingress, Mapping) and bool(ingress.get('ports'))
 
 
+def check_options(name: str, taken: Callable[..., Any],
+                  options: Mapping[str, Any]) -> None:
+    """TypeError for what `taken` has no argument for, in the name of what was
+    called."""
+    try:
+        inspect.signature(taken).bind_partial(**options)
+    except TypeError as e:
+        raise TypeError(f'{name}() {e}') from None
+
+
 def make_job(command: Optional[Command] = None, *,
              request: Optional[RequestArg] = None,
              filesystem: Optional[FilesystemArg] = None,
@@ -290,7 +301,11 @@ def make_job(command: Optional[Command] = None, *,
              proxy: Optional[str] = None,
              tools: bool = False,
              accept_missing: Sequence[str] = (),
-             backend: Optional[str] = None) -> Job:
+             backend: Optional[str] = None,
+             correlation_id: Optional[str] = None,
+             denials: bool = False,
+             accesses: bool = False,
+             verify: bool = False) -> Job:
     """All arguments that say what runs, and what it may touch."""
     words = None if command is None or isinstance(
         command, str) else words_of(command)
@@ -338,6 +353,17 @@ def make_job(command: Optional[Command] = None, *,
         if not isinstance(backend, str):
             raise TypeError(f'backend: expected text, got {backend!r}')
         options += ['--backend', backend]
+    if correlation_id is not None:
+        if not isinstance(correlation_id, str):
+            raise TypeError(f'correlation_id: expected text, got '
+                            f'{correlation_id!r}')
+        options += ['--correlation-id', correlation_id]
+    if denials:
+        options.append('--denials')
+    if accesses:
+        options.append('--accesses')
+    if verify:
+        options.append('--verify')
     if tools:
         options.append('--tools')
     if isinstance(accept_missing, str):

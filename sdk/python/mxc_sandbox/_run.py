@@ -13,11 +13,11 @@ import termios
 from typing import (TYPE_CHECKING, Any, Callable, Dict, List, Mapping,
                     Optional, Sequence, Union, overload)
 
-from ._call import Call, Lines, make_lines, starting
+from ._call import Call, Heard, Lines, make_lines, starting
 from ._contract import Guarantees, Limits
 from ._policy import (FilesystemArg, Job, NetworkArg, RequestArg, StrPath,
                       make_job)
-from ._result import Command, Event, Result, build_result
+from ._result import Captured, Command, Event, Result, build_result
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -61,30 +61,38 @@ def check_most(most: int) -> int:
 
 
 class Output:
-    """What a stream says, up to a bound; the rest is counted."""
+    """What a stream says: of more than a bound the first and the last half;
+    what is left out between them is counted."""
 
     def __init__(self, most: int) -> None:
-        self._pieces: List[bytes] = []
-        self._room = most
-        self.lost = self.size = 0
+        self._first, self._last = most - most // 2, most // 2
+        self._head, self._tail = bytearray(), bytearray()
+        self.size = 0
 
     def take(self, data: bytes) -> None:
-        kept = data[:self._room]
+        room = self._first - len(self._head)
         self.size += len(data)
-        self._room -= len(kept)
-        self.lost += len(data) - len(kept)
-        if kept:
-            self._pieces.append(kept)
+        if room > 0:
+            self._head += data[:room]
+            data = data[room:]
+        self._tail += data
+        if len(self._tail) > self._last:
+            del self._tail[:len(self._tail) - self._last]
 
-    def all(self) -> bytes:
-        return b''.join(self._pieces)
+    def all(self) -> Captured:
+        head, tail = bytes(self._head), bytes(self._tail)
+        return Captured(head, tail, self.size - len(head) - len(tail))
 
 
-def _waiting(fd: int) -> int:
-    """How many bytes lie in a pipe."""
+def take_rest(fd: int, output: Output) -> None:
+    """What lies in a pipe now, and nothing that comes later."""
     found = bytearray(4)
     fcntl.ioctl(fd, termios.FIONREAD, found)
-    return int.from_bytes(found, sys.byteorder)
+    left = int.from_bytes(found, sys.byteorder)
+    while left > 0:
+        data = os.read(fd, min(left, _PIECE))
+        output.take(data)
+        left = left - len(data) if data else 0
 
 
 class _Pump:
@@ -120,21 +128,13 @@ class _Pump:
         self._poll.unregister(fd)
         self._open -= 1
 
-    def _take_rest(self) -> None:
-        """What was written before the end, and nothing that comes later."""
-        for fd, output in self.got.items():
-            left = _waiting(fd)
-            while left > 0:
-                data = os.read(fd, min(left, _PIECE))
-                output.take(data)
-                left = left - len(data) if data else 0
-
     def run(self) -> None:
         stdin = self._process.stdin
         while self._open:
             ready = self._poll.poll()
             if any(fd == self._end for fd, _ in ready):
-                self._take_rest()
+                for fd, output in self.got.items():
+                    take_rest(fd, output)
                 return
             for fd, _ in ready:
                 if stdin is not None and fd == stdin.fileno():
@@ -207,8 +207,7 @@ def run_job(job: Job, executable: Optional[StrPath], data: Optional[bytes],
         return build_result(
             call.result(), command=job.command,
             stdout=out.all(), stderr=err.all(), text=text,
-            events=lines.kept if lines else [], status=process.returncode,
-            lost=(out.lost, err.lost))
+            events=lines.kept if lines else [], status=process.returncode)
     finally:
         if process is not None:
             # Nobody reads them any more, and mxc must not wait for it.
@@ -250,6 +249,10 @@ def run(command: Optional[Command] = None, *,
         max_output: int = MAX_OUTPUT,
         check: bool = False,
         events: EventsArg = None,
+        correlation_id: Optional[str] = None,
+        denials: bool = False,
+        accesses: bool = False,
+        verify: bool = False,
         executable: Optional[StrPath] = None) -> Result[Any]:
     """Run a command in a sandbox, and wait for its end.
 
@@ -275,13 +278,22 @@ def run(command: Optional[Command] = None, *,
                 unchanged
     input       its standard input; empty without it
     capture     False: its output goes where this program's goes
-    max_output  bytes that are kept of each stream, 64 MiB; what is more is
-                counted in Result.stdout_lost and stderr_lost
+    max_output  bytes that are kept of each stream, 64 MiB; of more the first
+                and the last half, and Result.stdout_lost and stderr_lost
+                tell how many are left out, stdout_gap and stderr_gap where
     text        False: output as bytes; else as UTF-8, with U+FFFD for what
                 is not
     check       True: raise CommandFailedError unless it exits with 0
-    events      True: keep what the network is used for in Result.events; or
-                a callable that gets each event while it happens
+    events      True: keep what happens in Result.events; or a callable that
+                gets each event while it happens
+    correlation_id   your word for this run, in every event
+    denials     True: Result.denials tells what was refused of files, programs
+                and system calls too
+    accesses    True: that, and Result.accesses tells what was used of what is
+                granted
+    verify      True: the sandbox tries its walls from inside before the
+                command starts, Result.verified tells which; MxcError where
+                one does not hold
     executable  the mxc to use
 
     Raises MxcError where mxc refuses or fails.  A timeout, an exit code and
@@ -293,7 +305,8 @@ def run(command: Optional[Command] = None, *,
                    network=network, env=env, cwd=cwd, timeout=timeout,
                    limits=limits, guarantees=guarantees, proxy=proxy,
                    tools=tools, accept_missing=accept_missing,
-                   backend=backend)
+                   backend=backend, correlation_id=correlation_id,
+                   denials=denials, accesses=accesses, verify=verify)
     result = run_job(job, executable, input_bytes(input), capture, text,
                   check_most(max_output), events)
     return result.check() if check else result
@@ -301,7 +314,7 @@ def run(command: Optional[Command] = None, *,
 
 # --- asyncio -------------------------------------------------------------------
 
-async def read_events(call: Call, lines: Lines) -> None:
+async def read_events(call: Call, lines: Union[Lines, Heard]) -> None:
     """Until their end.  Taken here: a task may end before it begins."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
@@ -322,27 +335,63 @@ async def read_events(call: Call, lines: Lines) -> None:
         transport.close()
 
 
-async def _feed(process: asyncio.subprocess.Process, data: bytes) -> bytes:
+async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:
     stdin = process.stdin
-    if stdin is not None:
+    if stdin is None:
+        return
+    try:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             stdin.write(data)
             await stdin.drain()
         stdin.close()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             await stdin.wait_closed()
-    return b''
+    except asyncio.CancelledError:
+        # Who holds the other end and reads nothing must not be waited for.
+        stdin.transport.abort()
+        raise
 
 
-async def _all(stream: Optional[asyncio.StreamReader], most: int,
-               output: Optional[Output] = None) -> Output:
-    output = Output(most) if output is None else output
-    while stream is not None:
-        data = await stream.read(_PIECE)
+async def _forget(stream: Optional[asyncio.StreamReader]) -> None:
+    while stream is not None and await stream.read(_PIECE):
+        pass
+
+
+class _Tap:
+    """A stream that the command writes to `inner`, read by the loop itself:
+    asyncio's own streams do not tell whether all of it has come."""
+
+    def __init__(self, output: Output) -> None:
+        self._loop, self._output = asyncio.get_running_loop(), output
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        self._fd, self.inner = os.pipe()
+        self._loop.add_reader(self._fd, self._take)
+
+    def _take(self) -> None:
+        data = os.read(self._fd, _PIECE)
+        self._output.take(data)
         if not data:
-            break
-        output.take(data)
-    return output
+            self._stop()
+
+    def _stop(self) -> None:
+        self._loop.remove_reader(self._fd)
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    def started(self) -> None:
+        """Another process has `inner` now, and its end is the stream's."""
+        if self.inner >= 0:
+            os.close(self.inner)
+        self.inner = -1
+
+    def take_rest(self) -> None:
+        self._stop()
+        take_rest(self._fd, self._output)
+
+    def close(self) -> None:
+        self.started()
+        self._stop()
+        os.close(self._fd)
 
 
 async def _exit_of(pid: int) -> None:
@@ -362,33 +411,11 @@ async def _exit_of(pid: int) -> None:
         os.close(fd)
 
 
-async def _until_end(process: asyncio.subprocess.Process,
-                     outputs: Sequence[Output],
-                     tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """Until mxc has ended, and what the command wrote before has come: what
-    it leaves running may keep its streams, and go on writing."""
-    rounds, quiet = 64, 3
-    await _exit_of(process.pid)
-    idle = 0
-    for _ in range(rounds):
-        before = sum(o.size for o in outputs)
-        await asyncio.sleep(0)      # one look at every stream
-        idle = 0 if sum(o.size for o in outputs) != before else idle + 1
-        if idle == quiet:
-            break
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    for stream in (process.stdout, process.stderr):
-        if stream is not None:      # asyncio has no other way to close it
-            stream._transport.close()  # type: ignore[attr-defined]
-
-
 async def end_async(process: asyncio.subprocess.Process, call: Call,
-                    tasks: Sequence[asyncio.Task[Any]]) -> None:
+                    tasks: Sequence[asyncio.Future[Any]]) -> None:
     """As end_process(); the tasks go on reading until everything ended."""
     waiter = asyncio.ensure_future(process.wait())
-    waiting = [waiter, *tasks]
+    waiting: List[asyncio.Future[Any]] = [waiter, *tasks]
     try:
         if process.returncode is None:
             call.tell('kill')
@@ -421,7 +448,7 @@ async def start_async(call: Call, **stdio: Any
             process = await starter
             call.started()
             await end_async(process, call, [
-                asyncio.ensure_future(_all(s, 0))
+                asyncio.ensure_future(_forget(s))
                 for s in (process.stdout, process.stderr)])
         raise
 
@@ -432,40 +459,49 @@ async def run_job_async(job: Job, executable: Optional[StrPath],
     lines = make_lines(events)
     call = Call(job.verb, executable, job, events=lines is not None,
                 control=True)
-    pipe = subprocess.PIPE if capture else None
-    tasks: List[asyncio.Task[Any]] = []
+    outputs = (Output(most), Output(most))
+    taps: List[_Tap] = []
+    waiting: List[asyncio.Future[Any]] = []
     process = None
     try:
+        for output in outputs if capture else ():
+            taps.append(_Tap(output))
+        waiting += [t.ended for t in taps]
         process = await start_async(
             call, stdin=subprocess.PIPE if data else subprocess.DEVNULL,
-            stdout=pipe, stderr=pipe)
-        outputs = (Output(most), Output(most))
-        tasks = [asyncio.ensure_future(c) for c in (
-            _all(process.stdout, most, outputs[0]),
-            _all(process.stderr, most, outputs[1]),
-            _feed(process, data or b''))]
+            **{name: tap.inner
+               for name, tap in zip(('stdout', 'stderr'), taps)})
+        for tap in taps:
+            tap.started()
+        waiting.append(asyncio.ensure_future(_feed(process, data or b'')))
         if lines is not None:
-            tasks.append(asyncio.ensure_future(
-                read_events(call, lines)))
+            waiting.append(asyncio.ensure_future(read_events(call, lines)))
         if job.session is not None:
-            await _until_end(process, outputs, tasks)
+            # What it leaves running may keep its streams, and write on.
+            await _exit_of(process.pid)
+            for tap in taps:
+                tap.take_rest()
+            for one in waiting:
+                one.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
         else:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-            for task in tasks:
-                if task.done():
-                    task.result()
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_EXCEPTION)
+            for one in waiting:
+                if one.done():
+                    one.result()
         status = await process.wait()
         out, err = outputs
         return build_result(
             call.result(), command=job.command, stdout=out.all(),
             stderr=err.all(), text=text,
-            events=lines.kept if lines else [], status=status,
-            lost=(out.lost, err.lost))
+            events=lines.kept if lines else [], status=status)
     finally:
         try:
             if process is not None and process.returncode is None:
-                await end_async(process, call, tasks)
+                await end_async(process, call, waiting)
         finally:
+            for tap in taps:
+                tap.close()
             call.close()
 
 
@@ -500,13 +536,18 @@ async def run_async(command: Optional[Command] = None, *,
                     max_output: int = MAX_OUTPUT,
                     check: bool = False,
                     events: EventsArg = None,
+                    correlation_id: Optional[str] = None,
+                    denials: bool = False,
+                    accesses: bool = False,
+                    verify: bool = False,
                     executable: Optional[StrPath] = None) -> Result[Any]:
     """As run(), for asyncio.  Cancelling it kills the sandbox."""
     job = make_job(command, request=request, filesystem=filesystem,
                    network=network, env=env, cwd=cwd, timeout=timeout,
                    limits=limits, guarantees=guarantees, proxy=proxy,
                    tools=tools, accept_missing=accept_missing,
-                   backend=backend)
+                   backend=backend, correlation_id=correlation_id,
+                   denials=denials, accesses=accesses, verify=verify)
     result = await run_job_async(job, executable, input_bytes(input), capture,
                               text, check_most(max_output), events)
     return result.check() if check else result

@@ -10,16 +10,17 @@ import os
 import subprocess
 import threading
 import time
+import warnings
 from types import TracebackType
-from typing import (IO, Any, Dict, List, Mapping, Optional, Sequence, Tuple,
-                    Type, TypeVar, Union)
+from typing import (IO, Any, AsyncIterator, Dict, Iterator, List, Mapping,
+                    Optional, Sequence, Tuple, Type, TypeVar, Union)
 
-from ._call import Call, Lines, make_lines, starting
+from ._call import Call, Heard, make_lines, starting
 from ._contract import Guarantees, Limits
 from ._errors import MxcError
 from ._policy import (FilesystemArg, Job, NetworkArg, RequestArg, StrPath,
                       make_job)
-from ._result import Command, Event, Published, Result, build_result, decode
+from ._result import Captured, Command, Event, Published, Result, build_result, decode
 from ._run import (EventsArg, end_async, end_process, input_bytes,
                    read_events, start_async)
 
@@ -47,6 +48,30 @@ class _Eager(io.BufferedWriter):
         return n
 
 
+class _Ears(Heard):
+    """The same, read in a thread of its own."""
+
+    def __init__(self, user: Any) -> None:
+        super().__init__(user)
+        self.changed = threading.Condition()
+        self.is_over = False
+
+    def read(self, fd: int) -> None:
+        try:
+            while True:
+                data = os.read(fd, 1 << 16)
+                if not data:
+                    return
+                self.take(data)
+                with self.changed:
+                    self.changed.notify_all()
+        finally:
+            os.close(fd)
+            with self.changed:
+                self.is_over = True
+                self.changed.notify_all()
+
+
 class _Common:
     """What both kinds share: arguments, control, ports, the result."""
 
@@ -65,6 +90,10 @@ class _Common:
                  request: Optional[RequestArg] = None,
                  text: bool = True,
                  events: EventsArg = None,
+                 correlation_id: Optional[str] = None,
+                 denials: bool = False,
+                 accesses: bool = False,
+                 verify: bool = False,
                  pty: PtyArg = False,
                  stdin: Stream = PIPE,
                  stdout: Stream = PIPE,
@@ -74,7 +103,9 @@ class _Common:
             command, request=request, filesystem=filesystem, network=network,
             env=env, cwd=cwd, timeout=timeout, limits=limits,
             guarantees=guarantees, proxy=proxy,
-            tools=tools, accept_missing=accept_missing, backend=backend),
+            tools=tools, accept_missing=accept_missing, backend=backend,
+            correlation_id=correlation_id, denials=denials,
+            accesses=accesses, verify=verify),
             text, events, pty, stdin, stdout, stderr, executable)
 
     @classmethod
@@ -104,7 +135,11 @@ class _Common:
         self._end: Optional[Result[Any]] = None
         self._error: Optional[MxcError] = None
         self._lock = threading.Lock()
-        self._published: Dict[int, int] = {}
+        self._heard = self._make_heard()
+        self._was_told = False      # of what a callable raised
+
+    def _make_heard(self) -> Heard:
+        return Heard(self._user_lines)
 
     def _make_call(self) -> Call:
         if self._call is not None:
@@ -119,10 +154,6 @@ class _Common:
             raise RuntimeError('it has not been started')
         return self._process
 
-    def _hear(self, event: Event) -> None:
-        if event.get('event') == 'published':
-            self._published[event['guest']] = event['host']
-
     def _finish(self, status: int) -> Result[Any]:
         """Once; afterwards the same result, or the same error."""
         with self._lock:
@@ -134,7 +165,7 @@ class _Common:
                 try:
                     self._end = build_result(
                         self._call.result(), command=self._job.command,
-                        stdout=b'', stderr=b'', text=self._text,
+                        stdout=Captured(b''), stderr=Captured(b''), text=self._text,
                         events=lines.kept if lines else [], status=status,
                         killed=self._killed)
                 except MxcError as e:
@@ -143,6 +174,20 @@ class _Common:
                 finally:
                     self._call.close()
             return self._end
+
+    def _answer(self, status: int) -> Result[Any]:
+        result = self._finish(status)
+        if self._heard.error is not None:
+            self._was_told = True
+            raise self._heard.error
+        return result
+
+    def _complain(self, refused: bool) -> None:
+        """That mxc refused, or a callable failed, must not pass in silence."""
+        if refused and self._error is not None:
+            raise self._error
+        if self._heard.error is not None and not self._was_told:
+            raise self._heard.error
 
     @property
     def pid(self) -> int:
@@ -155,10 +200,17 @@ class _Common:
         """With events=True: what has happened so far."""
         return self._user_lines.kept if self._user_lines else []
 
+    def _kept(self) -> List[Event]:
+        self._started()
+        if self._user_lines is None or not self._user_lines.keeps:
+            raise ValueError('no events are kept: events=True keeps them')
+        return self._user_lines.kept
+
     @property
     def published(self) -> List[Published]:
         """Ports of the host's loopback that it has by now."""
-        return [Published(*pair) for pair in sorted(self._published.items())]
+        return [Published(*pair)
+                for pair in sorted(self._heard.published.items())]
 
     def _ended(self) -> bool:
         return self._started().returncode is not None
@@ -209,12 +261,15 @@ class Sandbox(_Common):
 
     text    False: streams of bytes; else of UTF-8 text
     events  True: keep them in .events; or a callable, which is called in a
-            thread of its own
+            thread of its own.  What it raises comes from wait(), or at the
+            end of the block; it is not called again then
     pty     True, or (rows, columns): give it a terminal, whose input is
             .stdin and whose output is .stdout
     stdin, stdout, stderr   as of subprocess.Popen, by default PIPE
 
-    What is left when the block is left is killed.  Whoever waits without
+    What is left when the block is left is killed, and so is one that nobody
+    has closed or waited for, and nobody has a reference to (ResourceWarning):
+    one to its streams is enough.  Whoever waits without
     reading may wait for a command that waits to be read: communicate() does
     both.  Methods may be called from several threads.
     """
@@ -223,11 +278,14 @@ class Sandbox(_Common):
     stdout: Any = None
     stderr: Any = None
     _thread: Optional[threading.Thread] = None
+    _heard: _Ears
+
+    def _make_heard(self) -> _Ears:
+        return _Ears(self._user_lines)
 
     def start(self) -> Sandbox:
+        """Start it, as entering the block does; once."""
         call = self._make_call()
-        self._changed = threading.Condition()
-        self._no_more_events = False
         try:
             with starting(call.executable):
                 self._process = subprocess.Popen(
@@ -238,7 +296,7 @@ class Sandbox(_Common):
             fd = call.take_events()
             if fd >= 0:
                 self._thread = threading.Thread(
-                    target=self._read_events, args=(fd,), daemon=True,
+                    target=self._heard.read, args=(fd,), daemon=True,
                     name='mxc-events')
                 self._thread.start()
         except BaseException:
@@ -261,24 +319,9 @@ class Sandbox(_Common):
             if self._text:
                 stream = io.TextIOWrapper(stream, 'utf-8', 'replace', '\n')
             setattr(self, name, stream)
-
-    def _read_events(self, fd: int) -> None:
-        lines, user = Lines(self._hear), self._user_lines
-        try:
-            while True:
-                data = os.read(fd, 1 << 16)
-                if not data:
-                    return
-                with self._changed:
-                    lines.take(data)
-                    self._changed.notify_all()
-                if user is not None:
-                    user.take(data)
-        finally:
-            os.close(fd)
-            with self._changed:
-                self._no_more_events = True
-                self._changed.notify_all()
+        for one in (self.stdin, self.stdout, self.stderr):
+            if one is not None:
+                one._sandbox = self      # who has the stream still wants it
 
     def port(self, guest: int, timeout: float = 10.0) -> int:
         """The port of the host's loopback that its port `guest` has.
@@ -287,17 +330,35 @@ class Sandbox(_Common):
         """
         self._started()
         end = time.monotonic() + timeout
-        with self._changed:
-            while guest not in self._published:
+        heard = self._heard
+        with heard.changed:
+            while guest not in heard.published:
                 left = end - time.monotonic()
-                if self._thread is None or self._no_more_events or left <= 0:
+                if self._thread is None or heard.is_over or left <= 0:
                     break
-                self._changed.wait(left)
-            if guest in self._published:
-                return self._published[guest]
-        if self._no_more_events:
+                heard.changed.wait(left)
+            if guest in heard.published:
+                return heard.published[guest]
+        if heard.is_over:
             self.wait(timeout)      # its error says more
         raise self._no_port(guest)
+
+    def follow(self) -> Iterator[Event]:
+        """With events=True: each event from the first on, as it comes.
+
+        Ends when the sandbox has; may be called again, and elsewhere."""
+        kept = self._kept()
+        at = 0
+        heard = self._heard
+        while True:
+            with heard.changed:
+                while at == len(kept) and not heard.is_over:
+                    heard.changed.wait()
+                fresh = kept[at:]
+            if not fresh:
+                return
+            yield from fresh
+            at += len(fresh)
 
     def _ended(self) -> bool:
         return self._started().poll() is not None
@@ -309,9 +370,12 @@ class Sandbox(_Common):
     def wait(self, timeout: Optional[float] = None) -> Result[Any]:
         """Wait for its end, at most so many seconds (TimeoutError).
 
-        Raises MxcError where mxc refused or failed.  What came out is in the
-        streams, not in the result.
+        Raises MxcError where mxc refused or failed, and what a callable of
+        events= raised.  What came out is in the streams, not in the result.
         """
+        return self._answer(self._await_end(timeout))
+
+    def _await_end(self, timeout: Optional[float] = None) -> int:
         process = self._started()
         try:
             process.wait(timeout)
@@ -320,7 +384,8 @@ class Sandbox(_Common):
         if self._thread is not None and (
                 self._thread is not threading.current_thread()):
             self._thread.join()
-        return self._finish(process.returncode)
+        status: int = process.returncode
+        return status
 
     def communicate(self, input: Union[str, bytes, None] = None
                     ) -> Result[Any]:
@@ -358,9 +423,21 @@ class Sandbox(_Common):
                 assert self._call is not None
                 end_process(self._process, self._call)
             with contextlib.suppress(MxcError):
-                self.wait()
+                self._finish(self._await_end())
         if self._call is not None:
             self._call.close()
+
+    def __del__(self) -> None:
+        process = getattr(self, '_process', None)
+        call = getattr(self, '_call', None)
+        if process is None or call is None or process.returncode is not None:
+            return
+        if call.owner != os.getpid():      # a copy, in a child of os.fork()
+            return
+        with contextlib.suppress(OSError):
+            call.tell('kill')
+        warnings.warn(f'a sandbox was not closed: process {process.pid}',
+                      ResourceWarning, source=self)
 
     def __enter__(self) -> Sandbox:
         return self.start()
@@ -368,12 +445,11 @@ class Sandbox(_Common):
     def __exit__(self, kind: Optional[Type[BaseException]],
                  error: Optional[BaseException],
                  trace: Optional[TracebackType]) -> None:
-        # That mxc refused must not pass in silence.
         refused = (kind is None and self._error is None and self._end is None
                    and self._ended())
         self.close()
-        if refused and self._error is not None:
-            raise self._error
+        if kind is None:
+            self._complain(refused)
 
 
 class AsyncSandbox(_Common):
@@ -385,7 +461,9 @@ class AsyncSandbox(_Common):
             print(await s.stdout.read(), (await s.wait()).exit_code)
 
     stdin is an asyncio.StreamWriter, stdout and stderr are StreamReaders: of
-    bytes always.  text is for what communicate() answers.
+    bytes always.  text is for what communicate() answers.  A callable of
+    events= is called in the loop, and must not block; what it raises comes
+    from wait(), or at the end of the block.
     """
 
     stdin: Optional[asyncio.StreamWriter] = None
@@ -394,8 +472,9 @@ class AsyncSandbox(_Common):
     _task: Optional[asyncio.Task[None]] = None
 
     async def start(self) -> AsyncSandbox:
+        """Start it, as entering the block does; once."""
         call = self._make_call()
-        self._heard = asyncio.Event()
+        self._news = asyncio.Event()
         try:
             self._process = await start_async(call, **self._stdio)
             self.stdin, self.stdout, self.stderr = (
@@ -403,41 +482,61 @@ class AsyncSandbox(_Common):
                 self._process.stderr)
             if call.events_fd >= 0:
                 self._task = asyncio.ensure_future(
-                    read_events(call, _Both(self, self._user_lines)))
+                    read_events(call, _Told(self._heard, self._news)))
         except BaseException:
             await self.close()
             raise
         return self
 
-    def _hear(self, event: Event) -> None:
-        super()._hear(event)
-        self._heard.set()
+    async def follow(self) -> AsyncIterator[Event]:
+        """As of Sandbox: `async for event in s.follow()`."""
+        kept = self._kept()
+        at = 0
+        while True:
+            while at == len(kept) and not (self._task and self._task.done()):
+                self._news.clear()
+                waiter = asyncio.ensure_future(self._news.wait())
+                assert self._task is not None
+                await asyncio.wait([waiter, self._task],
+                                   return_when=asyncio.FIRST_COMPLETED)
+                waiter.cancel()
+            fresh = kept[at:]
+            if not fresh:
+                return
+            for event in fresh:
+                yield event
+            at += len(fresh)
 
     async def port(self, guest: int, timeout: float = 10.0) -> int:
         """The port of the host's loopback that its port `guest` has."""
         self._started()
         end = time.monotonic() + timeout
-        while guest not in self._published:
+        published = self._heard.published
+        while guest not in published:
             left = end - time.monotonic()
             if self._task is None or self._task.done() or left <= 0:
                 break
-            self._heard.clear()
-            waiter = asyncio.ensure_future(self._heard.wait())
+            self._news.clear()
+            waiter = asyncio.ensure_future(self._news.wait())
             await asyncio.wait([waiter, self._task], timeout=left,
                                return_when=asyncio.FIRST_COMPLETED)
             waiter.cancel()
-        if guest in self._published:
-            return self._published[guest]
+        if guest in published:
+            return published[guest]
         if self._task is not None and self._task.done():
             await self.wait()       # its error says more
         raise self._no_port(guest)
 
     async def wait(self) -> Result[Any]:
-        """Wait for its end; asyncio.wait_for() bounds it."""
+        """Wait for its end; asyncio.wait_for() bounds it.
+
+        Raises MxcError where mxc refused or failed, and what a callable of
+        events= raised.
+        """
         status = await self._started().wait()
         if self._task is not None:
             await asyncio.shield(self._task)
-        return self._finish(status)
+        return self._answer(status)
 
     async def communicate(self, input: Union[str, bytes, None] = None
                           ) -> Result[Any]:
@@ -478,18 +577,17 @@ class AsyncSandbox(_Common):
         refused = (kind is None and self._error is None and self._end is None
                    and self._ended())
         await self.close()
-        if refused and self._error is not None:
-            raise self._error
+        if kind is None:
+            self._complain(refused)
 
 
-class _Both(Lines):
-    """Events for the sandbox itself, and for who asked for them."""
+class _Told(Heard):
+    """What is heard, and that there is something new."""
 
-    def __init__(self, sandbox: AsyncSandbox, user: Optional[Lines]) -> None:
-        super().__init__(sandbox._hear)
-        self._user = user
+    def __init__(self, heard: Heard, news: asyncio.Event) -> None:
+        super().__init__(None)
+        self._heard, self._news = heard, news
 
     def take(self, data: bytes) -> None:
-        super().take(data)
-        if self._user is not None:
-            self._user.take(data)
+        self._heard.take(data)
+        self._news.set()

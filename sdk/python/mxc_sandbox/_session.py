@@ -19,10 +19,10 @@ from typing import (TYPE_CHECKING, Any, Dict, List, Mapping, Optional,
 
 from ._call import ask
 from ._contract import CONTRACT, Guarantees, Limits
-from ._errors import MxcError, error_from
+from ._errors import MxcError, StaleIdError, error_from
 from ._policy import (FilesystemArg, Job, NetworkArg, RequestArg, StrPath,
-                      absolute, make_job, milliseconds, placeholder, section,
-                      variables, words_of)
+                      absolute, check_options, make_job, milliseconds,
+                      placeholder, section, variables, words_of)
 from ._result import Command, Result
 from ._run import MAX_OUTPUT, check_most, input_bytes, run_job, run_job_async
 from ._sandbox import PIPE, AsyncSandbox, PtyArg, Sandbox, Stream
@@ -30,8 +30,7 @@ from ._sandbox import PIPE, AsyncSandbox, PtyArg, Sandbox, Stream
 if TYPE_CHECKING:
     from typing import Literal
 
-    from ._options import (CommandOptions, SandboxOptions, SessionOptions,
-                           Unpack)
+    from ._options import CommandOptions, SessionOptions, Unpack
 
 
 @dataclass(frozen=True)
@@ -161,7 +160,12 @@ class _Common:
 def _provision(options: Dict[str, Any], idle_timeout: Optional[float],
                max_age: Optional[float], executable: Optional[StrPath]
                ) -> Tuple[str, List[str]]:
+    layer = options.pop('layer', None)
+    if layer is not None and not isinstance(layer, str):
+        raise TypeError(f'layer: expected text, got {layer!r}')
     job = make_job(None, **options)
+    if layer is not None:
+        job.options.extend(['--layer', layer])
     made = _phase('provision', executable,
                   *_duration('idle_timeout', idle_timeout),
                   *_duration('max_age', max_age), job=job)
@@ -176,8 +180,8 @@ class Session(_Common):
             print(s.run('npm test', network=False).stdout)
 
     Session(id) is one that is there already, by its id.  The block starts it
-    if need be, and deprovisions it.  Methods may be called from several
-    threads, and commands may run side by side.
+    if need be, and deprovisions what is left of it.  Methods may be called
+    from several threads, and commands may run side by side.
     """
 
     @classmethod
@@ -193,6 +197,7 @@ class Session(_Common):
                   accept_missing: Sequence[str] = (),
                   backend: Optional[str] = None,
                   request: Optional[RequestArg] = None,
+                  layer: Optional[str] = None,
                   idle_timeout: Optional[float] = None,
                   max_age: Optional[float] = None,
                   executable: Optional[StrPath] = None) -> Session:
@@ -201,6 +206,10 @@ class Session(_Common):
         The arguments are those of run() that say what may be touched, fixed
         from here on; timeout is the most that a command may take.
 
+        layer         what is kept when it stops, until it is deprovisioned;
+                      without it nothing.  "private": home, /tmp, /var/tmp,
+                      /opt and /usr/local; "system": these, and what is
+                      written over the base system
         idle_timeout  seconds without a process in it, after which it stops
         max_age       seconds from its start, after which it stops
         """
@@ -208,7 +217,7 @@ class Session(_Common):
             dict(filesystem=filesystem, network=network, cwd=cwd,
                  timeout=timeout, limits=limits, guarantees=guarantees,
                  proxy=proxy, tools=tools, accept_missing=accept_missing,
-                 backend=backend, request=request),
+                 backend=backend, request=request, layer=layer),
             idle_timeout, max_age, executable)
         made = cls(ident, executable=executable)
         made._warnings = warnings
@@ -233,6 +242,7 @@ class Session(_Common):
         self._do('pause')
 
     def resume(self) -> None:
+        """Let it go on."""
         self._do('resume')
 
     def inspect(self) -> Dict[str, Any]:
@@ -294,30 +304,44 @@ class Session(_Common):
                          text, check_most(max_output), None)
         return result.check() if check else result
 
-    def sandbox(self, command: Command, *, text: bool = True,
-                pty: PtyArg = False, stdin: Stream = PIPE,
-                stdout: Stream = PIPE, stderr: Stream = PIPE,
-                **options: Unpack[SandboxOptions]) -> Sandbox:
+    def sandbox(self, command: Command, *,
+                filesystem: Optional[FilesystemArg] = None,
+                network: bool = True,
+                env: Optional[Mapping[str, str]] = None,
+                clear_env: bool = False,
+                cwd: Optional[StrPath] = None,
+                timeout: Optional[float] = None,
+                limits: Optional[Mapping[str, int]] = None,
+                text: bool = True,
+                pty: PtyArg = False,
+                stdin: Stream = PIPE,
+                stdout: Stream = PIPE,
+                stderr: Stream = PIPE) -> Sandbox:
         """A command in it with its streams: `with s.sandbox(...) as p`.
 
         What the command leaves running in the background goes on.
         """
-        return Sandbox.of_job(_job(self._id, command, **options), text=text,
-                              pty=pty, stdin=stdin, stdout=stdout,
-                              stderr=stderr, executable=self._executable)
+        job = _job(self._id, command, filesystem=filesystem, network=network,
+                   env=env, clear_env=clear_env, cwd=cwd, timeout=timeout,
+                   limits=limits)
+        return Sandbox.of_job(job, text=text, pty=pty, stdin=stdin,
+                              stdout=stdout, stderr=stderr,
+                              executable=self._executable)
 
     def __enter__(self) -> Session:
         try:
             self._start_if_needed()
         except BaseException:
-            self.deprovision(0)
+            with contextlib.suppress(StaleIdError):
+                self.deprovision(0)
             raise
         return self
 
     def __exit__(self, kind: Optional[Type[BaseException]],
                  error: Optional[BaseException],
                  trace: Optional[TracebackType]) -> None:
-        self.deprovision()
+        with contextlib.suppress(StaleIdError):    # the block did it itself
+            self.deprovision()
 
 
 class AsyncSession(_Common):
@@ -325,6 +349,9 @@ class AsyncSession(_Common):
 
         async with await AsyncSession.provision() as s:
             print((await s.run('echo hello')).stdout)
+
+    What is not said here is as with Session.  A phase (start, stop, ...) that
+    is cancelled goes on, in a thread; a command that is cancelled is killed.
     """
 
     @classmethod
@@ -333,6 +360,7 @@ class AsyncSession(_Common):
                         executable: Optional[StrPath] = None,
                         **policy: Unpack[SessionOptions]) -> AsyncSession:
         """Make one, as Session.provision() does; cancelled, it makes none."""
+        check_options('AsyncSession.provision', Session.provision, policy)
         making = asyncio.ensure_future(asyncio.to_thread(
             _provision, dict(policy), idle_timeout, max_age, executable))
         try:
@@ -405,28 +433,41 @@ class AsyncSession(_Common):
             check_most(max_output), None)
         return result.check() if check else result
 
-    def sandbox(self, command: Command, *, text: bool = True,
-                pty: PtyArg = False, stdin: Stream = PIPE,
-                stdout: Stream = PIPE, stderr: Stream = PIPE,
-                **options: Unpack[SandboxOptions]) -> AsyncSandbox:
+    def sandbox(self, command: Command, *,
+                filesystem: Optional[FilesystemArg] = None,
+                network: bool = True,
+                env: Optional[Mapping[str, str]] = None,
+                clear_env: bool = False,
+                cwd: Optional[StrPath] = None,
+                timeout: Optional[float] = None,
+                limits: Optional[Mapping[str, int]] = None,
+                text: bool = True,
+                pty: PtyArg = False,
+                stdin: Stream = PIPE,
+                stdout: Stream = PIPE,
+                stderr: Stream = PIPE) -> AsyncSandbox:
         """A command in it with its streams: `async with s.sandbox(...)`."""
-        return AsyncSandbox.of_job(
-            _job(self._id, command, **options), text=text, pty=pty,
-            stdin=stdin, stdout=stdout, stderr=stderr,
-            executable=self._executable)
+        job = _job(self._id, command, filesystem=filesystem, network=network,
+                   env=env, clear_env=clear_env, cwd=cwd, timeout=timeout,
+                   limits=limits)
+        return AsyncSandbox.of_job(job, text=text, pty=pty, stdin=stdin,
+                                   stdout=stdout, stderr=stderr,
+                                   executable=self._executable)
 
     async def __aenter__(self) -> AsyncSession:
         try:
             await asyncio.to_thread(self._start_if_needed)
         except BaseException:
-            await self.deprovision(0)
+            with contextlib.suppress(StaleIdError):
+                await self.deprovision(0)
             raise
         return self
 
     async def __aexit__(self, kind: Optional[Type[BaseException]],
                         error: Optional[BaseException],
                         trace: Optional[TracebackType]) -> None:
-        await self.deprovision()
+        with contextlib.suppress(StaleIdError):
+            await self.deprovision()
 
 
 __all__ = ['AsyncSession', 'Session', 'SessionInfo', 'sessions']

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -122,9 +123,63 @@ class Streams(Case):
                   asyncio.run(mxc.run_async(line, max_output=1000))):
             self.assertEqual((len(r.stdout), r.stdout_lost), (1000, 2999000))
             self.assertEqual((len(r.stderr), r.stderr_lost), (5, 0))
+            self.assertEqual((r.stdout_truncated, r.stdout_gap, r.stdout_total),
+                             (True, 500, 3000000))
+            self.assertEqual((r.stderr_truncated, r.stderr_gap, r.stderr_total),
+                             (False, None, 5))
         for wrong in (-1, 1.5, True, None):
             with self.assertRaises((TypeError, ValueError)):
                 mxc.run('true', max_output=wrong)
+
+    def test_both_ends_are_kept(self):
+        whole = b''.join(b'%d\n' % n for n in range(30000))
+        for most in (0, 1, 2, 999, 65537, len(whole) - 1, len(whole)):
+            first, last = most - most // 2, most // 2
+            for r in (mxc.run(['cat'], input=whole, text=False,
+                              max_output=most),
+                      asyncio.run(mxc.run_async(['cat'], input=whole,
+                                                text=False, max_output=most))):
+                self.assertTrue(
+                    r.stdout == whole[:first] + whole[len(whole) - last:], most)
+                self.assertEqual(
+                    (r.stdout_lost, r.stdout_gap, r.stdout_truncated),
+                    (len(whole) - most, first, True) if most < len(whole)
+                    else (0, None, False))
+
+    def test_the_gap_is_an_index_into_the_text(self):
+        r = mxc.run("printf 'ää1234öö'", max_output=8)
+        self.assertEqual((r.stdout, r.stdout_gap), ('ääöö', 2))
+        r = mxc.run("printf 'ää1234öö'", max_output=6)
+        self.assertEqual((r.stdout, r.stdout_gap), ('ä\ufffd\ufffdö', 2))
+
+    # In a session of its own, with the streams, minding no signal.
+    LINGERS = ("setsid sh -c 'trap \"\" HUP INT QUIT TERM USR1 PIPE; "
+               "while :; do sleep 1; done' & echo early; ")
+
+    def test_who_holds_the_streams_holds_nothing_up(self):
+        begin = time.monotonic()
+        for r in (mxc.run(self.LINGERS + 'exit 3'),
+                  asyncio.run(mxc.run_async(self.LINGERS + 'exit 3'))):
+            self.assertEqual((r.exit_code, r.stdout), (3, 'early\n'))
+        for r in (mxc.run(self.LINGERS + 'sleep 60', timeout=0.5),
+                  asyncio.run(mxc.run_async(self.LINGERS + 'sleep 60',
+                                            timeout=0.5))):
+            self.assertEqual((r.outcome, r.stdout), ('timed_out', 'early\n'))
+        r = mxc.run(self.LINGERS + 'while :; do echo more; done',
+                    limits={'outputBytes': 100000}, max_output=1000)
+        self.assertEqual((r.outcome, len(r.stdout), r.stdout[:6]),
+                         ('limited', 1000, 'early\n'))
+        self.assertLess(time.monotonic() - begin, 40)
+
+    def test_verify(self):
+        for r in (mxc.run(['true'], verify=True),
+                  asyncio.run(mxc.run_async(['true'], verify=True))):
+            held = [w for w in r.verified if w.result == 'held']
+            self.assertGreater(len(held), 8)
+            self.assertTrue(all(w.tries and w.mechanism for w in held))
+        self.assertEqual(mxc.run(['true']).verified, [])
+        with mxc.Sandbox(['true'], verify=True) as box:
+            self.assertTrue(box.wait().verified)
 
     def test_fifty_megabytes_on_both_streams(self):
         r = mxc.run('head -c 25000000 /dev/zero & '
@@ -437,14 +492,15 @@ class Network(Case):
     def test_events_kept(self):
         r = mxc.run(connect('192.0.2.9', 80), events=True,
                     network=mxc.allow_net('192.0.2.1'))
-        self.assertEqual([(e['event'], e['address']) for e in r.events],
-                         [('denied', '192.0.2.9')])
+        self.assertEqual([(e['event'], e.get('address')) for e in r.events],
+                         [('started', None), ('denied', '192.0.2.9'),
+                          ('exited', None)])
 
     def test_events_heard(self):
         heard = []
         r = mxc.run(connect('192.0.2.9', 80), events=heard.append,
                     network=mxc.allow_net('192.0.2.1'))
-        self.assertEqual(heard[0]['reason'], 'default')
+        self.assertEqual(heard[1]['reason'], 'default')
         self.assertEqual(r.events, [])
 
     def test_events_come_while_it_runs(self):
@@ -465,6 +521,28 @@ class Network(Case):
                     + '; sleep 60', network=mxc.allow_net('192.0.2.1'),
                     events=hear)
         self.assertLess(time.monotonic() - start, 20)
+
+    def test_denials_of_files(self):
+        with tempfile.NamedTemporaryFile() as f:
+            r = mxc.run(['cat', f.name], denials=True)
+            d, = [d for d in r.denials if d.resolved == f.name]
+        self.assertEqual((d.what, d.operation, d.path, d.hint, d.allowable),
+                         ('file', 'read', f.name, f'--ro {f.name}', True))
+        self.assertEqual((d.clause, d.process, d.errno, d.secret),
+                         (f'filesystem.readonlyPaths += "{f.name}"', 'cat',
+                          'ENOENT', False))
+        self.assertGreaterEqual(r.denial_count, 1)
+        self.assertEqual(mxc.run(['true']).denial_count, 0)
+
+    def test_accesses(self):
+        with tempfile.NamedTemporaryFile() as f:
+            r = mxc.run(['cat', f.name, f.name],
+                        filesystem=mxc.read_only(f.name), accesses=True)
+        self.assertEqual(
+            [(a.what, a.operation, a.resolved, a.count) for a in r.accesses],
+            [('file', 'read', f.name, 2)])
+        self.assertEqual(r.accesses_not_listed, 0)
+        self.assertEqual(mxc.run(['true']).accesses, [])
 
     def test_wrong_listener(self):
         with self.assertRaises(TypeError):

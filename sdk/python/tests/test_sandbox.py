@@ -1,12 +1,15 @@
 """Sandbox: streams, signals, terminals, ends; and its twin for asyncio."""
 
 import asyncio
+import gc
 import os
 import signal
+import subprocess
 import threading
 import time
 import unittest
 import urllib.request
+import warnings
 
 from tests.common import Case, children, eventually, mxc
 
@@ -187,6 +190,60 @@ class Ends(Case):
         self.assertEqual(ends, ['killed'] * 8)
 
 
+class Left(Case):
+    """What nobody closes."""
+
+    @staticmethod
+    def dropped(**options):
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter('always')
+            mxc.Sandbox('sleep 60', **options).start()
+            gc.collect()
+        return [str(w.message) for w in found
+                if w.category is ResourceWarning]
+
+    @staticmethod
+    def reaped():
+        """subprocess reaps what nobody waits for when it starts another."""
+        return eventually(lambda: subprocess.run(['true']) and not children())
+
+    def test_it_is_killed(self):
+        # Its descriptors and processes are looked for behind each test.
+        for options in ({}, {'events': True}, {'events': lambda e: None},
+                        {'text': False}, {'pty': True}):
+            said = self.dropped(**options)
+            self.assertTrue(any('a sandbox was not closed' in s
+                                for s in said), (options, said))
+        self.assertTrue(self.reaped())
+
+    def test_not_by_a_child_of_fork(self):
+        with mxc.Sandbox(['cat']) as s:
+            child = os.fork()
+            if child == 0:
+                try:
+                    s.__del__()
+                finally:
+                    os._exit(0)
+            os.waitpid(child, 0)
+            time.sleep(0.1)
+            self.assertIsNone(s.poll())
+
+    def test_a_stream_is_enough(self):
+        self.assertEqual(
+            mxc.Sandbox('sleep 0.2; echo x').start().stdout.read(), 'x\n')
+        gc.collect()
+        self.assertTrue(self.reaped())
+
+    def test_what_was_waited_for(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter('error')
+            s = mxc.Sandbox('true', stdin=mxc.DEVNULL, stdout=mxc.DEVNULL,
+                            stderr=mxc.DEVNULL).start()
+            self.assertTrue(s.wait().ok)
+            del s
+            gc.collect()
+
+
 class Terminals(Case):
     def test_it_is_a_terminal(self):
         with mxc.Sandbox('tty; test -t 0 && test -t 2 && stty size',
@@ -264,8 +321,72 @@ class Ports(Case):
                 s.communicate()
             for found in (s.events, s.wait().events) if events is True else (
                     heard,):
-                self.assertEqual([e['address'] for e in found],
-                                 ['192.0.2.9'])
+                self.assertEqual([e.get('address') for e in found],
+                                 [None, '192.0.2.9', None])
+
+    def test_follow(self):
+        code = ('import socket\n'
+                'try: socket.create_connection(("192.0.2.9", 80))\n'
+                'except OSError: pass\n'
+                'input()')
+        kinds = []
+        with mxc.Sandbox(['python3', '-c', code], events=True,
+                         correlation_id='job 7',
+                         network=mxc.allow_net('192.0.2.1')) as s:
+            for event in s.follow():
+                kinds.append(event['event'])
+                self.assertEqual(event['correlationId'], 'job 7')
+                if event['event'] == 'denied':
+                    s.stdin.write('go\n')      # it waits: this came meanwhile
+            self.assertEqual([e['event'] for e in s.follow()], kinds)
+        self.assertEqual(kinds, ['started', 'denied', 'exited'])
+        with mxc.Sandbox('true') as s:
+            with self.assertRaises(ValueError):
+                next(s.follow())
+
+
+class Listeners(Case):
+    """Who hears of events, and fails."""
+
+    @staticmethod
+    def fail(event):
+        raise KeyError(event['event'])
+
+    def test_wait_raises_it(self):
+        with mxc.Sandbox('echo x', events=self.fail) as s:
+            self.assertEqual(s.stdout.read(), 'x\n')
+            for _ in range(2):
+                with self.assertRaisesRegex(KeyError, 'started'):
+                    s.wait()
+
+    def test_the_end_of_the_block_raises_it(self):
+        with self.assertRaisesRegex(KeyError, 'started'):
+            with mxc.Sandbox('echo x', events=self.fail) as s:
+                s.stdout.read()
+                self.assertTrue(eventually(s._ended))
+        with self.assertRaises(ZeroDivisionError):
+            with mxc.Sandbox('echo x', events=self.fail) as s:
+                s.stdout.read()
+                raise ZeroDivisionError
+
+    def test_it_hears_itself(self):
+        with mxc.Sandbox(SERVE, network=mxc.publish(8000),
+                         events=self.fail) as s:
+            self.assertGreater(s.port(8000), 0)
+            s.kill()
+            with self.assertRaises(KeyError):
+                s.wait()
+
+    def test_asyncio(self):
+        async def go():
+            async with mxc.AsyncSandbox('echo x', events=self.fail) as s:
+                self.assertEqual(await s.stdout.read(), b'x\n')
+                with self.assertRaisesRegex(KeyError, 'started'):
+                    await s.wait()
+            with self.assertRaisesRegex(KeyError, 'started'):
+                async with mxc.AsyncSandbox('echo x', events=self.fail) as s:
+                    await s.stdout.read()
+        self.asyncio(go())
 
 
 class Async(Case):
@@ -303,7 +424,19 @@ class Async(Case):
         self.asyncio(mxc.run_async(
             ['python3', '-c', code], events=heard.append,
             network=mxc.allow_net('192.0.2.1')))
-        self.assertEqual([e['address'] for e in heard], ['192.0.2.9'])
+        self.assertEqual([e.get('address') for e in heard],
+                         [None, '192.0.2.9', None])
+
+    def test_follow(self):
+        async def main():
+            kinds = []
+            async with mxc.AsyncSandbox(['cat'], events=True) as s:
+                async for event in s.follow():
+                    kinds.append(event['event'])
+                    if event['event'] == 'started':
+                        s.stdin.close()
+            return kinds
+        self.assertEqual(self.asyncio(main()), ['started', 'exited'])
 
     def test_an_exception_of_the_listener_ends_it(self):
         def hear(event):

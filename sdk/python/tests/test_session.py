@@ -75,6 +75,35 @@ class Life(SessionCase):
                 do()
         self.assertEqual(self.left(), [])
 
+    def test_a_block_that_removes_it_itself(self):
+        with mxc.Session.provision() as s:
+            s.deprovision(0)
+        with self.assertRaises(ZeroDivisionError):
+            with mxc.Session.provision() as s:
+                s.deprovision(0)
+                raise ZeroDivisionError
+        with self.assertRaises(mxc.StaleIdError):
+            with s:
+                pass
+
+        async def go():
+            async with await mxc.AsyncSession.provision() as a:
+                await a.deprovision(0)
+        self.asyncio(go())
+
+    def test_a_layer(self):
+        s = mxc.Session.provision(layer='private')
+        try:
+            s.start().run('echo kept > ~/file', check=True)
+            s.stop(0)
+            self.assertEqual(s.start().run('cat ~/file').stdout, 'kept\n')
+        finally:
+            s.deprovision(0)
+        with self.assertRaisesCode('malformed_request'):
+            mxc.Session.provision(layer='some')
+        with self.assertRaises(TypeError):
+            mxc.Session.provision(layer=1)
+
     def test_the_block_starts_and_deprovisions(self):
         with mxc.Session.provision() as s:
             self.assertEqual(s.state, 'started')
@@ -108,6 +137,50 @@ class Life(SessionCase):
         with self.assertRaises(TypeError):
             mxc.Session.provision(max_age='1h')
         self.assertEqual(self.left(), [])
+
+    def test_what_is_for_a_single_run(self):
+        for name, value in (('denials', True), ('accesses', True),
+                            ('verify', True), ('correlation_id', 'word'),
+                            ('no_such_option', 1)):
+            option = {name: value}
+            with self.subTest(name):
+                with self.assertRaisesRegex(TypeError, name):
+                    mxc.Session.provision(**option)
+                with self.assertRaisesRegex(TypeError, name):
+                    asyncio.run(mxc.AsyncSession.provision(**option))
+        self.assertEqual(self.left(), [])
+        with mxc.Session.provision() as s:
+            later = mxc.AsyncSession(s.id)
+            for name in ('denials', 'accesses', 'verify', 'correlation_id'):
+                with self.subTest(name):
+                    with self.assertRaisesRegex(TypeError, name):
+                        s.run('true', **{name: True})
+                    with self.assertRaisesRegex(TypeError, name):
+                        s.sandbox('true', **{name: True})
+                    with self.assertRaisesRegex(TypeError, name):
+                        asyncio.run(later.run('true', **{name: True}))
+                    with self.assertRaisesRegex(TypeError, name):
+                        later.sandbox('true', **{name: True})
+            self.assertEqual(s.run('exit 3').exit_code, 3)
+
+    def test_what_is_no_argument_is_said_of_what_was_called(self):
+        s, later = mxc.Session('native:0'), mxc.AsyncSession('native:0')
+        for name, call in (
+                ('sandbox', lambda: s.sandbox('true', events=print)),
+                ('sandbox', lambda: later.sandbox('true', events=print)),
+                ('run', lambda: s.run('true', events=print)),
+                ('run', lambda: asyncio.run(later.run('true', events=print))),
+                ('provision', lambda: mxc.Session.provision(events=print)),
+                ('provision', lambda: asyncio.run(
+                    mxc.AsyncSession.provision(events=print))),
+                ('validate', lambda: mxc.validate(events=print)),
+                ('explain', lambda: mxc.explain(events=print))):
+            with self.subTest(name):
+                # Its class stands before it from Python 3.10 on.
+                with self.assertRaisesRegex(
+                        TypeError, rf"^(Async)?(Session\.)?{name}\(\) got an "
+                        "unexpected keyword argument 'events'$"):
+                    call()
 
     def test_a_request(self):
         request = {'version': mxc.CONTRACT, 'phase': 'provision',
@@ -143,7 +216,7 @@ class Commands(SessionCase):
         self.assertEqual(self.s.run('cat', input=b'\xff', text=False).stdout,
                          b'\xff')
         r = self.s.run('echo 123456', max_output=3)
-        self.assertEqual((r.stdout, r.stdout_lost), ('123', 4))
+        self.assertEqual((r.stdout, r.stdout_lost), ('12\n', 4))
         with self.assertRaisesCode('backend_error') as e:
             self.s.run(['/nope'])
         self.assertIsInstance(e.error, mxc.CommandNotRunError)
@@ -250,6 +323,29 @@ class Async(SessionCase):
                 self.assertIs(await s.start(), s)
             with self.assertRaises(mxc.StaleIdError):
                 await s.inspect()
+        self.asyncio(main())
+        self.assertEqual(self.left(), [])
+
+    def test_what_was_written_before_the_end_has_come(self):
+        async def main():
+            async with await mxc.AsyncSession.provision() as s:
+                for _ in range(100):
+                    some = await asyncio.gather(*(
+                        s.run(f'echo {n}') for n in range(4)))
+                    self.assertEqual([r.stdout for r in some],
+                                     [f'{n}\n' for n in range(4)])
+                # All of a full pipe, though what holds it goes on.
+                r = await s.run('sleep 60 & head -c 60000 /dev/zero')
+                self.assertEqual(len(r.stdout), 60000)
+        self.asyncio(main())
+        self.assertEqual(self.left(), [])
+
+    def test_input_that_nobody_reads(self):
+        async def main():
+            async with await mxc.AsyncSession.provision() as s:
+                r = await s.run('exec 3<&0; sleep 60 <&3 & echo x',
+                                input=b'y' * 10_000_000)
+                self.assertEqual((r.stdout, r.exit_code), ('x\n', 0))
         self.asyncio(main())
         self.assertEqual(self.left(), [])
 

@@ -210,7 +210,8 @@ const struct backend backend_bubblewrap = {
     .summary = "bwrap makes namespaces and mounts; Landlock, seccomp and the "
                "gateway as in native",
     .tier = TIER_PROCESS,
-    .features = FEAT_LAUNCHED | FEAT_TTY,
+    .features = FEAT_LAUNCHED | FEAT_TTY | FEAT_DENIALS | FEAT_VERIFY,
+    .limits = LIMITS_AROUND | LIMITS_INSIDE | LIMITS_SCRATCH | LIMITS_WRITTEN,
     .probe = bubblewrap_probe,
     .plan = bubblewrap_plan,
     .receipt = bubblewrap_receipt,

@@ -168,6 +168,9 @@ static int adapt_step(struct step *s, const struct policy *p,
         return replace(s, TASKS_TEXT, e);
     if (s->kind == STEP_RLIMIT && s->num[0] == RLIMIT_NPROC)
         s->num[1] = h->nproc_hard < TASKS_MAX ? h->nproc_hard : TASKS_MAX;
+    /* The workload's is in its configuration; runsc itself has more open. */
+    if (s->kind == STEP_RLIMIT && s->num[0] == RLIMIT_NOFILE)
+        s->num[1] = h->nofile_hard < FILES_MAX ? h->nofile_hard : FILES_MAX;
     if (is_at(s, STEP_FILE, "/etc/passwd"))
         return replace(s, own_passwd(p, h, a), e);
     if (is_at(s, STEP_FILE, "/etc/group"))
@@ -182,7 +185,8 @@ static int add_runsc(struct plan *plan, const struct policy *p,
                      const struct host *h, const char *cwd, struct arena *a,
                      struct err *e)
 {
-    uint64_t files = h->nofile_hard < FILES_MAX ? h->nofile_hard : FILES_MAX;
+    const uint64_t wanted = limit_or(&p->limits, LIMIT_FILES, FILES_MAX);
+    uint64_t files = h->nofile_hard < wanted ? h->nofile_hard : wanted;
     struct step s = { .kind = STEP_RUNSC,
                       .num = { h->runsc_dev, h->runsc_ino },
                       .path = h->runsc,
@@ -241,6 +245,7 @@ const struct backend backend_gvisor = {
                "needs runsc",
     .tier = TIER_KERNEL,
     .features = FEAT_LAUNCHED,
+    .limits = LIMITS_AROUND | LIMIT_BIT(LIMIT_FILES) | LIMITS_WRITTEN,
     .probe = gvisor_probe,
     .plan = gvisor_plan,
     .receipt = gvisor_receipt,

@@ -161,6 +161,7 @@ const struct backend backend_lxc = {
                "seccomp and the gateway as in native",
     .tier = TIER_PROCESS,
     .features = FEAT_LAUNCHED | FEAT_TTY | FEAT_KEEP,
+    .limits = LIMITS_AROUND | LIMITS_INSIDE | LIMITS_WRITTEN,
     .has_image = true,
     .probe = lxc_probe,
     .plan = lxc_plan,

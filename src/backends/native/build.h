@@ -27,6 +27,10 @@ int native_add_layer(struct builder *b, struct err *e);
 bool native_has_overlay(const struct builder *b, const struct place *p);
 int native_add_overlay(struct builder *b, const struct place *p, struct err *e);
 
+/* What of the policy's grants the base shows already, for a report of what is
+ * used. */
+int native_add_shown(struct builder *b, struct err *e);
+
 /* The gateway's rules, and what the launcher makes for it.  After /proc, whose
  * sysctls it sets. */
 int native_add_network(struct builder *b, struct err *e);

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "backends/backend.h"
+#include "backends/limit_holder.h"
 #include "backends/native/build.h"
 #include "base/compat.h"
 #include "sys/seccomp_filter.h"
@@ -17,11 +18,13 @@
 #define ROOT_BYTES  (1ull << 30)
 #define ROOT_INODES (1ull << 18)
 
-/* Default ceilings against accidents and bombs; `limits` will set others. */
+/* Default ceilings against accidents and bombs; `limits` sets others. */
 #define MAX_PROCESSES 1024ull
 #define MAX_FILES     65536ull
-#define MAX_LOCKED    (8ull << 20)
-#define MAX_MQUEUE    819200ull
+/* pid_max goes no higher (proc_sys_kernel(5)). */
+#define MAX_PIDS   4194304ull
+#define MAX_LOCKED (8ull << 20)
+#define MAX_MQUEUE 819200ull
 
 /* Of what the kernel counts per user of the host (128 instances by default):
  * used up inside, they would be missing outside (inotify(7)). */
@@ -36,6 +39,11 @@
 #define FILE_RIGHTS                                                            \
     (MXC_LL_EXECUTE | MXC_LL_WRITE_FILE | MXC_LL_READ_FILE | MXC_LL_READ_DIR | \
      MXC_LL_TRUNCATE)
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 int native_add(struct builder *b, enum step_kind kind, uint32_t flags,
                uint64_t n0, uint64_t n1, const char *path, const char *text,
@@ -89,8 +97,11 @@ static int add_root(struct builder *b, struct err *e)
         { "/run", 0755 }, { "/tmp", 01777 },     { "/usr", 0755 },
         { "/var", 0755 }, { "/var/tmp", 01777 },
     };
+    const struct policy_limits *l = &b->p->limits;
 
-    if (native_add(b, STEP_ROOT, 0, ROOT_BYTES, ROOT_INODES, NULL, NULL, e) < 0)
+    if (native_add(b, STEP_ROOT, 0, limit_or(l, LIMIT_SCRATCH, ROOT_BYTES),
+                   limit_or(l, LIMIT_SCRATCH_FILES, ROOT_INODES), NULL, NULL,
+                   e) < 0)
         return -1;
     for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
         if (add_dir(b, dirs[i].path, dirs[i].mode, e) < 0)
@@ -141,18 +152,38 @@ static int add_identity(struct builder *b, struct err *e)
     return native_add(b, STEP_HOSTNAME, 0, 0, 0, NULL, name, e);
 }
 
+static int no_copy(const struct place *p, struct err *e)
+{
+    err_set(e, ERR_POLICY_VALIDATION,
+            "'%s' is a file, and only a directory is copied on write",
+            p->target);
+    err_hint(e, "grant the directory that it is in, or leave out "
+                "--discard-writes");
+    return err_where(e, "%s", p->origin);
+}
+
 static int add_bind(struct builder *b, const struct place *p, struct err *e)
 {
     uint32_t flags = p->is_dir ? STEP_IS_DIR : 0;
 
     if (p->access == ACCESS_READ)
         flags |= STEP_READONLY;
+    else if (b->p->copies && !p->base && !p->is_dir)
+        return no_copy(p, e);
+    else if (b->p->copies && !p->base)
+        flags |= STEP_COPY;
     if (p->own_space)
         flags |= STEP_CREATE;
     /* The base's own paths are constants of this program on the host's system
      * directories; there is no earlier look to compare with. */
     return native_add(b, STEP_BIND, flags, p->base ? 0 : p->dev,
                       p->base ? 0 : p->ino, p->target, p->source, e);
+}
+
+/* Where mxc keeps what is its own (own_places.c): no clause is about it. */
+static uint32_t ours(const struct place *p)
+{
+    return p->origin && strncmp(p->origin, "mxc's ", 6) == 0 ? STEP_OURS : 0;
 }
 
 static int add_place(struct builder *b, const struct place *p, struct err *e)
@@ -164,15 +195,16 @@ static int add_place(struct builder *b, const struct place *p, struct err *e)
         return native_has_overlay(b, p) ? native_add_overlay(b, p, e)
                                         : add_bind(b, p, e);
     case PLACE_MASK:
-        return native_add(b, STEP_MASK, create | (p->is_dir ? STEP_IS_DIR : 0),
-                          0, 0, p->target, NULL, e);
+        return native_add(b, STEP_MASK,
+                          create | ours(p) | (p->is_dir ? STEP_IS_DIR : 0), 0,
+                          0, p->target, NULL, e);
     case PLACE_HOLLOW:
         return native_add(b, STEP_HOLLOW, create, 0, 0, p->target, NULL, e);
     case PLACE_PIN:
         return native_add(b, STEP_PIN, 0, 0, 0, p->target, NULL, e);
     case PLACE_ABSENT:
         b->plan->flags |= PLAN_BROKER_CREATES;
-        return native_add(b, STEP_ABSENT, 0, 0, 0, p->target, p->rest, e);
+        return native_add(b, STEP_ABSENT, ours(p), 0, 0, p->target, p->rest, e);
     case PLACE_WATCH:
         return native_add(b, STEP_WATCH, 0, p->dev, p->ino, p->source, p->rest,
                           e);
@@ -259,6 +291,16 @@ static int mask_all(struct builder *b, const char *const *list, uint32_t flag,
     return 0;
 }
 
+/* A ceiling beside what holds the limit, where that lets more through. */
+static uint64_t pid_max(const struct builder *b)
+{
+    const uint64_t pids = limit_or(&b->p->limits, LIMIT_PIDS, MAX_PROCESSES);
+
+    if (pids < MAX_PROCESSES)
+        return MAX_PROCESSES;
+    return least(pids, MAX_PIDS);
+}
+
 static int add_proc(struct builder *b, struct err *e)
 {
     bool is_root = b->h->uid == 0;
@@ -276,7 +318,8 @@ static int add_proc(struct builder *b, struct err *e)
         return -1;
     if (b->h->has_pid_limit &&
         native_add(b, STEP_SYSCTL, 0, 0, 0, "/proc/sys/kernel/pid_max",
-                   arena_printf(b->a, "%llu", MAX_PROCESSES), e) < 0)
+                   arena_printf(b->a, "%llu", (unsigned long long)pid_max(b)),
+                   e) < 0)
         return -1;
     if (mask_all(b, proc_files, 0, e) < 0 ||
         mask_all(b, proc_dirs, STEP_IS_DIR, e) < 0 ||
@@ -303,13 +346,24 @@ static int add_landlock(struct builder *b, struct err *e)
     return native_add(b, STEP_LANDLOCK, 0, device, 0, "/dev", NULL, e);
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
+/* Init is one of them.  Where a control group holds the limit this is the
+ * second wall, a little further out: what the group refuses is counted, and
+ * told. */
+static uint64_t most_processes(const struct builder *b)
 {
-    return a < b ? a : b;
+    enum { INIT = 1, BEHIND_THE_GROUP = 16 };
+    const struct policy_limits *l = &b->p->limits;
+
+    if (!(l->set & LIMIT_BIT(LIMIT_PIDS)) || l->holder[LIMIT_PIDS] == HOLD_NOT)
+        return MAX_PROCESSES;
+    return l->value[LIMIT_PIDS] +
+           (l->holder[LIMIT_PIDS] == HOLD_GROUP ? BEHIND_THE_GROUP : INIT);
 }
 
 static int add_rlimits(struct builder *b, struct err *e)
 {
+    const struct policy_limits *l = &b->p->limits;
+    const uint64_t files = limit_or(l, LIMIT_FILES, MAX_FILES);
     const struct {
         int resource;
         uint64_t value;
@@ -318,8 +372,8 @@ static int add_rlimits(struct builder *b, struct err *e)
          * host, with any value but this one (core(5), do_coredump()).  The
          * filter keeps it. */
         { RLIMIT_CORE, 1 },
-        { RLIMIT_NOFILE, least(MAX_FILES, b->h->nofile_hard) },
-        { RLIMIT_NPROC, least(MAX_PROCESSES, b->h->nproc_hard) },
+        { RLIMIT_NOFILE, least(files, b->h->nofile_hard) },
+        { RLIMIT_NPROC, least(most_processes(b), b->h->nproc_hard) },
         { RLIMIT_MEMLOCK, MAX_LOCKED },
         { RLIMIT_MSGQUEUE, MAX_MQUEUE },
         { RLIMIT_NICE, 0 },
@@ -344,7 +398,10 @@ static int add_rlimits(struct builder *b, struct err *e)
         if (native_add(b, STEP_RLIMIT, STEP_SOFT, (uint64_t)soft[i].resource,
                        soft[i].value, NULL, NULL, e) < 0)
             return -1;
-    return 0;
+    if (!limit_is_held(l, LIMIT_FILE_SIZE, HOLD_RLIMIT))
+        return 0;
+    return native_add(b, STEP_RLIMIT, 0, RLIMIT_FSIZE,
+                      l->value[LIMIT_FILE_SIZE], NULL, NULL, e);
 }
 
 static int add_filter(struct builder *b, struct err *e)
@@ -353,6 +410,7 @@ static int add_filter(struct builder *b, struct err *e)
         .broker_creates = b->plan->flags & PLAN_BROKER_CREATES,
         .broker_unix = b->plan->flags & PLAN_BROKER_UNIX,
         .ping = b->plan->flags & PLAN_NET_ICMP,
+        .watched = b->plan->flags & PLAN_DENIALS,
     };
     struct sock_filter *f = arena_array(b->a, SECCOMP_FILTER_MAX, sizeof(*f));
     size_t n;
@@ -393,13 +451,18 @@ static int native_plan(const struct policy *p, const struct host *h,
 
     if (p->tty)
         plan.flags |= PLAN_TTY;
+    if (p->denials)
+        plan.flags |= PLAN_DENIALS | (p->accesses ? PLAN_ACCESSES : 0);
+    if (p->verify)
+        plan.flags |= PLAN_VERIFY;
     if (p->die_with_parent)
         plan.flags |= PLAN_DIE_WITH_PARENT;
     if (add_root(&b, e) < 0 || native_add_layer(&b, e) < 0 ||
-        add_places(&b, e) < 0 || add_identity(&b, e) < 0 ||
-        add_dev(&b, e) < 0 || add_proc(&b, e) < 0 || add_landlock(&b, e) < 0 ||
-        add_rlimits(&b, e) < 0 || native_add_network(&b, e) < 0 ||
-        add_filter(&b, e) < 0 || add_process(&b, cwd, e) < 0)
+        add_places(&b, e) < 0 || native_add_shown(&b, e) < 0 ||
+        add_identity(&b, e) < 0 || add_dev(&b, e) < 0 || add_proc(&b, e) < 0 ||
+        add_landlock(&b, e) < 0 || add_rlimits(&b, e) < 0 ||
+        native_add_network(&b, e) < 0 || add_filter(&b, e) < 0 ||
+        limits_add(&p->limits, &plan, a, e) < 0 || add_process(&b, cwd, e) < 0)
         return -1;
     *out = plan;
     return 0;
@@ -449,7 +512,9 @@ const struct backend backend_native = {
     .summary = "process sandbox: namespaces, Landlock, seccomp; no root, no "
                "helper programs",
     .tier = TIER_PROCESS,
-    .features = FEAT_LAUNCHED | FEAT_TTY,
+    .features =
+        FEAT_LAUNCHED | FEAT_TTY | FEAT_DENIALS | FEAT_COPIES | FEAT_VERIFY,
+    .limits = LIMITS_AROUND | LIMITS_INSIDE | LIMITS_SCRATCH | LIMITS_WRITTEN,
     .probe = native_probe,
     .plan = native_plan,
     .receipt = native_receipt,

@@ -29,7 +29,7 @@ int native_add_resolver(struct builder *b, struct err *e)
     if (!net_needs_gateway(n))
         return native_add_file(
             b, path, "# no name server: this sandbox has no network\n", e);
-    if (has_names(n) || n->egress_default == NET_ALLOW) {
+    if (has_names(n) || n->egress_default == NET_ALLOW || n->is_told) {
         net_own_v4(NET_OWN_DNS, &addr);
         net_addr_print(&addr, dns);
         return native_add_file(

@@ -1,7 +1,9 @@
 /* receipt.c - which mechanism enforces which clause, in plain words. */
 #include <string.h>
 
+#include "backends/limit_holder.h"
 #include "backends/native/build.h"
+#include "plan/clause.h"
 
 void native_receipt_put(struct receipt *r, const char *clause, const char *by,
                         const char *state)
@@ -32,24 +34,29 @@ static bool has_grants(const struct places *fs)
 static void put_filesystem(struct receipt *r, const struct policy *p,
                            const struct host *h, const struct places *fs)
 {
+    native_receipt_put(r, clause_name(CLAUSE_VIEW), clause_by(CLAUSE_VIEW),
+                       "enforced");
     native_receipt_put(
-        r, "filesystem: nothing but what is granted",
-        "mount namespace with a private root; no grant is setuid or a device",
-        "enforced");
-    native_receipt_put(
-        r, "filesystem: read-only paths",
+        r, clause_name(CLAUSE_READ_ONLY),
         "read-only mounts, which no "
         "process inside can change (no capability, mount calls refused)",
         "enforced");
+    if (p->copies)
+        native_receipt_put(
+            r, "filesystem: nothing that is written to grants is kept",
+            "overlays in one memory of their own, as large as the private "
+            "root, "
+            "bytes and inodes",
+            "enforced");
     if (count(fs, PLACE_MASK) || count(fs, PLACE_HOLLOW))
         native_receipt_put(
-            r, "filesystem: denied paths",
+            r, clause_name(CLAUSE_DENIED),
             "unreadable mounts over every name, pinned parents, watch on "
             "the host",
             "enforced");
     if (count(fs, PLACE_ABSENT))
         native_receipt_put(
-            r, "filesystem: denied paths that do not exist yet",
+            r, clause_name(CLAUSE_ABSENT),
             "broker on the calls that create names, watch on the host",
             "enforced");
     if (p->hard_links == LINKS_REFUSE)
@@ -58,11 +65,10 @@ static void put_filesystem(struct receipt *r, const struct policy *p,
             "a look at every file of the writable paths before the start",
             "enforced");
     if (has_grants(fs))
-        native_receipt_put(
-            r, "filesystem: no daemon behind a socket of a granted path",
-            "broker on the calls that connect", "enforced");
+        native_receipt_put(r, clause_name(CLAUSE_DAEMONS),
+                           "broker on the calls that connect", "enforced");
     native_receipt_put(
-        r, "filesystem: objects outside the view",
+        r, clause_name(CLAUSE_OUTSIDE),
         h->landlock_abi ? arena_printf(r->a, "Landlock ABI %u", h->landlock_abi)
                         : "Landlock",
         h->landlock_abi ? "enforced"
@@ -85,17 +91,29 @@ static void put_layer(struct receipt *r, const struct policy *p)
                        "not enforced: the layer was asked for");
 }
 
+static void put_limits(struct receipt *r, const struct policy *p,
+                       const struct host *h)
+{
+    for (int i = 0; i < LIMIT_COUNT; i++) {
+        struct receipt_row row;
+
+        if (!(p->limits.set & LIMIT_BIT(i)))
+            continue;
+        row = limits_row(&p->limits, h, r->a, (enum limit)i);
+        native_receipt_put(r, row.clause, row.by, row.state);
+    }
+}
+
 static void put_process(struct receipt *r, const struct policy *p,
                         const struct host *h)
 {
-    native_receipt_put(r, "privileges",
-                       "user namespace, no capability, no_new_privs, no "
-                       "nested user namespaces",
+    native_receipt_put(r, clause_name(CLAUSE_PRIVILEGES),
+                       clause_by(CLAUSE_PRIVILEGES), "enforced");
+    native_receipt_put(r, clause_name(CLAUSE_KERNEL), clause_by(CLAUSE_KERNEL),
                        "enforced");
-    native_receipt_put(r, "kernel surface", "seccomp allow-list", "enforced");
-    native_receipt_put(r, "other processes",
+    native_receipt_put(r, clause_name(CLAUSE_PROCESSES),
                        "pid, ipc and cgroup namespaces, own /proc", "enforced");
-    native_receipt_put(r, "environment, descriptors, keys, terminal",
+    native_receipt_put(r, clause_name(CLAUSE_INHERITED),
                        "built from nothing; "
                        "only stdio inherited; own session and session keyring",
                        "enforced");
@@ -114,9 +132,10 @@ static void put_process(struct receipt *r, const struct policy *p,
                        h->has_pid_limit || h->uid != 0
                            ? "enforced"
                            : "not enforced: accepted as missing by the caller");
-    native_receipt_put(r, "size of the private root",
-                       "tmpfs limits (bytes and inodes)", "enforced");
+    native_receipt_put(r, clause_name(CLAUSE_SCRATCH),
+                       clause_by(CLAUSE_SCRATCH), "enforced");
     put_layer(r, p);
+    put_limits(r, p, h);
     if (p->timeout_ms)
         native_receipt_put(r, "timeout", "supervisor, kills the pid namespace",
                            "enforced");

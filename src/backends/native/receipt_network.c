@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "backends/native/build.h"
+#include "plan/clause.h"
 
 enum { LISTED_MAX = 10 };
 
@@ -142,14 +143,14 @@ void native_receipt_network(struct receipt *r, const struct net_policy *n)
 {
     if (!net_needs_gateway(n)) {
         native_receipt_put(
-            r, "network: none",
+            r, clause_name(CLAUSE_NO_NETWORK),
             "network namespace with nothing but its own loopback; AF_VSOCK "
             "and other families refused by seccomp",
             "enforced");
         return;
     }
     native_receipt_put(
-        r, "network: no way but the gateway",
+        r, clause_name(CLAUSE_GATEWAY),
         "network namespace whose only peer is mxc-gateway: transparent "
         "sockets; the gateway decides each connection, datagram flow and "
         "name; AF_VSOCK and other families refused by seccomp",

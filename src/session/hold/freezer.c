@@ -58,6 +58,19 @@ static bool find_own(char *out, size_t size)
     return false;
 }
 
+static bool find_within(int group, char *out, size_t size)
+{
+    char link[32];
+    ssize_t n;
+
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", group);
+    n = readlink(link, out, size);
+    if (n <= 0 || (size_t)n >= size)
+        return false;
+    out[n] = '\0';
+    return true;
+}
+
 /* Under a name that says nothing: those who are in it can read it. */
 static bool make_group(struct freezer *f, int dir)
 {
@@ -70,7 +83,8 @@ static bool make_group(struct freezer *f, int dir)
         return true;
     /* Of a holder before us, of which nobody would know any more. */
     session_freezer_remove(&d);
-    if (!find_own(own, sizeof(own)) ||
+    if (!(f->within >= 0 ? find_within(f->within, own, sizeof(own))
+                         : find_own(own, sizeof(own))) ||
         getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
         return false;
     (void)snprintf(f->path, sizeof(f->path), "%s/mxc-%016llx", own,

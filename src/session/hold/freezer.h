@@ -15,6 +15,8 @@
 enum { FREEZER_MOST = 8192 };
 
 struct freezer {
+    int within;          /* a group that holds their limits, or -1: they stay
+                          * in it, since ours is made below */
     int group;           /* its directory, or -1 */
     char path[PATH_MAX]; /* of it, or "" */
     /* All processes of the host, and which are in the group already. */

@@ -27,20 +27,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/report.h"
 #include "gateway/proto.h"
 #include "launch/proto.h"
+#include "sys/signals.h"
 
 /* More is of no use to a person, and the runtime directory is memory. */
 enum { LOG_MAX = 64 * 1024, BACKLOG = 128 };
-
-uint64_t holder_now_ms(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* --- its log ---------------------------------------------------------------
  */
@@ -133,6 +127,21 @@ static int take_streams(struct holder *h, struct err *e)
     return 0;
 }
 
+/* What `mxc tail` reads.  It lies in the user's memory, so it is short; one
+ * that cannot be written is none. */
+static void open_events(struct holder *h)
+{
+    enum { EVENTS_ROOM = 4 << 20 };
+    int fd =
+        openat(h->dir, SESSION_EVENTS,
+               O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+    run_events_open(&h->events, fd, h->plan);
+    h->events.max = EVENTS_ROOM;
+    if (fd >= 0)
+        h->report.events = &h->events;
+}
+
 static int map_plan(struct holder *h, struct plan_view *out, struct err *e)
 {
     struct stat st;
@@ -148,6 +157,7 @@ static int map_plan(struct holder *h, struct plan_view *out, struct err *e)
     if (plan_check(bytes, (size_t)st.st_size, out, e) < 0)
         return -1;
     h->plan = out;
+    open_events(h);
     return out->head.flags & PLAN_SESSION
                ? 0
                : err_set(e, ERR_BACKEND_ERROR, "the plan is not a session's");
@@ -155,17 +165,10 @@ static int map_plan(struct holder *h, struct plan_view *out, struct err *e)
 
 static int take_signals(struct holder *h, struct err *e)
 {
-    static const int list[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
-    sigset_t set;
-
-    (void)sigemptyset(&set);
-    for (size_t i = 0; i < ARRAY_LEN(list); i++)
-        (void)sigaddset(&set, list[i]);
-    (void)sigprocmask(SIG_SETMASK, &set, NULL);
-    h->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return h->signals < 0
-               ? err_sys(e, "signalfd(2)", errno, "cannot hold the session")
-               : 0;
+    h->signals = signals_take_ends();
+    return h->signals < 0 ? err_sys(e, "signalfd(2)", -h->signals,
+                                    "cannot hold the session")
+                          : 0;
 }
 
 static int spawn(struct holder *h, const char *launcher, struct err *e)
@@ -179,18 +182,19 @@ static int spawn(struct holder *h, const char *launcher, struct err *e)
                          e);
 }
 
+/* Before anything that takes time: who would end the start finds us by it, and
+ * nobody else until it has its name. */
 static int open_control(struct holder *h, struct err *e)
 {
     struct sockaddr_un at;
-    unsigned len = talk_address(h->dir, ".control.new", &at);
+    unsigned len = talk_address(h->dir, TALK_STARTING, &at);
 
     h->listener =
         socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    (void)unlinkat(h->dir, ".control.new", 0);
+    (void)unlinkat(h->dir, TALK_STARTING, 0);
     if (h->listener < 0 || bind(h->listener, (struct sockaddr *)&at, len) < 0 ||
-        fchmodat(h->dir, ".control.new", 0600, 0) < 0 ||
-        listen(h->listener, BACKLOG) < 0 ||
-        renameat(h->dir, ".control.new", h->dir, "control") < 0)
+        fchmodat(h->dir, TALK_STARTING, 0600, 0) < 0 ||
+        listen(h->listener, BACKLOG) < 0)
         return err_sys(e, "bind(2)", errno, "cannot listen for commands");
     return 0;
 }
@@ -228,11 +232,14 @@ static int go_up(struct holder *h, struct err *e)
 
     if (r < 0)
         return err_sys(e, "send(2)", -r, "cannot start the session");
-    if (open_control(h, e) < 0 || write_record(h, e) < 0)
+    if (renameat(h->dir, TALK_STARTING, h->dir, TALK_CONTROL) < 0)
+        return err_sys(e, "rename(2)", errno, "cannot listen for commands");
+    if (write_record(h, e) < 0)
         return -1;
     h->is_up = h->is_empty = true;
-    h->started_ms = h->idle_since_ms = holder_now_ms();
+    h->started_ms = h->idle_since_ms = now_ms();
     holder_log(h, "started, process %d", (int)getpid());
+    run_events_started(&h->events, h->plan);
     tell_starter(h, NULL);
     return 0;
 }
@@ -264,7 +271,9 @@ static uint64_t next_due(const struct holder *h)
         nearer(&at, h->started_ms + h->facts.age_ms);
     if (h->is_up && h->facts.idle_ms && !h->is_stopping && !holder_is_busy(h))
         nearer(&at, h->idle_since_ms + h->facts.idle_ms);
-    for (size_t i = 0; i < HOLDER_PEERS; i++) {
+    if (h->accept_ms)
+        nearer(&at, h->accept_ms);
+    for (size_t i = 0; i < h->npeers; i++) {
         const struct peer *p = &h->peer[i];
 
         if (p->id && p->limit_ms && !p->is_timed_out)
@@ -277,7 +286,7 @@ static uint64_t next_due(const struct holder *h)
 
 static int wait_ms(const struct holder *h)
 {
-    const uint64_t at = next_due(h), now = holder_now_ms();
+    const uint64_t at = next_due(h), now = now_ms();
 
     if (at == UINT64_MAX)
         return -1;
@@ -288,7 +297,7 @@ static int wait_ms(const struct holder *h)
 
 static void end_late_commands(struct holder *h, uint64_t now)
 {
-    for (size_t i = 0; i < HOLDER_PEERS; i++) {
+    for (size_t i = 0; i < h->npeers; i++) {
         struct peer *p = &h->peer[i];
 
         if (!p->id || !p->limit_ms || p->is_timed_out ||
@@ -301,8 +310,10 @@ static void end_late_commands(struct holder *h, uint64_t now)
 
 static void on_time(struct holder *h)
 {
-    const uint64_t now = holder_now_ms();
+    const uint64_t now = now_ms();
 
+    if (now >= h->accept_ms)
+        h->accept_ms = 0;
     end_late_commands(h, now);
     holder_end_with_the_stuck(h, now);
     if (h->is_stopping) {
@@ -376,12 +387,15 @@ static size_t fill_poll(struct holder *h, struct pollfd *p)
     p[1] = (struct pollfd){ .fd = h->signals, .events = POLLIN };
     p[2] = (struct pollfd){ .fd = watch_fd(h->watch), .events = POLLIN };
     p[3] = (struct pollfd){ .fd = h->gateway.status, .events = POLLIN };
-    p[4] = (struct pollfd){ .fd = h->listener, .events = POLLIN };
-    for (size_t i = 0; i < HOLDER_PEERS; i++)
+    p[4] = (struct pollfd){ .fd = h->is_up && !h->accept_ms ? h->listener : -1,
+                            .events = POLLIN };
+    while (h->npeers && !h->peer[h->npeers - 1].is_used)
+        h->npeers--;
+    for (size_t i = 0; i < h->npeers; i++)
         p[HOLDER_FIXED + i] =
             (struct pollfd){ .fd = h->peer[i].is_used ? h->peer[i].fd : -1,
                              .events = POLLIN };
-    return HOLDER_FIXED + HOLDER_PEERS;
+    return HOLDER_FIXED + h->npeers;
 }
 
 static void turn(struct holder *h)
@@ -406,7 +420,7 @@ static void turn(struct holder *h)
         holder_hear_init(h);
     if (!h->is_over && p[1].revents)
         on_signal(h);
-    for (size_t i = 0; !h->is_over && i < HOLDER_PEERS; i++)
+    for (size_t i = 0; !h->is_over && HOLDER_FIXED + i < n; i++)
         /* It may have been answered for good meanwhile. */
         if (p[HOLDER_FIXED + i].revents &&
             h->peer[i].fd == p[HOLDER_FIXED + i].fd)
@@ -414,7 +428,7 @@ static void turn(struct holder *h)
     if (!h->is_over && p[4].revents)
         holder_accept(h);
     if (was_busy && !holder_is_busy(h))
-        h->idle_since_ms = holder_now_ms();
+        h->idle_since_ms = now_ms();
     if (!h->is_over)
         on_time(h);
     if (!h->is_over && !h->is_up && h->is_ready && h->is_gateway_ready &&
@@ -432,7 +446,7 @@ static void tell_commands(struct holder *h)
     if (!e.msg[0])
         err_set(&e, ERR_BACKEND_ERROR,
                 "the session was stopped while the command ran");
-    for (size_t i = 0; i < HOLDER_PEERS; i++)
+    for (size_t i = 0; i < h->npeers; i++)
         if (h->peer[i].id)
             holder_say_end(&h->peer[i],
                            h->peer[i].is_timed_out ? OUTCOME_TIMED_OUT
@@ -440,9 +454,21 @@ static void tell_commands(struct holder *h)
                            0, &e);
 }
 
+static void end_events(struct holder *h, bool was_up)
+{
+    struct result r = { .outcome = was_up && !h->err.msg[0] ? OUTCOME_STOPPED
+                                                            : OUTCOME_FAILED,
+                        .err = h->err };
+
+    if (was_up)
+        r.duration_ms = now_ms() - h->started_ms;
+    run_events_exited(&h->events, &r, net_report_count(&h->report));
+    events_close(&h->events);
+}
+
 static void tell_stoppers(struct holder *h, const struct err *e)
 {
-    for (size_t i = 0; i < HOLDER_PEERS; i++)
+    for (size_t i = 0; i < h->npeers; i++)
         if (h->peer[i].waits_for_stop)
             holder_say(&h->peer[i], e ? SAY_FAILED : SAY_DONE, 0, e, -1);
 }
@@ -469,9 +495,11 @@ static void finish(struct holder *h)
     log_denials(h);
     if (was_up)
         holder_log(h, "stopped");
+    if (h->report.events)
+        end_events(h, was_up);
     (void)unlinkat(h->dir, "running", 0);
-    (void)unlinkat(h->dir, "control", 0);
-    (void)unlinkat(h->dir, ".control.new", 0);
+    (void)unlinkat(h->dir, TALK_CONTROL, 0);
+    (void)unlinkat(h->dir, TALK_STARTING, 0);
     tell_commands(h);
     tell_stoppers(h, is_gone ? NULL : &e);
     if (!was_up)
@@ -508,7 +536,8 @@ static int begin(struct holder *h, const char *launcher, struct plan_view *plan)
 
     if (map_plan(h, plan, &h->err) < 0 ||
         session_facts(&d, &h->facts, &h->err) < 0 ||
-        allow_descriptors(&h->err) < 0 || take_signals(h, &h->err) < 0)
+        allow_descriptors(&h->err) < 0 || take_signals(h, &h->err) < 0 ||
+        open_control(h, &h->err) < 0)
         return -1;
     return spawn(h, launcher, &h->err);
 }
@@ -521,8 +550,7 @@ static struct holder *make_holder(void)
         return NULL;
     h->sandbox = (struct sandbox){ .pidfd = -1, .status = -1, .words = -1 };
     h->gateway = (struct gateway){ .pidfd = -1, .status = -1 };
-    h->report.events_fd = -1;
-    h->freezer.group = -1;
+    h->freezer.group = h->freezer.within = -1;
     h->starter = h->lock = h->signals = h->listener = -1;
     for (size_t i = 0; i < HOLDER_PEERS; i++)
         h->peer[i].fd = -1;
@@ -534,6 +562,7 @@ int main(int argc, char **argv)
     struct holder *h = make_holder();
     struct plan_view plan;
 
+    (void)umask(077);
     supervise_ignore_signals();
     if (!h || argc != 2 || take_streams(h, &h->err) < 0)
         return EXIT_MXC;

@@ -9,6 +9,7 @@
 #include "session/look.h"
 #include "session/talk.h"
 #include "supervise/net_report.h"
+#include "supervise/run_events.h"
 #include "supervise/supervise.h"
 
 enum {
@@ -30,13 +31,21 @@ struct peer {
     int32_t size;      /* of its terminal, or 0 */
     int fds[TALK_FDS]; /* what init was not given yet */
     size_t nfds;
+    size_t len; /* of what is in struct holder.plans, the same */
     bool wants_exec, wants_kill;
     uint64_t killed_ms; /* when that was decided; 0: not yet */
     uint64_t signals;
     bool is_timed_out, is_killed, no_halts, no_start;
+    bool wants_halt;               /* it was told to stop, by a signal */
     pid_t pid;                     /* inside; 0: not started yet */
     uint64_t asked_ms, started_ms; /* of the monotonic clock */
     uint64_t limit_ms;             /* 0: none */
+};
+
+/* What is asked for: bytes of a plan may follow it. */
+struct asked {
+    struct ask ask;
+    char plan[TALK_INLINE];
 };
 
 struct holder {
@@ -47,6 +56,7 @@ struct holder {
     size_t logged;
     struct sandbox sandbox;
     struct gateway gateway;
+    struct events events;
     struct net_report report;
     struct watch *watch;
     int signals, listener;
@@ -57,17 +67,20 @@ struct holder {
     struct session_process process[SESSION_PROCESSES]; /* room to find init */
     bool is_over;
     bool is_stopping;
-    uint64_t stop_ms; /* when it will not wait any longer */
+    uint64_t accept_ms; /* not before: there was no descriptor for one more */
+    uint64_t stop_ms;   /* when it will not wait any longer */
     uint64_t started_ms, idle_since_ms;
     uint64_t everybody; /* signals for all, not told yet */
     uint32_t last_id;
     struct peer peer[HOLDER_PEERS];
-    struct look look; /* the answer to one who asks */
+    char plans[HOLDER_PEERS][TALK_INLINE];
+    struct asked heard; /* the last */
+    size_t npeers;      /* of them, from the first, none beyond is in use */
+    struct look look;   /* the answer to one who asks */
     struct pollfd poll[HOLDER_FIXED + HOLDER_PEERS];
     struct err err; /* why it ends, where it failed */
 };
 
-uint64_t holder_now_ms(void);
 void holder_log(struct holder *h, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void holder_log_err(struct holder *h, const struct err *e);

@@ -9,31 +9,74 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
 #include "launch/proto.h"
 #include "session/hold/holder.h"
 
 /* 0; -EAGAIN: no room now; others: it is gone, as its socket tells too. */
 static int tell(const struct holder *h, uint32_t msg, uint32_t exec,
-                int32_t status, const int *fds, size_t n)
+                int32_t status)
 {
     const struct launch_record rec = { .msg = msg,
                                        .status = status,
                                        .exec = exec };
 
-    return talk_send(h->sandbox.status, &rec, sizeof(rec), fds, n,
+    return talk_send(h->sandbox.status, &rec, sizeof(rec), NULL, 0,
                      MSG_DONTWAIT);
+}
+
+_Static_assert((int)TALK_INLINE == (int)EXEC_INLINE,
+               "a plan fits into both or into neither");
+
+/* Its plan comes along, or is the first descriptor. */
+static int tell_exec(const struct holder *h, const struct peer *p)
+{
+    struct {
+        struct launch_record rec;
+        char plan[TALK_INLINE];
+    } m;
+
+    m.rec = (struct launch_record){ .msg = MSG_EXEC,
+                                    .status = p->size,
+                                    .exec = p->id };
+    memcpy(m.plan, h->plans[p - h->peer], p->len);
+    return talk_send(h->sandbox.status, &m, sizeof(m.rec) + p->len, p->fds,
+                     p->nfds, MSG_DONTWAIT);
+}
+
+/* It has left meanwhile: perhaps it waited too long for us. */
+static bool has_left(const struct peer *p)
+{
+    struct pollfd client = { .fd = p->fd };
+
+    return p->fd < 0 || (poll(&client, 1, 0) > 0 && client.revents);
 }
 
 static bool push_exec(struct holder *h, struct peer *p)
 {
+    struct err e;
+    int r;
+
     if (!p->wants_exec)
         return true;
-    if (tell(h, MSG_EXEC, p->id, p->size, p->fds, p->nfds) == -EAGAIN)
+    if (has_left(p)) {
+        explicit_bzero(h->plans[p - h->peer], p->len);
+        holder_drop(p);
+        return true;
+    }
+    r = tell_exec(h, p);
+    if (r == -EAGAIN)
         return false;
     p->wants_exec = false;
+    /* Its words and variables are nobody's any more. */
+    explicit_bzero(h->plans[p - h->peer], p->len);
     for (size_t i = 0; i < p->nfds; i++)
         drop_fd(&p->fds[i]);
     p->nfds = 0;
+    if (r < 0) {
+        err_sys(&e, "sendmsg(2)", -r, "cannot hand the command on");
+        holder_say_end(p, OUTCOME_FAILED, 0, &e);
+    }
     return true;
 }
 
@@ -45,7 +88,7 @@ static bool push_signals(struct holder *h, uint32_t id, uint64_t *waiting)
 
         if (!(*waiting & bit))
             continue;
-        if (tell(h, MSG_SIGNAL, id, i, NULL, 0) == -EAGAIN)
+        if (tell(h, MSG_SIGNAL, id, i) == -EAGAIN)
             return false;
         *waiting &= ~bit;
     }
@@ -56,14 +99,14 @@ void holder_push(struct holder *h)
 {
     if (!h->is_up || !push_signals(h, 0, &h->everybody))
         return;
-    for (size_t i = 0; i < HOLDER_PEERS; i++) {
+    for (size_t i = 0; i < h->npeers; i++) {
         struct peer *p = &h->peer[i];
 
         if (!p->id)
             continue;
         if (!push_exec(h, p) || !push_signals(h, p->id, &p->signals))
             return;
-        if (p->wants_kill && tell(h, MSG_KILL, p->id, 0, NULL, 0) == -EAGAIN)
+        if (p->wants_kill && tell(h, MSG_KILL, p->id, 0) == -EAGAIN)
             return;
         p->wants_kill = false;
     }
@@ -73,7 +116,7 @@ bool holder_has_pending(const struct holder *h)
 {
     if (h->everybody)
         return true;
-    for (size_t i = 0; i < HOLDER_PEERS; i++) {
+    for (size_t i = 0; i < h->npeers; i++) {
         const struct peer *p = &h->peer[i];
 
         if (p->id && (p->wants_exec || p->wants_kill || p->signals))
@@ -91,15 +134,6 @@ void holder_everybody(struct holder *h, int signal)
         h->everybody &= ~(1ull << (SIGSTOP - 1));
     h->everybody |= 1ull << (signal - 1);
     holder_push(h);
-}
-
-/* As of everything from inside: text that ends where it must. */
-static void take_err(struct err *e)
-{
-    e->op[sizeof(e->op) - 1] = '\0';
-    e->where[sizeof(e->where) - 1] = '\0';
-    e->hint[sizeof(e->hint) - 1] = '\0';
-    e->msg[sizeof(e->msg) - 1] = '\0';
 }
 
 static void on_ready(struct holder *h)
@@ -120,7 +154,7 @@ static void on_failed(struct holder *h, struct launch_record *rec)
 static void on_started(struct peer *p, int32_t pid, int master)
 {
     p->pid = pid;
-    p->started_ms = holder_now_ms();
+    p->started_ms = now_ms();
     if (master >= 0 || !p->no_start)
         holder_say(p, SAY_STARTED, pid, NULL, master);
 }
@@ -143,8 +177,11 @@ static void about_command(struct holder *h, struct peer *p,
         on_started(p, rec->status, fd);
         break;
     case MSG_STOPPED:
-        if (!p->no_halts)
+        /* A command that stops over and over shall not fill what its client
+         * has not read yet: its end has to have room. */
+        if (p->wants_halt && !p->no_halts)
             holder_say(p, SAY_HALTED, rec->status, NULL, -1);
+        p->wants_halt = false;
         break;
     case MSG_NOT_STARTED:
         holder_say_end(p, OUTCOME_NOT_STARTED, rec->status == 127 ? 127 : 126,
@@ -153,6 +190,7 @@ static void about_command(struct holder *h, struct peer *p,
     case MSG_FAILED:
         holder_say_end(p, OUTCOME_FAILED, 0, &rec->err);
         break;
+    case MSG_LAST_EXITED:
     case MSG_EXITED:
         holder_say_end(p, why, rec->status, NULL);
         break;
@@ -192,7 +230,9 @@ void holder_hear_init(struct holder *h)
         on_gone(h);
         return;
     }
-    take_err(&rec.err);
+    err_end_texts(&rec.err);
+    if (rec.msg == MSG_LAST_EXITED)
+        h->is_empty = true;
     p = rec.exec ? holder_find(h, rec.exec) : NULL;
     if (p)
         about_command(h, p, &rec, fd);

@@ -6,7 +6,10 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
 #include "session/hold/holder.h"
+
+enum { ACCEPT_PAUSE_MS = 20 };
 
 void holder_drop(struct peer *p)
 {
@@ -21,7 +24,7 @@ void holder_kill(struct holder *h, struct peer *p)
 {
     p->wants_kill = true;
     if (!p->killed_ms)
-        p->killed_ms = holder_now_ms();
+        p->killed_ms = now_ms();
     holder_push(h);
 }
 
@@ -30,7 +33,7 @@ void holder_kill(struct holder *h, struct peer *p)
  * (vfork(2)).  Time limits must not depend on it. */
 void holder_end_with_the_stuck(struct holder *h, uint64_t now)
 {
-    for (size_t i = 0; i < HOLDER_PEERS; i++) {
+    for (size_t i = 0; i < h->npeers; i++) {
         const struct peer *p = &h->peer[i];
 
         if (!p->id || !p->killed_ms || now < p->killed_ms + HOLDER_KILL_MS)
@@ -47,7 +50,7 @@ void holder_end_with_the_stuck(struct holder *h, uint64_t now)
 
 struct peer *holder_find(struct holder *h, uint32_t id)
 {
-    for (size_t i = 0; i < HOLDER_PEERS; i++)
+    for (size_t i = 0; i < h->npeers; i++)
         if (h->peer[i].id == id)
             return &h->peer[i];
     return NULL;
@@ -57,7 +60,7 @@ bool holder_is_busy(const struct holder *h)
 {
     if (!h->is_empty)
         return true;
-    for (size_t i = 0; i < HOLDER_PEERS; i++)
+    for (size_t i = 0; i < h->npeers; i++)
         if (h->peer[i].id)
             return true;
     return false;
@@ -81,10 +84,12 @@ void holder_say_end(struct peer *p, enum outcome outcome, int status,
     struct say s = { .version = TALK_VERSION,
                      .what = SAY_ENDED,
                      .outcome = outcome,
-                     .number = status };
+                     .number = outcome == OUTCOME_TIMED_OUT
+                                   ? talk_ms(p->limit_ms)
+                                   : status };
 
     if (p->started_ms)
-        s.duration_ms = holder_now_ms() - p->started_ms;
+        s.duration_ms = now_ms() - p->started_ms;
     if (e)
         s.err = *e;
     if (p->fd >= 0)
@@ -114,8 +119,11 @@ void holder_accept(struct holder *h)
     struct peer extra = { .fd = fd };
     struct err e;
 
-    if (fd < 0)
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE)
+            h->accept_ms = now_ms() + ACCEPT_PAUSE_MS;
         return;
+    }
     if (!is_owner(fd)) {
         (void)close(fd);
         return;
@@ -124,6 +132,10 @@ void holder_accept(struct holder *h)
         if (h->peer[i].is_used)
             continue;
         h->peer[i] = (struct peer){ .is_used = true, .fd = fd };
+        if (h->npeers <= i)
+            h->npeers = i + 1;
+        /* Who knows what it wants has said it already. */
+        holder_hear(h, &h->peer[i]);
         return;
     }
     err_set(&e, ERR_BACKEND_ERROR, "too many commands run in this session");
@@ -134,10 +146,12 @@ void holder_accept(struct holder *h)
 /* --- requests --------------------------------------------------------------
  */
 
-static void ask_exec(struct holder *h, struct peer *p, const struct ask *a,
-                     int *fds, size_t n)
+static void ask_exec(struct holder *h, struct peer *p, const struct asked *m,
+                     size_t len, int *fds, size_t n)
 {
     const uint64_t most = h->plan->head.timeout_ms;
+    const size_t plans = len ? 0 : 1;
+    const struct ask *a = &m->ask;
     struct err e;
 
     if (h->is_stopping || h->paused) {
@@ -149,7 +163,9 @@ static void ask_exec(struct holder *h, struct peer *p, const struct ask *a,
         refuse(p, &e);
         return;
     }
-    if (a->number ? n != 1 : n != TALK_FDS - 1 && n != TALK_FDS) {
+    if (a->number
+            ? n != plans
+            : n != plans + TALK_STREAMS && n != plans + TALK_STREAMS + 1) {
         /* Dropped by the kernel where there is no room for them (unix(7)). */
         err_set(&e, ERR_BACKEND_ERROR, "the command's streams did not arrive");
         refuse(p, &e);
@@ -159,9 +175,11 @@ static void ask_exec(struct holder *h, struct peer *p, const struct ask *a,
     for (size_t i = 0; i < n; i++)
         fds[i] = -1;
     p->nfds = n;
+    p->len = len;
+    memcpy(h->plans[p - h->peer], m->plan, len);
     p->size = a->number;
     p->id = ++h->last_id;
-    p->asked_ms = holder_now_ms();
+    p->asked_ms = now_ms();
     p->limit_ms = a->timeout_ms;
     p->no_halts = (a->flags & ASK_NO_HALTS) != 0;
     p->no_start = (a->flags & ASK_NO_START) != 0;
@@ -177,6 +195,7 @@ static void pause_all(struct holder *h)
 {
     if (h->paused)
         return;
+    h->freezer.within = h->sandbox.group.dir[CGROUP_V2];
     if (freezer_freeze(&h->freezer, h->dir,
                        session_init(getpid(), h->process))) {
         h->paused = LOOK_FROZEN;
@@ -198,7 +217,7 @@ static void resume(struct holder *h)
 void holder_stop(struct holder *h, uint64_t grace_ms)
 {
     h->is_stopping = true;
-    h->stop_ms = holder_now_ms() + grace_ms;
+    h->stop_ms = now_ms() + grace_ms;
     holder_everybody(h, SIGTERM);
     resume(h);
 }
@@ -223,7 +242,7 @@ static void ask_pause(struct holder *h, struct peer *p, bool pause)
 static void ask_look(struct holder *h, struct peer *p)
 {
     struct look *l = &h->look;
-    const uint64_t now = holder_now_ms();
+    const uint64_t now = now_ms();
 
     *l = (struct look){ 0 };
     l->version = TALK_VERSION;
@@ -231,7 +250,7 @@ static void ask_look(struct holder *h, struct peer *p)
     l->paused = h->paused;
     l->age_ms = now - h->started_ms;
     l->idle_ms = holder_is_busy(h) ? 0 : now - h->idle_since_ms + 1;
-    for (size_t i = 0; i < HOLDER_PEERS; i++) {
+    for (size_t i = 0; i < h->npeers; i++) {
         const struct peer *c = &h->peer[i];
 
         if (c->id && c->pid && l->ncommands < TALK_COMMANDS)
@@ -243,14 +262,16 @@ static void ask_look(struct holder *h, struct peer *p)
     holder_drop(p);
 }
 
-static void obey(struct holder *h, struct peer *p, const struct ask *a,
-                 int *fds, size_t n)
+static void obey(struct holder *h, struct peer *p, const struct asked *m,
+                 size_t len, int *fds, size_t n)
 {
+    const struct ask *a = &m->ask;
     struct err e;
 
     if (a->what == ASK_SIGNAL && p->id && a->number > 0 &&
         a->number <= CONTROL_SIGNAL_MAX) {
         p->signals |= 1ull << (a->number - 1);
+        p->wants_halt |= a->number == SIGSTOP;
         holder_push(h);
         return;
     }
@@ -260,7 +281,8 @@ static void obey(struct holder *h, struct peer *p, const struct ask *a,
         return;
     }
     if (p->id || p->waits_for_stop || a->what == ASK_NONE ||
-        a->what > ASK_LOOK || a->what == ASK_SIGNAL) {
+        a->what > ASK_LOOK || a->what == ASK_SIGNAL ||
+        (len && a->what != ASK_EXEC)) {
         err_set(&e, ERR_BACKEND_ERROR,
                 "the session's holder was asked for "
                 "what it does not do");
@@ -269,7 +291,7 @@ static void obey(struct holder *h, struct peer *p, const struct ask *a,
         return;
     }
     if (a->what == ASK_EXEC) {
-        ask_exec(h, p, a, fds, n);
+        ask_exec(h, p, m, len, fds, n);
     } else if (a->what == ASK_STOP) {
         p->waits_for_stop = true;
         holder_log(h, "it was told to stop");
@@ -293,17 +315,17 @@ static void on_gone(struct holder *h, struct peer *p)
 
 void holder_hear(struct holder *h, struct peer *p)
 {
+    struct asked *m = &h->heard;
     int fds[TALK_FDS];
-    struct ask a;
     struct err e;
     size_t n;
     ssize_t got =
-        talk_receive(p->fd, &a, sizeof(a), fds, TALK_FDS, &n, MSG_DONTWAIT);
+        talk_receive(p->fd, m, sizeof(*m), fds, TALK_FDS, &n, MSG_DONTWAIT);
 
     if (got == -EAGAIN)
         return;
-    if (got == (ssize_t)sizeof(a) && a.version == TALK_VERSION) {
-        obey(h, p, &a, fds, n);
+    if (got >= (ssize_t)sizeof(m->ask) && m->ask.version == TALK_VERSION) {
+        obey(h, p, m, (size_t)got - sizeof(m->ask), fds, n);
     } else if (got > 0 && !p->id) {
         err_set(&e, ERR_BACKEND_ERROR,
                 "the session was started by another version of mxc");
@@ -312,6 +334,8 @@ void holder_hear(struct holder *h, struct peer *p)
     } else {
         on_gone(h, p);
     }
+    if (got > (ssize_t)sizeof(m->ask))
+        explicit_bzero(m->plan, (size_t)got - sizeof(m->ask));
     for (size_t i = 0; i < n; i++)
         drop_fd(&fds[i]);
 }

@@ -19,18 +19,22 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/compat.h"
 #include "base/report.h"
 #include "session/pool/pool_parts.h"
+#include "sys/signals.h"
 #include "sys/start.h"
 
 enum {
+    FIXED = 4, /* descriptors of poll(2) that are no peer's and no slot's */
     PEERS = 16,
     BACKLOG = 4096, /* the kernel's own limit is lower (listen(2)) */
     LOG_MAX = 64 * 1024,
     USUAL_GRACE_MS = 2000,
     FIRST_PAUSE_MS = 100, /* after a failure, doubled each time */
     LONGEST_PAUSE_MS = 10000,
+    DEATHS = 3,    /* in a row, to be more than somebody who kills */
     LAST_MS = 8000 /* for what is stuck in the kernel to end */
 };
 
@@ -39,6 +43,7 @@ enum slot_state { SLOT_NONE = 0, SLOT_MAKING, SLOT_READY, SLOT_BUSY };
 struct slot {
     enum slot_state state;
     int pidfd, word;
+    unsigned turn; /* the keeper's, when this one was begun */
 };
 
 struct keeper {
@@ -49,15 +54,18 @@ struct keeper {
     size_t logged;
     int signals, control, door;
     bool is_up, is_stopping, is_over;
+    bool is_abandoned; /* nobody was told its name */
     uint64_t started_ms, idle_since_ms, stop_ms, grace_ms;
     uint64_t claims, failures;
     uint64_t pause_ms, next_ms; /* after a failure */
+    unsigned deaths;            /* of such as were made, in a row, */
+    unsigned turns;             /* and ever */
     struct slot slot[POOL_SLOTS];
     struct peer {
         int fd;
         bool waits;
     } peer[PEERS];
-    struct pollfd poll[3 + PEERS + POOL_SLOTS];
+    struct pollfd poll[FIXED + PEERS + POOL_SLOTS];
     struct err err; /* why the last sandbox could not be made */
 };
 
@@ -129,16 +137,9 @@ static int take_fds(struct keeper *k, struct err *e)
 
 static int take_signals(struct keeper *k, struct err *e)
 {
-    static const int list[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
-    sigset_t set;
-
-    (void)sigemptyset(&set);
-    for (size_t i = 0; i < ARRAY_LEN(list); i++)
-        (void)sigaddset(&set, list[i]);
-    (void)sigprocmask(SIG_SETMASK, &set, NULL);
-    k->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    k->signals = signals_take_ends();
     return k->signals < 0
-               ? err_sys(e, "signalfd(2)", errno, "cannot keep the pool")
+               ? err_sys(e, "signalfd(2)", -k->signals, "cannot keep the pool")
                : 0;
 }
 
@@ -157,15 +158,33 @@ static int listen_at(const struct keeper *k, const char *name, int *out,
     return 0;
 }
 
-static void tell_starter(struct keeper *k, const struct err *e)
+static int tell_starter(struct keeper *k, const struct err *e)
 {
     struct say s = { .version = TALK_VERSION,
                      .what = e ? SAY_FAILED : SAY_DONE };
 
     if (e)
         s.err = *e;
-    (void)talk_send(k->starter, &s, sizeof(s), NULL, 0, 0);
-    drop_fd(&k->starter);
+    return talk_send(k->starter, &s, sizeof(s), NULL, 0, 0);
+}
+
+/* Who starts a pool and ends before it has told the pool's name can tell nobody
+ * of it: it would stay, and be used by none. */
+static void on_abandoned(struct keeper *k)
+{
+    err_set(&k->err, ERR_BACKEND_ERROR, "whoever started the pool has ended");
+    k->is_abandoned = k->is_over = true;
+}
+
+/* One word, pool_told: somebody knows the name.  Or the starter's end. */
+static void hear_starter(struct keeper *k)
+{
+    char word;
+
+    if (recv(k->starter, &word, 1, MSG_DONTWAIT) == 1 && k->is_up)
+        drop_fd(&k->starter);
+    else
+        on_abandoned(k);
 }
 
 /* All are ready: from now on it has a name, unless somebody took it. */
@@ -181,9 +200,10 @@ static int go_up(struct keeper *k, struct err *e)
         return err_set(e, ERR_ALREADY_STARTED, "there is a pool '%s'", k->name);
     }
     k->is_up = true;
-    k->started_ms = k->idle_since_ms = pool_now_ms();
+    k->started_ms = k->idle_since_ms = now_ms();
     note(k, "started, process %d", (int)getpid());
-    tell_starter(k, NULL);
+    if (tell_starter(k, NULL) < 0)
+        on_abandoned(k);
     return 0;
 }
 
@@ -203,7 +223,9 @@ static size_t count(const struct keeper *k, enum slot_state state)
 static void set_state(struct keeper *k, struct slot *s, enum slot_state state)
 {
     if (s->state == SLOT_BUSY && state != SLOT_BUSY)
-        k->idle_since_ms = pool_now_ms();
+        k->idle_since_ms = now_ms();
+    if (state == SLOT_MAKING)
+        s->turn = k->turns;
     s->state = state;
 }
 
@@ -251,10 +273,28 @@ static void on_failure(struct keeper *k, const struct err *e)
     k->pause_ms = k->pause_ms ? k->pause_ms * 2 : FIRST_PAUSE_MS;
     if (k->pause_ms > LONGEST_PAUSE_MS)
         k->pause_ms = LONGEST_PAUSE_MS;
-    k->next_ms = pool_now_ms() + k->pause_ms;
+    k->next_ms = now_ms() + k->pause_ms;
     note_err(k, e);
     if (!k->is_up)
         k->is_over = true;
+}
+
+/* One that was killed while it was made says nothing of the policy: it is made
+ * again, and who waits goes on waiting.  Several in a row have a cause that
+ * stays; those that were made side by side are no row. */
+static void on_death(struct keeper *k, struct slot *s, const struct err *e)
+{
+    const bool is_next = s->turn == k->turns;
+
+    drop_slot(k, s);
+    if (k->is_stopping)
+        return;
+    k->turns += is_next;
+    k->deaths += is_next;
+    if (k->deaths >= DEATHS)
+        on_failure(k, e);
+    else
+        note_err(k, e);
 }
 
 static bool is_short_of(const struct keeper *k, uint64_t now)
@@ -272,7 +312,7 @@ static void fill_up(struct keeper *k)
     for (size_t i = 0; i < POOL_SLOTS; i++) {
         if (k->slot[i].state != SLOT_NONE)
             continue;
-        if (!is_short_of(k, pool_now_ms()))
+        if (!is_short_of(k, now_ms()))
             return;
         if (start_slot(k, &k->slot[i], &e) < 0) {
             on_failure(k, &e);
@@ -286,7 +326,7 @@ static void on_ended(struct keeper *k, struct slot *s,
                      const struct pool_record *rec)
 {
     const struct pool_record again = { .word = WORD_AGAIN };
-    const uint64_t now = pool_now_ms();
+    const uint64_t now = now_ms();
 
     set_state(k, s, SLOT_NONE);
     if (rec->was_claimed) {
@@ -308,17 +348,19 @@ static void on_ended(struct keeper *k, struct slot *s,
 
 static void on_killed(struct keeper *k, struct slot *s)
 {
-    const bool was_making = s->state == SLOT_MAKING;
     struct err e;
 
+    if (s->state == SLOT_MAKING) {
+        err_set(&e, ERR_BACKEND_ERROR,
+                "a sandbox's supervisor was killed before it was ready");
+        on_death(k, s, &e);
+        return;
+    }
     drop_slot(k, s);
     if (k->is_stopping)
         return;
     err_set(&e, ERR_BACKEND_ERROR, "a sandbox's supervisor was killed");
-    if (was_making)
-        on_failure(k, &e);
-    else
-        note_err(k, &e);
+    note_err(k, &e);
 }
 
 static void hear_slot(struct keeper *k, struct slot *s)
@@ -331,7 +373,7 @@ static void hear_slot(struct keeper *k, struct slot *s)
     if (n != (ssize_t)sizeof(rec)) {
         on_killed(k, s);
     } else if (rec.word == WORD_READY) {
-        k->pause_ms = k->next_ms = 0;
+        k->pause_ms = k->next_ms = k->deaths = 0;
         k->err.msg[0] = '\0';
         set_state(k, s, SLOT_READY);
     } else if (rec.word == WORD_BUSY) {
@@ -342,6 +384,8 @@ static void hear_slot(struct keeper *k, struct slot *s)
         drop_slot(k, s);
         if (!k->is_stopping)
             on_failure(k, &rec.err);
+    } else if (rec.word == WORD_KILLED) {
+        on_death(k, s, &rec.err);
     }
 }
 
@@ -355,7 +399,7 @@ static void stop(struct keeper *k, uint64_t grace_ms)
     if (k->is_stopping)
         return;
     k->is_stopping = true;
-    k->stop_ms = pool_now_ms() + grace_ms + LAST_MS;
+    k->stop_ms = now_ms() + grace_ms + LAST_MS;
     /* Who waits there shall not wait for ever. */
     drop_fd(&k->door);
     for (size_t i = 0; i < POOL_SLOTS; i++)
@@ -366,7 +410,7 @@ static void stop(struct keeper *k, uint64_t grace_ms)
 
 static void answer_look(const struct keeper *k, int fd)
 {
-    const uint64_t now = pool_now_ms();
+    const uint64_t now = now_ms();
     struct pool_look l = { .version = TALK_VERSION,
                            .what = SAY_LOOK,
                            .size = k->facts.size,
@@ -473,7 +517,7 @@ static uint64_t next_due(const struct keeper *k, uint64_t now)
 
 static int wait_ms(const struct keeper *k)
 {
-    const uint64_t now = pool_now_ms(), at = next_due(k, now);
+    const uint64_t now = now_ms(), at = next_due(k, now);
 
     if (at == UINT64_MAX)
         return -1;
@@ -484,7 +528,7 @@ static int wait_ms(const struct keeper *k)
 
 static void on_time(struct keeper *k)
 {
-    const uint64_t now = pool_now_ms();
+    const uint64_t now = now_ms();
 
     if (k->is_stopping || !k->is_up)
         return;
@@ -506,7 +550,8 @@ static nfds_t fill_poll(struct keeper *k)
     p[1] = (struct pollfd){ .fd = k->control, .events = POLLIN };
     p[2] = (struct pollfd){ .fd = must_refuse(k) ? k->door : -1,
                             .events = POLLIN };
-    p += 3;
+    p[3] = (struct pollfd){ .fd = k->starter, .events = POLLIN };
+    p += FIXED;
     for (size_t i = 0; i < PEERS; i++)
         *p++ = (struct pollfd){ .fd = k->peer[i].fd, .events = POLLIN };
     for (size_t i = 0; i < POOL_SLOTS; i++)
@@ -523,12 +568,14 @@ static void turn(struct keeper *k)
         return;
     }
     for (size_t i = 0; i < POOL_SLOTS; i++)
-        if (p[3 + PEERS + i].revents)
+        if (p[FIXED + PEERS + i].revents)
             hear_slot(k, &k->slot[i]);
     if (p[0].revents)
         on_signal(k);
+    if (p[3].revents)
+        hear_starter(k);
     for (size_t i = 0; i < PEERS; i++)
-        if (p[3 + i].revents)
+        if (p[FIXED + i].revents)
             hear_peer(k, &k->peer[i]);
     if (p[1].revents)
         accept_peer(k);
@@ -540,7 +587,7 @@ static void turn(struct keeper *k)
         count(k, SLOT_READY) == k->facts.size && go_up(k, &k->err) < 0)
         k->is_over = true;
     if (k->is_stopping &&
-        (count(k, SLOT_NONE) == POOL_SLOTS || pool_now_ms() >= k->stop_ms))
+        (count(k, SLOT_NONE) == POOL_SLOTS || now_ms() >= k->stop_ms))
         k->is_over = true;
 }
 
@@ -583,9 +630,11 @@ static void finish(struct keeper *k)
                             MSG_DONTWAIT);
     if (k->is_up)
         return;
+    if (k->is_abandoned)
+        (void)session_remove_tree(k->root, k->temp);
     if (!k->err.msg[0])
         err_set(&k->err, ERR_BACKEND_ERROR, "the start was interrupted");
-    tell_starter(k, &k->err);
+    (void)tell_starter(k, &k->err);
 }
 
 /* As a session's holder (holder.c): two for each slot, and a few of its own. */

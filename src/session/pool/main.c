@@ -12,17 +12,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "session/pool/pool_parts.h"
-
-uint64_t pool_now_ms(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* The directory keeps others out; this is the second lock on the door. */
 bool pool_is_owner(int fd)
@@ -54,6 +47,7 @@ int pool_rest_streams(struct err *e)
 
 int main(int argc, char **argv)
 {
+    (void)umask(077);
     supervise_ignore_signals();
     if (argc == 5 && strcmp(argv[1], "keep") == 0)
         return keeper_main(argv[2], argv[3], argv[4]);

@@ -19,6 +19,7 @@ enum pool_word {
     WORD_BUSY,   /* it was claimed, and will be for some time */
     WORD_ENDED,  /* was_claimed; else err: the sandbox ended by itself */
     WORD_FAILED, /* err: no sandbox could be made */
+    WORD_KILLED, /* err: a part of it was killed while it was made */
     /* to it */
     WORD_AGAIN, /* make another */
     WORD_STOP   /* grace_ms */
@@ -39,7 +40,6 @@ int keeper_main(const char *launcher, const char *temp, const char *name);
 int slot_main(const char *launcher, const char *mounts);
 
 /* What both do (main.c). */
-uint64_t pool_now_ms(void);
 bool pool_is_owner(int fd);
 int pool_rest_streams(struct err *e);
 

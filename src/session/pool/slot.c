@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "gateway/proto.h"
 #include "launch/proto.h"
 #include "session/pool/pool_parts.h"
@@ -48,6 +49,7 @@ struct slot {
     enum state state;
     bool is_ready, is_gateway_ready;
     bool could_be_made, is_known_busy; /* as the keeper knows */
+    bool was_killed;                   /* a part of it, from outside */
     struct sandbox sandbox;
     struct gateway gateway;
     struct net_report report;
@@ -57,6 +59,7 @@ struct slot {
     bool has_old_mounts; /* and are no more */
     int host; /* the tree that its grants come from: init's to close at once */
     uint32_t flags;   /* of the claim */
+    bool wants_halt;  /* it was told to stop, by a signal */
     uint64_t signals; /* that init had no room for */
     uint64_t taken_ms, started_ms, limit_ms, stop_ms; /* 0: none */
     bool is_stopping;
@@ -137,13 +140,15 @@ static void say_end(struct slot *s)
 {
     struct say w = { .what = SAY_ENDED,
                      .outcome = s->outcome,
-                     .number = s->status,
+                     .number = s->outcome == OUTCOME_TIMED_OUT
+                                   ? talk_ms(s->limit_ms)
+                                   : s->status,
                      .err = s->err };
 
     if (s->has_answered || s->client < 0)
         return;
     if (s->started_ms)
-        w.duration_ms = pool_now_ms() - s->started_ms;
+        w.duration_ms = now_ms() - s->started_ms;
     if (s->gateway.status >= 0)
         say_report(s);
     say(s, &w, -1);
@@ -306,7 +311,7 @@ static int begin(struct slot *s, const int *fds, size_t n, struct err *e)
     if (most && (!s->limit_ms || most < s->limit_ms))
         s->limit_ms = most;
     s->flags = s->in.ask.head.flags;
-    s->started_ms = pool_now_ms();
+    s->started_ms = now_ms();
     s->state = RUNNING;
     if (s->flags & POOL_TELL_START && !s->in.ask.head.size)
         say(s, &started, -1);
@@ -356,8 +361,10 @@ static void on_order(struct slot *s, const struct ask *a)
     if (a->what == ASK_KILL)
         end(s, OUTCOME_KILLED, 0);
     if (a->what == ASK_SIGNAL && a->number > 0 &&
-        a->number <= CONTROL_SIGNAL_MAX)
+        a->number <= CONTROL_SIGNAL_MAX) {
+        s->wants_halt |= a->number == SIGSTOP;
         signal_it(s, a->number);
+    }
 }
 
 /* Who claimed it may end before anything was asked, too. */
@@ -400,7 +407,7 @@ static void accept_one(struct slot *s)
     }
     s->client = fd;
     s->state = TAKEN;
-    s->taken_ms = pool_now_ms();
+    s->taken_ms = now_ms();
     (void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, s->door, NULL);
     if (follow(s, fd, FROM_CLIENT, EPOLLIN, &s->err) < 0)
         refuse(s);
@@ -412,16 +419,6 @@ static void accept_one(struct slot *s)
 /* --- init ------------------------------------------------------------------
  */
 
-/* Init is in the sandbox: text of it ends where it must. */
-static void take_err(struct err *to, const struct err *from)
-{
-    *to = *from;
-    to->op[sizeof(to->op) - 1] = '\0';
-    to->where[sizeof(to->where) - 1] = '\0';
-    to->hint[sizeof(to->hint) - 1] = '\0';
-    to->msg[sizeof(to->msg) - 1] = '\0';
-}
-
 static void on_gone(struct slot *s)
 {
     err_set(&s->err, ERR_BACKEND_ERROR,
@@ -429,6 +426,7 @@ static void on_gone(struct slot *s)
                                   "its command ended"
                                 : "the sandbox died before it was of use");
     err_hint(&s->err, "look for an out-of-memory kill in the kernel's log");
+    s->was_killed = true;
     end(s, OUTCOME_FAILED, 0);
 }
 
@@ -448,17 +446,19 @@ static void on_message(struct slot *s, const struct launch_record *rec, int *fd)
         s->host = take_fd(fd);
         maybe_offer(s);
     } else if (rec->msg == MSG_FAILED) {
-        take_err(&s->err, &rec->err);
+        s->err = rec->err;
         end(s, OUTCOME_FAILED, 0);
     } else if (s->state != RUNNING) {
         on_gone(s);
     } else if (rec->msg == MSG_STARTED) {
         on_started(s, rec->status, *fd);
     } else if (rec->msg == MSG_STOPPED) {
-        if (!(s->flags & POOL_NO_HALTS))
+        /* Its client may not read, and its end has to have room. */
+        if (s->wants_halt && !(s->flags & POOL_NO_HALTS))
             say(s, &halted, -1);
+        s->wants_halt = false;
     } else if (rec->msg == MSG_NOT_STARTED) {
-        take_err(&s->err, &rec->err);
+        s->err = rec->err;
         end(s, OUTCOME_NOT_STARTED, rec->status == 127 ? 127 : 126);
     } else if (rec->msg == MSG_EXITED) {
         end(s, WIFSIGNALED(rec->status) ? OUTCOME_SIGNALED : OUTCOME_EXITED,
@@ -480,10 +480,12 @@ static void on_init(struct slot *s)
     if (n == -ECONNRESET)
         n = talk_receive(s->sandbox.status, &rec, sizeof(rec), &fd, 1, &nfds,
                          MSG_DONTWAIT);
-    if (n == (ssize_t)sizeof(rec))
+    if (n == (ssize_t)sizeof(rec)) {
+        err_end_texts(&rec.err);
         on_message(s, &rec, &fd);
-    else
+    } else {
         on_gone(s);
+    }
     drop_fd(&fd);
 }
 
@@ -505,6 +507,7 @@ static void on_gateway(struct slot *s)
                 "the gateway ended before the sandbox did");
         err_hint(&s->err, "look for an out-of-memory or seccomp kill in the "
                           "kernel's log");
+        s->was_killed = true;
         end(s, s->state == RUNNING ? OUTCOME_STOPPED : OUTCOME_FAILED, 0);
     } else if (rec.kind == GATEWAY_READY) {
         s->is_gateway_ready = true;
@@ -531,7 +534,7 @@ static void on_stop(struct slot *s, uint64_t grace_ms)
         end_stopped(s);
         return;
     }
-    s->stop_ms = pool_now_ms() + grace_ms;
+    s->stop_ms = now_ms() + grace_ms;
     signal_it(s, SIGTERM);
 }
 
@@ -556,7 +559,7 @@ static bool is_at_work(const struct slot *s)
 
 static void on_time(struct slot *s)
 {
-    const uint64_t now = pool_now_ms();
+    const uint64_t now = now_ms();
 
     if (is_at_work(s) && !s->is_known_busy &&
         now >= s->taken_ms + SLOT_SHORT_MS) {
@@ -578,7 +581,7 @@ static void on_time(struct slot *s)
 static int wait_ms(const struct slot *s)
 {
     enum { RETRY_MS = 10, LONGEST_MS = 1000000 };
-    const uint64_t now = pool_now_ms();
+    const uint64_t now = now_ms();
     uint64_t at = UINT64_MAX;
 
     if (!is_at_work(s))
@@ -687,7 +690,6 @@ static void one_sandbox(struct slot *s)
     s->state = MAKING;
     s->sandbox = (struct sandbox){ .pidfd = -1, .status = -1, .words = -1 };
     s->gateway = (struct gateway){ .pidfd = -1, .status = -1 };
-    s->report.events_fd = -1;
     s->epoll = s->client = s->mounts = s->host = -1;
     if (spawn(s, &s->err) < 0)
         end(s, OUTCOME_FAILED, 0);
@@ -726,6 +728,13 @@ static int open_slot(struct slot *s, struct plan_view *plan, struct err *e)
                : err_set(e, ERR_BACKEND_ERROR, "the plan is not a pool's");
 }
 
+static enum pool_word last_word(const struct slot *s)
+{
+    if (s->could_be_made)
+        return WORD_ENDED;
+    return s->was_killed ? WORD_KILLED : WORD_FAILED;
+}
+
 /* A slot knows nothing of the sandbox before. */
 static bool serve_once(const struct slot *like)
 {
@@ -740,7 +749,7 @@ static bool serve_once(const struct slot *like)
     s->door = like->door;
     s->keeper = like->keeper;
     one_sandbox(s);
-    tell_keeper(s, s->could_be_made ? WORD_ENDED : WORD_FAILED, &s->err);
+    tell_keeper(s, last_word(s), &s->err);
     return is_wanted_again(s);
 }
 
