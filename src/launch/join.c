@@ -325,6 +325,7 @@ static void deliver(struct session *s, const struct launch_record *rec)
     crowd_signal(&s->crowd, rec->exec == 0 ? rec->status : 0);
     if (rec->exec == 0) {
         (void)kill(-1, rec->status);
+        (void)launch_tell(MSG_DELIVERED, rec->status, NULL, -1);
         return;
     }
     c = find(s, rec->exec);

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Life and death of sessions: kills, time, pause, two at once, the host.
-tap: seconds=900"""
+tap: seconds=900
+tap: waits
+"""
 
 import contextlib
 import fcntl
@@ -485,6 +487,42 @@ def pause_and_resume():
         eventually(lambda: p.stdout.read(100), what='it goes on')
         p.kill()
         p.communicate()
+
+
+@test(only='user')      # root has a freezer
+def a_pause_is_told_when_it_is_so():
+    with Session() as s:
+        p = s.spawn('sleep', '1000')
+        eventually(lambda: 'sleep' in s.names())
+        sleep = next(p['hostPid'] for p in s.look()['processes']
+                     if p['name'] == 'sleep')
+
+        def state():
+            return read(f'/proc/{sleep}/stat').rsplit(')', 1)[1].split()[0]
+        os.kill(s.init(), signal.SIGSTOP)
+        pause = spawn([MXC, 'pause', s.id])
+        time.sleep(0.5)
+        eq(pause.poll(), None, 'told while nobody was stopped')
+        # A second one meanwhile waits for the same.
+        again = spawn([MXC, 'pause', s.id])
+        time.sleep(0.2)
+        os.kill(s.init(), signal.SIGCONT)
+        for q in (pause, again):
+            eq(q.communicate(timeout=20)[1], b'')
+            eq(q.returncode, 0)
+            eq(state(), 'T')
+        os.kill(s.init(), signal.SIGSTOP)
+        s.do('resume').failed(1, 'first process did not do it',
+                              'mxc stop ID')
+        os.kill(s.init(), signal.SIGCONT)
+        eventually(lambda: state() == 'S', what='it goes on')
+        os.kill(s.init(), signal.SIGSTOP)
+        pause = spawn([MXC, 'pause', s.id])
+        time.sleep(0.3)
+        s.do('stop', '--grace', '100ms').ok()
+        has(pause.communicate(timeout=20)[1].decode(), 'stopped meanwhile')
+        eq(pause.returncode, 1)
+        p.communicate(timeout=20)
 
 
 CGROUP = '/sys/fs/cgroup/unified' if os.path.exists(

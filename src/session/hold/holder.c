@@ -280,6 +280,8 @@ static uint64_t next_due(const struct holder *h)
             nearer(&at, begun_ms(p) + p->limit_ms);
         if (p->id && p->killed_ms)
             nearer(&at, p->killed_ms + HOLDER_KILL_MS);
+        if (p->pause_ms)
+            nearer(&at, p->pause_ms + HOLDER_PAUSE_MS);
     }
     return at;
 }
@@ -316,6 +318,7 @@ static void on_time(struct holder *h)
         h->accept_ms = 0;
     end_late_commands(h, now);
     holder_end_with_the_stuck(h, now);
+    holder_end_late_pauses(h, now);
     if (h->is_stopping) {
         /* Everybody has left, or was asked long enough. */
         if (!holder_is_busy(h) || now >= h->stop_ms)
@@ -473,6 +476,14 @@ static void tell_stoppers(struct holder *h, const struct err *e)
             holder_say(&h->peer[i], e ? SAY_FAILED : SAY_DONE, 0, e, -1);
 }
 
+static void end_pauses(struct holder *h)
+{
+    struct err e;
+
+    err_set(&e, ERR_NOT_STARTED, "the session was stopped meanwhile");
+    holder_end_pauses(h, &e);
+}
+
 /* Gone first, told afterwards. */
 static void finish(struct holder *h)
 {
@@ -502,6 +513,7 @@ static void finish(struct holder *h)
     (void)unlinkat(h->dir, TALK_STARTING, 0);
     tell_commands(h);
     tell_stoppers(h, is_gone ? NULL : &e);
+    end_pauses(h);
     if (!was_up)
         tell_starter(h, &h->err);
     watch_destroy(h->watch);

@@ -16,6 +16,7 @@ enum {
     HOLDER_PEERS = TALK_COMMANDS + 16,
     HOLDER_GRACE_MS = 2000,
     HOLDER_KILL_MS = 10000, /* for init, to see a command to its end */
+    HOLDER_PAUSE_MS = 5000, /* for init, to stop all or let them go on */
     HOLDER_FIXED = 5,
     HOLDER_OTHERS = 64 /* descriptors that are no poll(2)'s */
 };
@@ -25,7 +26,8 @@ enum {
 struct peer {
     bool is_used;
     bool waits_for_stop;
-    int fd; /* -1: gone */
+    uint64_t pause_ms; /* since when it waits for a pause or its end; 0: not */
+    int fd;            /* -1: gone */
     /* --- the command; id 0: there is none */
     uint32_t id;
     int32_t size;      /* of its terminal, or 0 */
@@ -71,6 +73,7 @@ struct holder {
     uint64_t stop_ms;   /* when it will not wait any longer */
     uint64_t started_ms, idle_since_ms;
     uint64_t everybody; /* signals for all, not told yet */
+    unsigned ntold;     /* signals for all, of which init has no word yet */
     uint32_t last_id;
     struct peer peer[HOLDER_PEERS];
     char plans[HOLDER_PEERS][TALK_INLINE];
@@ -98,6 +101,8 @@ void holder_end_with_the_stuck(struct holder *h, uint64_t now);
 struct peer *holder_find(struct holder *h, uint32_t id);
 bool holder_is_busy(const struct holder *h);
 void holder_stop(struct holder *h, uint64_t grace_ms);
+void holder_end_pauses(struct holder *h, const struct err *e);
+void holder_end_late_pauses(struct holder *h, uint64_t now);
 
 /* holder_init.c: words to and from init.  Pending ones wait for room. */
 void holder_push(struct holder *h);

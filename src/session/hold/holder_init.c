@@ -91,6 +91,8 @@ static bool push_signals(struct holder *h, uint32_t id, uint64_t *waiting)
         if (tell(h, MSG_SIGNAL, id, i) == -EAGAIN)
             return false;
         *waiting &= ~bit;
+        if (!id)
+            h->ntold++;
     }
     return true;
 }
@@ -199,6 +201,13 @@ static void about_command(struct holder *h, struct peer *p,
     }
 }
 
+/* What it waits for is done by the last that it was told. */
+static void on_delivered(struct holder *h)
+{
+    if (h->ntold && --h->ntold == 0 && !h->everybody)
+        holder_end_pauses(h, NULL);
+}
+
 static void on_gone(struct holder *h)
 {
     err_set(&h->err, ERR_BACKEND_ERROR,
@@ -242,5 +251,7 @@ void holder_hear_init(struct holder *h)
         on_failed(h, &rec);
     else if (rec.exec == 0 && rec.msg == MSG_EMPTY)
         h->is_empty = true;
+    else if (rec.exec == 0 && rec.msg == MSG_DELIVERED)
+        on_delivered(h);
     drop_fd(&fd);
 }

@@ -235,8 +235,40 @@ static void ask_pause(struct holder *h, struct peer *p, bool pause)
         pause_all(h);
     else
         resume(h);
-    holder_say(p, SAY_DONE, 0, NULL, -1);
-    holder_drop(p);
+    p->pause_ms = now_ms();
+    if (!h->everybody && !h->ntold)
+        holder_end_pauses(h, NULL);
+}
+
+/* Whoever asked for a pause, or for its end, hears of it when it is so. */
+void holder_end_pauses(struct holder *h, const struct err *e)
+{
+    for (size_t i = 0; i < h->npeers; i++) {
+        struct peer *p = &h->peer[i];
+
+        if (!p->pause_ms)
+            continue;
+        holder_say(p, e ? SAY_FAILED : SAY_DONE, 0, e, -1);
+        holder_drop(p);
+    }
+}
+
+void holder_end_late_pauses(struct holder *h, uint64_t now)
+{
+    struct err e;
+
+    for (size_t i = 0; i < h->npeers; i++) {
+        struct peer *p = &h->peer[i];
+
+        if (!p->pause_ms || now < p->pause_ms + HOLDER_PAUSE_MS)
+            continue;
+        err_set(&e, ERR_BACKEND_ERROR,
+                "the sandbox's first process did not do it in %d s",
+                HOLDER_PAUSE_MS / 1000);
+        err_hint(&e, "a command has stopped it, or it waits in the kernel "
+                     "(state D in ps(1)); mxc stop ID ends the session");
+        refuse(p, &e);
+    }
 }
 
 static void ask_look(struct holder *h, struct peer *p)
@@ -280,7 +312,7 @@ static void obey(struct holder *h, struct peer *p, const struct asked *m,
         holder_kill(h, p);
         return;
     }
-    if (p->id || p->waits_for_stop || a->what == ASK_NONE ||
+    if (p->id || p->waits_for_stop || p->pause_ms || a->what == ASK_NONE ||
         a->what > ASK_LOOK || a->what == ASK_SIGNAL ||
         (len && a->what != ASK_EXEC)) {
         err_set(&e, ERR_BACKEND_ERROR,
