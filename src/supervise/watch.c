@@ -129,19 +129,29 @@ static void note(struct watch *w, const struct inotify_event *event)
     }
 }
 
-/* What happened is looked up afterwards; from here only where it was. */
+/* What happened is looked up afterwards; from here only where it was.  So many
+ * at once: the workload may make them faster than we read, and our caller has
+ * other work.  What is left is there the next time. */
 static void read_events(struct watch *w)
 {
+    enum { READS = 16 };
     char events[8192] __attribute__((aligned(8)));
-    ssize_t n;
+    ssize_t n = 0;
 
-    while ((n = read(w->fd, events, sizeof(events))) > 0)
+    for (int i = 0; i < READS; i++) {
+        n = read(w->fd, events, sizeof(events));
+        if (n <= 0)
+            return;
         for (const char *at = events; at < events + n;) {
             const struct inotify_event *event = (const void *)at;
 
             note(w, event);
             at += sizeof(*event) + event->len;
         }
+    }
+    /* Any of them may be among those. */
+    for (size_t i = 0; i < w->n; i++)
+        w->item[i].is_touched = true;
 }
 
 int watch_check(struct watch *w, struct err *e)
