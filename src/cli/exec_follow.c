@@ -28,6 +28,7 @@ struct follow {
     uint64_t sent_ms;  /* what was sent then may not be taken yet; 0: it is */
     bool has_taken;    /* the holder, the command */
     bool has_probed;
+    int unheard;  /* an order that found the command ended: a signal or -1 */
     bool is_told; /* that the holder does not answer */
     bool is_cut;  /* the wait for the reader of its last output has ended */
     struct err *e;
@@ -49,12 +50,15 @@ static void tell(struct follow *f, enum ask_what what, int number)
     const struct ask a = { .version = TALK_VERSION,
                            .what = what,
                            .number = number };
+    int r;
 
     if (!is_unheard(f)) {
         f->sent_ms = now_ms();
         f->is_told = false;
     }
-    (void)talk_send(f->x->conn, &a, sizeof(a), NULL, 0, 0);
+    r = talk_send(f->x->conn, &a, sizeof(a), NULL, 0, 0);
+    if (r == -EPIPE || r == -ECONNRESET)
+        f->unheard = what == ASK_KILL ? -1 : number;
 }
 
 static void end_wait(struct follow *f, enum outcome outcome, int exit_code)
@@ -74,6 +78,15 @@ static void on_late_signal(struct follow *f, int number)
     err_set(&r->err, ERR_BACKEND_ERROR, "ended by signal %d", number);
     r->signal = number;
     end_wait(f, OUTCOME_STOPPED, 128 + number);
+}
+
+/* It was for the command, whose end was on its way to us. */
+static void on_late_order(struct follow *f)
+{
+    if (f->unheard < 0)
+        end_wait(f, OUTCOME_KILLED, EXIT_KILLED);
+    else
+        on_late_signal(f, f->unheard);
 }
 
 /* --- a holder that does not answer -----------------------------------------
@@ -285,6 +298,11 @@ static int turn(struct follow *f)
 
     if (poll(p, n, wait_ms(look)) < 0 && errno != EINTR)
         return err_sys(f->e, "poll(2)", errno, "cannot wait");
+    /* Its end first: what comes with it was for the wait, not for the command. */
+    if (p[0].revents && on_message(f) < 0)
+        return -1;
+    if (f->has_ended)
+        return 0;
     if (!p[0].revents && now_ms() >= look)
         look_at_holder(f);
     if (f->tty && n > FIXED)
@@ -296,7 +314,7 @@ static int turn(struct follow *f)
     /* Our end is the command's. */
     if (p[3].revents)
         return err_set(f->e, ERR_BACKEND_ERROR, "the calling process ended");
-    return p[0].revents ? on_message(f) : 0;
+    return 0;
 }
 
 /* When the wait ends by itself; UINT64_MAX: not before its reader. */
@@ -357,6 +375,8 @@ static int finish_tty(struct follow *f)
     bool has_rest;
     int r = 0;
 
+    if (f->has_ended && f->unheard && tty_rest(f->tty))
+        on_late_order(f);
     while (r == 0 && (has_rest = tty_rest(f->tty)) && !f->is_cut)
         r = drain_turn(f, due);
     if (f->has_ended && (has_rest || tty_sys(f->tty)))

@@ -29,7 +29,7 @@ def unread(session, *flags, before=(), end='exit 7'):
             'sh', '-c', f'head -c {SIZE} /dev/zero; {end}',
             flags=[*more, *TTY, *flags])]
     # One that does not end is ended by a flag.
-    return Unread(argv, lambda _: 'sh' not in session.names(), SIZE, before)
+    return Unread(argv, lambda _: not session.look()['commands'], SIZE, before)
 
 
 @test
@@ -151,7 +151,7 @@ def a_terminal_that_takes_nothing_can_be_interrupted():
                                  flags=['--tty', '--json', 'result.json'])]
             os.execv(args[0], list(map(str, args)))
         eq(len(os.read(fd, 1)), 1)
-        eventually(lambda: 'sh' not in s.names(), 20, 'its end')
+        eventually(lambda: not s.look()['commands'], 20, 'its end')
         os.write(fd, b'\x03')
         eventually(lambda: os.path.exists('result.json') and read('result.json'),
                    10, 'a result')
