@@ -755,6 +755,25 @@ def a_stop_asks_and_then_kills():
 
 
 @test
+def a_second_stop_can_only_be_sooner():
+    with Pool() as p:
+        rude = p.spawn('sh', '-c', 'trap "" TERM; echo up; sleep 100')
+        eq(rude.stdout.readline(), b'up\n')
+        slow = spawn([MXC, 'pool', 'stop', p.name, '--grace', '1h'])
+        eventually(lambda: not p.look() or not p.look()['ready'],
+                   what='it stops')
+        later = spawn([MXC, 'pool', 'stop', p.name, '--grace', '2h'])
+        time.sleep(0.3)
+        eq((slow.poll(), later.poll(), rude.poll()), (None, None, None))
+        r = mxc('pool', 'stop', p.name, '--grace', '0').ok()
+        check(r.seconds < 8, r)
+        for q in (slow, later):
+            eq((q.communicate(timeout=20)[1], q.returncode), (b'', 0))
+        has(rude.communicate(timeout=20)[1].decode(), 'the pool was stopped')
+        eq(rude.returncode, 125)
+
+
+@test
 def idle_timeout_and_maximum_age():
     with Pool('--idle-timeout', '400ms') as p:
         p.run('sleep', '0.8').ok()

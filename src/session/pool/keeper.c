@@ -395,11 +395,12 @@ static void hear_slot(struct keeper *k, struct slot *s)
 static void stop(struct keeper *k, uint64_t grace_ms)
 {
     const struct pool_record rec = { .word = WORD_STOP, .grace_ms = grace_ms };
+    const uint64_t stop_ms = now_ms() + grace_ms + LAST_MS;
 
-    if (k->is_stopping)
+    if (k->is_stopping && stop_ms >= k->stop_ms)
         return;
     k->is_stopping = true;
-    k->stop_ms = now_ms() + grace_ms + LAST_MS;
+    k->stop_ms = stop_ms;
     /* Who waits there shall not wait for ever. */
     drop_fd(&k->door);
     for (size_t i = 0; i < POOL_SLOTS; i++)

@@ -527,14 +527,19 @@ static void end_stopped(struct slot *s)
     end(s, OUTCOME_STOPPED, 0);
 }
 
+/* The earliest end is meant. */
 static void on_stop(struct slot *s, uint64_t grace_ms)
 {
+    const uint64_t stop_ms = now_ms() + grace_ms;
+
+    if (s->is_stopping && stop_ms >= s->stop_ms)
+        return;
     s->is_stopping = true;
     if (s->state != RUNNING) {
         end_stopped(s);
         return;
     }
-    s->stop_ms = now_ms() + grace_ms;
+    s->stop_ms = stop_ms;
     signal_it(s, SIGTERM);
 }
 
@@ -548,7 +553,7 @@ static void on_keeper(struct slot *s)
         return;
     if (n != (ssize_t)sizeof(rec))
         _exit(EXIT_MXC);
-    if (rec.word == WORD_STOP && !s->is_stopping)
+    if (rec.word == WORD_STOP)
         on_stop(s, rec.grace_ms);
 }
 
