@@ -128,16 +128,26 @@ static bool hear_supervisor(struct init *in)
     return true;
 }
 
+/* It is blocked, so that it is kept for our descriptor even of init
+ * (signal(7)). */
+void launch_reap_again(void)
+{
+    (void)raise(SIGCHLD);
+}
+
 /* Returns true, and the status, when the workload itself has ended.  That it
  * was stopped is passed on: the caller's shell must not read the terminal
  * again before.  Whoever lost its parent became our child. */
 static bool reap(struct init *in, int *status)
 {
     bool ended = false;
+    pid_t pid = 0;
     int st;
-    pid_t pid;
 
-    while ((pid = waitpid(-1, &st, WNOHANG | WUNTRACED)) > 0) {
+    for (int i = 0; i < LAUNCH_REAPS; i++) {
+        pid = waitpid(-1, &st, WNOHANG | WUNTRACED);
+        if (pid <= 0)
+            break;
         if (WIFSTOPPED(st)) {
             if (pid == in->workload && !crowd_halts(&in->crowd, pid))
                 (void)launch_tell(MSG_STOPPED, st, NULL, -1);
@@ -147,6 +157,8 @@ static bool reap(struct init *in, int *status)
         }
     }
     in->is_alone = pid < 0 && errno == ECHILD;
+    if (pid > 0)
+        launch_reap_again();
     return ended;
 }
 

@@ -374,12 +374,16 @@ static void reap(struct session *s)
 
     if (is_empty)
         (void)launch_tell_of(MSG_EMPTY, 0, 0, NULL, -1);
-    while (pid > 0) {
+    for (int i = 0; pid > 0 && i < LAUNCH_REAPS; i++) {
         const pid_t next = next_end(&then, &is_empty);
 
         tell_end(s, pid, status, is_empty);
         pid = next;
         status = then;
+    }
+    if (pid > 0) {
+        tell_end(s, pid, status, false);
+        launch_reap_again();
     }
     s->is_empty = is_empty;
 }

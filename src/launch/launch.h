@@ -145,6 +145,11 @@ int launch_fill_args(const struct plan_view *plan, struct exec_args *a,
                      struct err *e);
 int launch_watch_children(int *fd, struct err *e);
 bool launch_hear_go(void);
+
+/* So many children at once: who makes them faster than that shall not keep init
+ * from its other work.  After so many, the others are for the next turn. */
+enum { LAUNCH_REAPS = 64 };
+void launch_reap_again(void);
 int launch_open_terminal(int *slave, int *master, struct err *e);
 
 /* Map a plan that nobody can change any more: NULL, and *e. */
