@@ -27,16 +27,28 @@ enum { PATIENCE_MS = 10000 };
 static int try_connect(const struct session_dir *d, const char *name, int *conn)
 {
     struct sockaddr_un at;
+    const struct timeval patience = { .tv_sec = PATIENCE_MS / 1000 },
+                         none = { 0 };
     unsigned len = talk_address(d->fd, name, &at);
     scoped(drop_fd) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return -errno;
+    /* Who accepts nobody has a full queue some day (connect(2)). */
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
     while (connect(fd, (struct sockaddr *)&at, len) < 0)
         if (errno != EINTR)
             return -errno;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof(none));
     *conn = take_fd(&fd);
     return 0;
+}
+
+static void does_not_answer(struct err *e)
+{
+    err_set(e, ERR_BACKEND_ERROR, "the session's holder does not answer");
+    err_hint(e, "somebody may have stopped it (state T in ps(1)); "
+                "`mxc deprovision` ends it");
 }
 
 int session_look_up(const struct session_dir *d, enum session_state *state,
@@ -53,6 +65,11 @@ int session_look_up(const struct session_dir *d, enum session_state *state,
         if (r == 0) {
             *state = SESSION_STARTED;
             return 0;
+        }
+        if (r == -EAGAIN) {
+            *state = SESSION_STARTED;
+            does_not_answer(e);
+            return 1;
         }
         if (r != -ENOENT && r != -ECONNREFUSED)
             return err_sys(e, "connect(2)", -r,
@@ -102,7 +119,7 @@ int session_connect(const struct session_dir *d, int *conn, struct err *e)
     enum session_state state;
     char id[SESSION_ID_MAX];
 
-    if (session_look_up(d, &state, conn, e) < 0)
+    if (session_look_up(d, &state, conn, e) != 0)
         return -1;
     if (state == SESSION_STARTED)
         return 0;
@@ -113,13 +130,6 @@ int session_connect(const struct session_dir *d, int *conn, struct err *e)
         return session_dir_stale(id, e);
     err_set(e, ERR_NOT_STARTED, "session '%s' is not started", id);
     return err_hint(e, "mxc start %s", id);
-}
-
-static void does_not_answer(struct err *e)
-{
-    err_set(e, ERR_BACKEND_ERROR, "the session's holder does not answer");
-    err_hint(e, "somebody may have stopped it (state T in ps(1)); "
-                "`mxc deprovision` ends it");
 }
 
 static void is_another_version(struct err *e)
@@ -289,12 +299,33 @@ static bool signal_holder(int pidfd, int number)
     return poll(&p, 1, PATIENCE_MS) > 0;
 }
 
+/* The same where it takes no connection: by what was written of it. */
+static int recorded_holder(const struct session_dir *d)
+{
+    char boot[SESSION_BOOT_MAX];
+    scoped(drop_fd) int pidfd = -1;
+    struct session_holder h;
+    bool has_one = false;
+    struct err none;
+
+    session_boot(boot);
+    if (session_holder(d, &has_one, &h, &none) < 0 || !has_one ||
+        strcmp(boot, h.boot) != 0)
+        return -1;
+    pidfd = (int)syscall(__NR_pidfd_open, h.pid, 0);
+    /* The number may be another's by now, but not since it was opened. */
+    if (pidfd < 0 || !h.start || session_start_of(h.pid) != h.start)
+        return -1;
+    return take_fd(&pidfd);
+}
+
 /* One that does not answer, as when somebody stopped it: its sandbox ends with
  * it. */
-static void kill_holder(int conn)
+static void kill_holder(const struct session_dir *d, int conn)
 {
     pid_t pid;
-    scoped(drop_fd) int pidfd = holder_of(conn, &pid);
+    scoped(drop_fd) int pidfd =
+        conn >= 0 ? holder_of(conn, &pid) : recorded_holder(d);
 
     if (pidfd >= 0)
         (void)signal_holder(pidfd, SIGKILL);
@@ -336,7 +367,7 @@ int session_stop(const struct session_dir *d, uint64_t grace_ms, struct err *e)
     enum session_state state;
     char id[SESSION_ID_MAX];
 
-    if (session_look_up(d, &state, &conn, e) < 0)
+    if (session_look_up(d, &state, &conn, e) != 0)
         return -1;
     if (state == SESSION_STALE)
         return stale(d, e);
@@ -395,11 +426,12 @@ int session_deprovision(struct session_dir *d, uint64_t grace_ms, struct err *e)
     scoped(drop_fd) int conn = -1;
     enum session_state state;
     struct err ignored;
-
     /* A record that cannot be read is no reason to keep it. */
-    if (session_look_up(d, &state, &conn, &ignored) == 0 &&
-        state == SESSION_STARTED && stop_started(conn, grace_ms, &ignored) < 0)
-        kill_holder(conn);
+    const int r = session_look_up(d, &state, &conn, &ignored);
+
+    if (r == 1 || (r == 0 && state == SESSION_STARTED &&
+                   stop_started(conn, grace_ms, &ignored) < 0))
+        kill_holder(d, conn);
     return session_dir_remove(d, e);
 }
 
@@ -424,6 +456,7 @@ int session_order(const struct session_dir *d, enum ask_what what,
 int session_inspect(int conn, struct look *out, pid_t *holder, struct err *e)
 {
     struct pollfd p = { .fd = conn, .events = POLLIN };
+    struct say other;
     struct ucred who;
     socklen_t len = sizeof(who);
     ssize_t got;
@@ -442,6 +475,14 @@ int session_inspect(int conn, struct look *out, pid_t *holder, struct err *e)
     got = talk_receive(conn, out, sizeof(*out), NULL, 0, &none, 0);
     if (got <= 0)
         return err_set(e, ERR_BACKEND_ERROR, "the session's holder has ended");
+    /* It has no place for one more. */
+    if (got == (ssize_t)sizeof(other)) {
+        memcpy(&other, out, sizeof(other));
+        if (other.version == TALK_VERSION && other.what == SAY_FAILED) {
+            *e = other.err;
+            return 1;
+        }
+    }
     if (got == (ssize_t)sizeof(*out) && out->version == TALK_VERSION &&
         out->what == SAY_LOOK && out->ncommands <= TALK_COMMANDS)
         return 0;

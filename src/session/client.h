@@ -15,7 +15,8 @@ enum session_state {
     SESSION_STALE /* its holder is gone, and did not say so */
 };
 
-/* The state, and a connection to the holder of a started one. */
+/* The state, and a connection to the holder of a started one.  1, and why: it
+ * is started, but takes no connection. */
 int session_look_up(const struct session_dir *d, enum session_state *state,
                     int *conn, struct err *e);
 

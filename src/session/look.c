@@ -18,6 +18,7 @@ static int see_once(const struct session_dir *d, struct session_seen *out,
     scoped(drop_fd) int conn = -1;
     enum session_state state;
     struct look look;
+    struct session_holder holder;
     struct err other;
     bool has_facts;
     int r;
@@ -28,12 +29,18 @@ static int see_once(const struct session_dir *d, struct session_seen *out,
     has_facts = session_facts(d, &out->facts, &other) == 0;
     /* What cannot be read is stale: only deprovision is of use then.  But for
      * what runs: whatever is written of it. */
-    if (session_look_up(d, &state, &conn, &other) < 0 ||
-        (!has_facts && state != SESSION_STARTED))
+    r = session_look_up(d, &state, &conn, &other);
+    if (r < 0 || (!has_facts && state != SESSION_STARTED))
         return 0;
     out->state = names[state];
     if (state != SESSION_STARTED)
         return 0;
+    if (r > 0) {
+        if (session_holder(d, &has_facts, &holder, e) == 0 && has_facts)
+            out->holder = holder.pid;
+        *e = other;
+        return 1;
+    }
     r = session_inspect(conn, &look, &out->holder, e);
     if (r == 0)
         out->look = look;

@@ -24,17 +24,28 @@ enum { PATIENCE_MS = 10000, TEMP_ROOM = 32 };
 /* --- the keeper ------------------------------------------------------------
  */
 
+static int silent(struct err *e)
+{
+    return err_set(e, ERR_BACKEND_ERROR, "the pool's keeper does not answer");
+}
+
 static int reach(const struct pool_dir *d, int *conn, struct err *e)
 {
     struct sockaddr_un at;
+    const struct timeval patience = { .tv_sec = PATIENCE_MS / 1000 },
+                         none = { 0 };
     unsigned len = talk_address(d->fd, "control", &at);
     scoped(drop_fd) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return err_sys(e, "socket(2)", errno, "cannot talk to the pool");
+    /* As with a session's holder (client.c). */
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
     while (connect(fd, (struct sockaddr *)&at, len) < 0) {
         if (errno == EINTR)
             continue;
+        if (errno == EAGAIN)
+            return silent(e);
         if (errno != ECONNREFUSED && errno != ENOENT)
             return err_sys(e, "connect(2)", errno, "cannot talk to the pool");
         err_set(e, ERR_STALE_ID,
@@ -43,6 +54,7 @@ static int reach(const struct pool_dir *d, int *conn, struct err *e)
                 d->name);
         return err_hint(e, "`mxc gc` removes what is left");
     }
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof(none));
     *conn = take_fd(&fd);
     return 0;
 }
@@ -55,11 +67,6 @@ static int ask(int conn, enum ask_what what, uint64_t timeout_ms, struct err *e)
     int r = talk_send(conn, &a, sizeof(a), NULL, 0, 0);
 
     return r < 0 ? err_sys(e, "send(2)", -r, "cannot talk to the pool") : 0;
-}
-
-static int silent(struct err *e)
-{
-    return err_set(e, ERR_BACKEND_ERROR, "the pool's keeper does not answer");
 }
 
 static bool has_word(int conn, int timeout_ms)

@@ -87,6 +87,9 @@ struct look {
     } command[TALK_COMMANDS];
 };
 
+/* They are told apart by their size. */
+_Static_assert(sizeof(struct say) < sizeof(struct look), "sizes of their own");
+
 /* As many as a number of `struct say` can tell. */
 static inline int32_t talk_ms(uint64_t ms)
 {

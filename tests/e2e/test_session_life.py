@@ -229,6 +229,70 @@ def a_holder_that_hangs_is_listed_and_asked_once():
 
 
 @contextlib.contextmanager
+def a_full_queue(s):
+    """Of a holder that hangs: nobody gets a connection any more."""
+    open_ones = []
+    path = os.path.join(s.dir, 'control')
+    with stopped(s.holder()):
+        while True:
+            c = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            c.setblocking(False)
+            open_ones.append(c)
+            at = os.open(os.path.dirname(path), os.O_PATH)
+            try:
+                c.connect(f'/proc/self/fd/{at}/control')
+            except BlockingIOError:
+                break
+            finally:
+                os.close(at)
+        yield
+    for c in open_ones:
+        c.close()
+
+
+@test
+def one_that_hangs_and_takes_no_connection():
+    with Session() as s, Session() as other:
+        with a_full_queue(s):
+            p = spawn([MXC, 'ps'])
+            q = spawn([MXC, 'gc'])
+            x = spawn([MXC, 'exec', s.id, '--', 'true'])
+            refused('already_started', 'start', s.id)
+            out = p.communicate(timeout=25)[0].decode()
+            has(out, f'{s.id:42}  started      0  does not answer\n')
+            has(out, f'{other.id:42}  started      0\n')
+            eq(q.communicate(timeout=25), (b'', b''))
+            has(x.communicate(timeout=25)[1].decode(), 'does not answer')
+            eq(x.returncode, 125)
+        eq(s.state(), 'started')
+    s = Session()
+    pid = s.holder()
+    with contextlib.suppress(ProcessLookupError), a_full_queue(s):
+        s.do('deprovision', '--grace', '0').ok()
+        eventually(lambda: pid not in processes(), what='the holder gone')
+        eq(os.listdir(root()), [])
+
+
+@test
+def more_commands_than_it_takes_leave_room_for_other_words():
+    """256, and sixteen places more for stop, ps and pause."""
+    with Session() as s:
+        with stopped(s.init()):
+            many = [s.spawn('true', popen={'stdout': subprocess.DEVNULL})
+                    for _ in range(280)]
+            ended = lambda: [p for p in many if p.poll() is not None]
+            eventually(lambda: len(ended()) == 24, 40, 'refusals')
+            for p in ended():
+                eq(p.returncode, 125)
+                has(p.stderr.read().decode(), 'too many commands run in this '
+                    'session', 'at most 256 at once')
+            eq(s.state(), 'started')
+        for p in many:
+            p.communicate(timeout=60)
+        eq(sorted(p.returncode for p in many), [0] * 256 + [125] * 24)
+
+
+@contextlib.contextmanager
 def stopped(holder):
     os.kill(holder, signal.SIGSTOP)
     eventually(lambda: f'{read(f"/proc/{holder}/stat")}'.rsplit(')', 1)[1]
@@ -487,42 +551,6 @@ def pause_and_resume():
         eventually(lambda: p.stdout.read(100), what='it goes on')
         p.kill()
         p.communicate()
-
-
-@test(only='user')      # root has a freezer
-def a_pause_is_told_when_it_is_so():
-    with Session() as s:
-        p = s.spawn('sleep', '1000')
-        eventually(lambda: 'sleep' in s.names())
-        sleep = next(p['hostPid'] for p in s.look()['processes']
-                     if p['name'] == 'sleep')
-
-        def state():
-            return read(f'/proc/{sleep}/stat').rsplit(')', 1)[1].split()[0]
-        os.kill(s.init(), signal.SIGSTOP)
-        pause = spawn([MXC, 'pause', s.id])
-        time.sleep(0.5)
-        eq(pause.poll(), None, 'told while nobody was stopped')
-        # A second one meanwhile waits for the same.
-        again = spawn([MXC, 'pause', s.id])
-        time.sleep(0.2)
-        os.kill(s.init(), signal.SIGCONT)
-        for q in (pause, again):
-            eq(q.communicate(timeout=20)[1], b'')
-            eq(q.returncode, 0)
-            eq(state(), 'T')
-        os.kill(s.init(), signal.SIGSTOP)
-        s.do('resume').failed(1, 'first process did not do it',
-                              'mxc stop ID')
-        os.kill(s.init(), signal.SIGCONT)
-        eventually(lambda: state() == 'S', what='it goes on')
-        os.kill(s.init(), signal.SIGSTOP)
-        pause = spawn([MXC, 'pause', s.id])
-        time.sleep(0.3)
-        s.do('stop', '--grace', '100ms').ok()
-        has(pause.communicate(timeout=20)[1].decode(), 'stopped meanwhile')
-        eq(pause.returncode, 1)
-        p.communicate(timeout=20)
 
 
 CGROUP = '/sys/fs/cgroup/unified' if os.path.exists(
