@@ -320,7 +320,7 @@ static void deliver(struct session *s, const struct launch_record *rec)
 {
     const struct command *c;
 
-    if (rec->status <= 0 || rec->status >= NSIG)
+    if (rec->status < 0 || rec->status >= NSIG)
         return;
     crowd_signal(&s->crowd, rec->exec == 0 ? rec->status : 0);
     if (rec->exec == 0) {

@@ -52,7 +52,8 @@ enum launch_msg {
     MSG_CLAIM,
     /* In a session, to its holder: MSG_EXITED and MSG_EMPTY */
     MSG_LAST_EXITED,
-    MSG_DELIVERED, /* a signal for all has been sent; status: its number */
+    MSG_DELIVERED, /* a signal for all has been sent; status: its number.  0
+                    * is none, and asks for this word alone */
     /* Of a single run, to its supervisor: a struct launch_seen.  Something was
      * refused, or used */
     MSG_DENIAL,

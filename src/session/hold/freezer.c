@@ -17,9 +17,9 @@
 #include "base/num.h"
 #include "session/dir.h"
 
-/* Who forks while we look is found the next time; and how long what is in a
- * system call may take to stand still. */
-enum { PASSES = 50, PATIENCE_MS = 500 };
+/* Who forks while we look is found the next time; and how long the holder waits
+ * for them to stand still before it does something else. */
+enum { PASSES = 50, PATIENCE_MS = 10 };
 
 static bool put(int dir, const char *name, const char *text)
 {
@@ -102,6 +102,25 @@ static bool make_group(struct freezer *f, int dir)
 /* --- who is to be in it ----------------------------------------------------
  */
 
+/* Who has ended may have threads that go on: its field 20, behind the state,
+ * which is its third (proc_pid_stat(5)). */
+static bool has_threads(const char *state)
+{
+    enum { STATE = 3, THREADS = 20 };
+    char number[24];
+    int64_t n;
+
+    for (int i = STATE; state && i < THREADS; i++) {
+        state = strchr(state, ' ');
+        state += state ? 1 : 0;
+    }
+    if (!state)
+        return false;
+    (void)snprintf(number, sizeof(number), "%.*s", (int)strcspn(state, " "),
+                   state);
+    return num_i64(number, 0, INT_MAX, &n) == 0 && n > 1;
+}
+
 /* "PID (NAME) STATE PARENT": false for one that has ended, or is none. */
 static bool read_parent(int proc, const char *pid, pid_t *parent)
 {
@@ -118,7 +137,8 @@ static bool read_parent(int proc, const char *pid, pid_t *parent)
         return false;
     text[n] = '\0';
     at = strrchr(text, ')');
-    if (!at || strlen(at) < 5 || at[2] == 'Z' || at[2] == 'X')
+    if (!at || strlen(at) < 5 ||
+        ((at[2] == 'Z' || at[2] == 'X') && !has_threads(at + 2)))
         return false;
     at += 4;
     at[strcspn(at, " ")] = '\0';
@@ -230,19 +250,21 @@ static int pass(struct freezer *f, pid_t init)
  */
 
 /* "frozen 1" among its events, which poll(2) tells (cgroups(7)). */
-static void await_frozen(const struct freezer *f)
+bool freezer_is_frozen(const struct freezer *f)
 {
     scoped(drop_fd) int fd =
         openat(f->group, "cgroup.events", O_RDONLY | O_CLOEXEC);
     struct pollfd p = { .fd = fd, .events = POLLPRI };
     char text[256];
 
-    while (fd >= 0) {
-        ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+    for (;;) {
+        ssize_t n = fd < 0 ? -1 : pread(fd, text, sizeof(text) - 1, 0);
 
         text[n > 0 ? n : 0] = '\0';
-        if (strstr(text, "frozen 1") || poll(&p, 1, PATIENCE_MS) <= 0)
-            return;
+        if (strstr(text, "frozen 1"))
+            return true;
+        if (n <= 0 || poll(&p, 1, PATIENCE_MS) <= 0)
+            return false;
     }
 }
 
@@ -263,7 +285,6 @@ bool freezer_freeze(struct freezer *f, int dir, pid_t init)
         freezer_thaw(f);
         return false;
     }
-    await_frozen(f);
     return true;
 }
 

@@ -27,6 +27,9 @@ struct freezer {
 /* Freeze what is below init.  The group's path is kept as "freezer" in the
  * directory `dir` before it is there.  False: it cannot be, and all runs. */
 bool freezer_freeze(struct freezer *f, int dir, pid_t init);
+
+/* Whether all stand still by now: what is in a system call may take a while. */
+bool freezer_is_frozen(const struct freezer *f);
 void freezer_thaw(struct freezer *f);
 
 /* Everything in it has ended: remove it. */

@@ -273,6 +273,7 @@ static uint64_t next_due(const struct holder *h)
         nearer(&at, h->idle_since_ms + h->facts.idle_ms);
     if (h->accept_ms)
         nearer(&at, h->accept_ms);
+    nearer(&at, holder_pause_due(h));
     for (size_t i = 0; i < h->npeers; i++) {
         const struct peer *p = &h->peer[i];
 
@@ -280,8 +281,6 @@ static uint64_t next_due(const struct holder *h)
             nearer(&at, begun_ms(p) + p->limit_ms);
         if (p->id && p->killed_ms)
             nearer(&at, p->killed_ms + HOLDER_KILL_MS);
-        if (p->pause_ms)
-            nearer(&at, p->pause_ms + HOLDER_PAUSE_MS);
     }
     return at;
 }
@@ -318,7 +317,7 @@ static void on_time(struct holder *h)
         h->accept_ms = 0;
     end_late_commands(h, now);
     holder_end_with_the_stuck(h, now);
-    holder_end_late_pauses(h, now);
+    holder_pause_tend(h, now);
     if (h->is_stopping) {
         /* Everybody has left, or was asked long enough. */
         if (!holder_is_busy(h) || now >= h->stop_ms)
@@ -480,7 +479,7 @@ static void end_pauses(struct holder *h)
 {
     struct err e;
 
-    err_set(&e, ERR_NOT_STARTED, "the session was stopped meanwhile");
+    err_set(&e, ERR_NOT_STARTED, "the session has ended meanwhile");
     holder_end_pauses(h, &e);
 }
 

@@ -65,6 +65,8 @@ struct holder {
     bool is_ready, is_gateway_ready, is_up;
     bool is_empty; /* no process but init */
     enum look_paused paused;
+    bool wants_pause; /* it was asked for, and may be on its way yet */
+    bool asks_init;   /* for a word, not asked yet */
     struct freezer freezer;
     struct session_process process[SESSION_PROCESSES]; /* room to find init */
     bool is_over;
@@ -73,7 +75,7 @@ struct holder {
     uint64_t stop_ms;   /* when it will not wait any longer */
     uint64_t started_ms, idle_since_ms;
     uint64_t everybody; /* signals for all, not told yet */
-    unsigned ntold;     /* signals for all, of which init has no word yet */
+    unsigned ntold;     /* of those, and of words asked for: no answer yet */
     uint32_t last_id;
     struct peer peer[HOLDER_PEERS];
     char plans[HOLDER_PEERS][TALK_INLINE];
@@ -101,8 +103,15 @@ void holder_end_with_the_stuck(struct holder *h, uint64_t now);
 struct peer *holder_find(struct holder *h, uint32_t id);
 bool holder_is_busy(const struct holder *h);
 void holder_stop(struct holder *h, uint64_t grace_ms);
+bool holder_refuses(const struct holder *h, struct peer *p);
+
+/* holder_pause.c */
+void holder_pause(struct holder *h, struct peer *p, bool pause);
+void holder_settle_pause(struct holder *h);
+void holder_end_pause(struct holder *h); /* the session stops */
 void holder_end_pauses(struct holder *h, const struct err *e);
-void holder_end_late_pauses(struct holder *h, uint64_t now);
+uint64_t holder_pause_due(const struct holder *h);
+void holder_pause_tend(struct holder *h, uint64_t now);
 
 /* holder_init.c: words to and from init.  Pending ones wait for room. */
 void holder_push(struct holder *h);

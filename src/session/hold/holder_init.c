@@ -59,9 +59,10 @@ static bool push_exec(struct holder *h, struct peer *p)
 
     if (!p->wants_exec)
         return true;
-    if (has_left(p)) {
+    if (has_left(p) || h->is_stopping || h->wants_pause) {
         explicit_bzero(h->plans[p - h->peer], p->len);
-        holder_drop(p);
+        if (!holder_refuses(h, p))
+            holder_drop(p);
         return true;
     }
     r = tell_exec(h, p);
@@ -77,6 +78,18 @@ static bool push_exec(struct holder *h, struct peer *p)
         err_sys(&e, "sendmsg(2)", -r, "cannot hand the command on");
         holder_say_end(p, OUTCOME_FAILED, 0, &e);
     }
+    return true;
+}
+
+/* Its word will come when it has done all that it was told before. */
+static bool ask_init(struct holder *h)
+{
+    if (!h->asks_init)
+        return true;
+    if (tell(h, MSG_SIGNAL, 0, 0) == -EAGAIN)
+        return false;
+    h->asks_init = false;
+    h->ntold++;
     return true;
 }
 
@@ -99,7 +112,7 @@ static bool push_signals(struct holder *h, uint32_t id, uint64_t *waiting)
 
 void holder_push(struct holder *h)
 {
-    if (!h->is_up || !push_signals(h, 0, &h->everybody))
+    if (!h->is_up || !ask_init(h) || !push_signals(h, 0, &h->everybody))
         return;
     for (size_t i = 0; i < h->npeers; i++) {
         struct peer *p = &h->peer[i];
@@ -116,7 +129,7 @@ void holder_push(struct holder *h)
 
 bool holder_has_pending(const struct holder *h)
 {
-    if (h->everybody)
+    if (h->everybody || h->asks_init)
         return true;
     for (size_t i = 0; i < h->npeers; i++) {
         const struct peer *p = &h->peer[i];
@@ -201,11 +214,10 @@ static void about_command(struct holder *h, struct peer *p,
     }
 }
 
-/* What it waits for is done by the last that it was told. */
 static void on_delivered(struct holder *h)
 {
-    if (h->ntold && --h->ntold == 0 && !h->everybody)
-        holder_end_pauses(h, NULL);
+    h->ntold -= h->ntold > 0;
+    holder_settle_pause(h);
 }
 
 static void on_gone(struct holder *h)

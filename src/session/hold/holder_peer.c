@@ -113,6 +113,12 @@ static bool is_owner(int fd)
            who.uid == geteuid();
 }
 
+static void too_many(struct err *e)
+{
+    err_set(e, ERR_BACKEND_ERROR, "too many commands run in this session");
+    err_hint(e, "at most %d at once", TALK_COMMANDS);
+}
+
 void holder_accept(struct holder *h)
 {
     int fd = accept4(h->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -138,13 +144,39 @@ void holder_accept(struct holder *h)
         holder_hear(h, &h->peer[i]);
         return;
     }
-    err_set(&e, ERR_BACKEND_ERROR, "too many commands run in this session");
-    err_hint(&e, "at most %d at once", TALK_COMMANDS);
+    too_many(&e);
     refuse(&extra, &e);
 }
 
 /* --- requests --------------------------------------------------------------
  */
+
+static size_t count_commands(const struct holder *h)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < h->npeers; i++)
+        n += h->peer[i].id != 0;
+    return n;
+}
+
+/* From then on nothing is begun. */
+bool holder_refuses(const struct holder *h, struct peer *p)
+{
+    struct err e;
+
+    if (h->is_stopping) {
+        err_set(&e, ERR_NOT_STARTED, "the session is being stopped");
+        err_hint(&e, "start it again then");
+    } else if (h->wants_pause) {
+        err_set(&e, ERR_BACKEND_ERROR, "the session is paused");
+        err_hint(&e, "mxc resume ID");
+    } else {
+        return false;
+    }
+    refuse(p, &e);
+    return true;
+}
 
 static void ask_exec(struct holder *h, struct peer *p, const struct asked *m,
                      size_t len, int *fds, size_t n)
@@ -154,12 +186,10 @@ static void ask_exec(struct holder *h, struct peer *p, const struct asked *m,
     const struct ask *a = &m->ask;
     struct err e;
 
-    if (h->is_stopping || h->paused) {
-        if (h->paused)
-            err_set(&e, ERR_BACKEND_ERROR, "the session is paused");
-        else
-            err_set(&e, ERR_NOT_STARTED, "the session is being stopped");
-        err_hint(&e, h->paused ? "mxc resume ID" : "start it again then");
+    if (holder_refuses(h, p))
+        return;
+    if (count_commands(h) >= TALK_COMMANDS) {
+        too_many(&e);
         refuse(p, &e);
         return;
     }
@@ -189,37 +219,12 @@ static void ask_exec(struct holder *h, struct peer *p, const struct asked *m,
     holder_push(h);
 }
 
-/* Signals can be seen by those who get them, and by their parents; a freezer
- * cannot, but not everybody has one. */
-static void pause_all(struct holder *h)
-{
-    if (h->paused)
-        return;
-    h->freezer.within = h->sandbox.group.dir[CGROUP_V2];
-    if (freezer_freeze(&h->freezer, h->dir,
-                       session_init(getpid(), h->process))) {
-        h->paused = LOOK_FROZEN;
-        return;
-    }
-    h->paused = LOOK_STOPPED;
-    holder_everybody(h, SIGSTOP);
-}
-
-static void resume(struct holder *h)
-{
-    if (h->paused == LOOK_FROZEN)
-        freezer_thaw(&h->freezer);
-    if (h->paused == LOOK_STOPPED)
-        holder_everybody(h, SIGCONT);
-    h->paused = LOOK_RUNS;
-}
-
 void holder_stop(struct holder *h, uint64_t grace_ms)
 {
     h->is_stopping = true;
     h->stop_ms = now_ms() + grace_ms;
     holder_everybody(h, SIGTERM);
-    resume(h);
+    holder_end_pause(h);
 }
 
 static void ask_pause(struct holder *h, struct peer *p, bool pause)
@@ -231,44 +236,7 @@ static void ask_pause(struct holder *h, struct peer *p, bool pause)
         refuse(p, &e);
         return;
     }
-    if (pause)
-        pause_all(h);
-    else
-        resume(h);
-    p->pause_ms = now_ms();
-    if (!h->everybody && !h->ntold)
-        holder_end_pauses(h, NULL);
-}
-
-/* Whoever asked for a pause, or for its end, hears of it when it is so. */
-void holder_end_pauses(struct holder *h, const struct err *e)
-{
-    for (size_t i = 0; i < h->npeers; i++) {
-        struct peer *p = &h->peer[i];
-
-        if (!p->pause_ms)
-            continue;
-        holder_say(p, e ? SAY_FAILED : SAY_DONE, 0, e, -1);
-        holder_drop(p);
-    }
-}
-
-void holder_end_late_pauses(struct holder *h, uint64_t now)
-{
-    struct err e;
-
-    for (size_t i = 0; i < h->npeers; i++) {
-        struct peer *p = &h->peer[i];
-
-        if (!p->pause_ms || now < p->pause_ms + HOLDER_PAUSE_MS)
-            continue;
-        err_set(&e, ERR_BACKEND_ERROR,
-                "the sandbox's first process did not do it in %d s",
-                HOLDER_PAUSE_MS / 1000);
-        err_hint(&e, "a command has stopped it, or it waits in the kernel "
-                     "(state D in ps(1)); mxc stop ID ends the session");
-        refuse(p, &e);
-    }
+    holder_pause(h, p, pause);
 }
 
 static void ask_look(struct holder *h, struct peer *p)
@@ -302,6 +270,9 @@ static void obey(struct holder *h, struct peer *p, const struct asked *m,
 
     if (a->what == ASK_SIGNAL && p->id && a->number > 0 &&
         a->number <= CONTROL_SIGNAL_MAX) {
+        /* All go on later. */
+        if (a->number == SIGCONT && h->paused == LOOK_STOPPED)
+            return;
         p->signals |= 1ull << (a->number - 1);
         p->wants_halt |= a->number == SIGSTOP;
         holder_push(h);
