@@ -298,7 +298,7 @@ static int turn(struct follow *f)
 
     if (poll(p, n, wait_ms(look)) < 0 && errno != EINTR)
         return err_sys(f->e, "poll(2)", errno, "cannot wait");
-    /* Its end first: what comes with it was for the wait, not for the command. */
+    /* Its end first: what comes with it was for the wait, not for it. */
     if (p[0].revents && on_message(f) < 0)
         return -1;
     if (f->has_ended)
