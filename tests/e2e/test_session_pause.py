@@ -215,4 +215,173 @@ ctypes.CDLL(None).syscall(60, 0)
         eventually(lambda: ticks() != was, what='it goes on')
 
 
+@test
+def pause_and_resume():
+    with Session() as s:
+        p = s.spawn('sh', '-c', 'n=0; while :; do n=$((n+1)); echo $n; '
+                    'sleep 0.02; done', popen={'bufsize': 0})
+        p.stdout.readline()
+        s.do('pause').ok()
+        eq(s.state(), 'paused')
+        s.exec('true').failed(125, 'paused')
+        time.sleep(0.2)
+        os.set_blocking(p.stdout.fileno(), False)
+        p.stdout.read(1 << 20)
+        time.sleep(0.3)
+        eq(p.stdout.read(1 << 20), None, 'output while it was paused')
+        s.do('resume').ok()
+        eventually(lambda: p.stdout.read(100), what='it goes on')
+        p.kill()
+        p.communicate()
+
+
+CGROUP = '/sys/fs/cgroup/unified' if os.path.exists(
+    '/sys/fs/cgroup/unified/cgroup.procs') else '/sys/fs/cgroup'
+
+
+def in_a_group():
+    """A control group that the caller may use, and how to start in it."""
+    if not os.path.exists(f'{CGROUP}/cgroup.procs'):
+        skip('no control groups of version 2')
+    path = f'{CGROUP}/mxc-test-{os.getpid()}'
+    try:
+        os.mkdir(path)
+    except OSError as e:
+        skip(f'a control group can be made ({e})')
+
+    def enter():
+        with open(f'{path}/cgroup.procs', 'w') as f:
+            f.write('0')
+    return path, enter
+
+
+@test(only='root')
+def a_pause_that_nobody_sees():
+    """By a freezer: parents are told nothing, and who was stopped stays so."""
+    path, enter = in_a_group()
+    count = ('n=0; while :; do n=$((n+1)); echo $n >/tmp/n; '
+             'sleep 0.02; done')
+    try:
+        with Session(start=False) as s:
+            run([MXC, 'start', s.id], preexec_fn=enter).ok()
+            s.sh('exec >/dev/null 2>&1; sleep 1000 & kill -STOP $!; '
+                 f'(trap "echo seen >/tmp/seen" CONT; {count}) &').ok()
+            eventually(lambda: s.exec('cat', '/tmp/n').status == 0)
+            s.do('pause').ok()
+            eq((s.look()['state'], s.look()['pausedBy']), ('paused', 'freezer'))
+            has(mxc('ps').ok().out, 'by a freezer')
+            eq(len(os.listdir(path)) > 0, True)
+            s.do('pause').ok()
+            ticks = lambda: [read(f'/proc/{p["hostPid"]}/stat').split()[13:15]
+                             for p in s.look()['processes']]
+            was = ticks()
+            time.sleep(0.3)
+            eq(ticks(), was)
+            s.exec('true').failed(125, 'paused')
+            s.do('resume').ok()
+            lacks(s.look(), 'pausedBy')
+            n = s.exec('cat', '/tmp/n').ok().out
+            eventually(lambda: s.exec('cat', '/tmp/n').out not in (n, ''),
+                       what='it goes on')
+            check(s.exec('cat', '/tmp/seen').status, 'a signal was seen')
+            has([p['state'] for p in s.look()['processes']], 'T')
+            # Again, with what has come since; and its end while it is paused.
+            p = s.spawn('sleep', '1000')
+            eventually(lambda: 'sleep' in s.names())
+            s.do('pause').ok()
+            s.do('stop', '--grace', '300ms').ok()
+            p.communicate(timeout=10)
+            eq(p.returncode, 143)
+            eq([d for d in os.listdir(path) if d.startswith('mxc-')], [])
+            # A holder that is killed meanwhile takes all along.
+            run([MXC, 'start', s.id], preexec_fn=enter).ok()
+            s.sh('sleep 1000 >/dev/null 2>&1 &').ok()
+            s.do('pause').ok()
+            eq(s.look()['pausedBy'], 'freezer')
+            init = s.init()
+            kill_and_wait(s.holder())
+            eventually(lambda: init not in processes(), what='the sandbox gone')
+            eq(read(f'{path}/cgroup.events').split()[1], '0', 'populated')
+            s.do('deprovision').ok()
+            eq([d for d in os.listdir(path) if d.startswith('mxc-')], [])
+    finally:
+        os.rmdir(path)
+
+
+@test(only='root')
+def a_paused_command_meets_its_timeout():
+    path, enter = in_a_group()
+    try:
+        with Session(start=False) as s:
+            run([MXC, 'start', s.id], preexec_fn=enter).ok()
+            p = s.spawn('sleep', '1000', flags=['--timeout', '700ms'])
+            eventually(lambda: 'sleep' in s.names())
+            s.do('pause').ok()
+            eq(s.look()['pausedBy'], 'freezer')
+            p.communicate(timeout=10)
+            eq(p.returncode, 124)
+    finally:
+        eventually(lambda: not read(f'{path}/cgroup.procs'), what='empty')
+        os.rmdir(path)
+
+
+@test(only='root')
+def the_group_of_a_killed_holder():
+    """Is not forgotten when the session's next holder makes another."""
+    path, enter = in_a_group()
+
+    def groups():
+        return [d for d in os.listdir(path) if d.startswith('mxc-')]
+    try:
+        with Session('--layer', 'private', start=False) as s:
+            for _ in range(2):
+                run([MXC, 'start', s.id], preexec_fn=enter).ok()
+                s.sh('sleep 1000 >/dev/null 2>&1 &').ok()
+                s.do('pause').ok()
+                eq((s.look()['pausedBy'], len(groups())), ('freezer', 1))
+                init = s.init()
+                kill_and_wait(s.holder())
+                eventually(lambda: init not in processes(), what='it gone')
+        eq(groups(), [])
+    finally:
+        os.rmdir(path)
+
+
+@test(only='root')
+def a_paused_session_meets_its_age():
+    """And its commands the end of those who asked for them."""
+    path, enter = in_a_group()
+    try:
+        with Session('--max-age', '2s', start=False) as s:
+            run([MXC, 'start', s.id], preexec_fn=enter).ok()
+            p = s.spawn('sleep', '1000')
+            eventually(lambda: 'sleep' in s.names())
+            s.do('pause').ok()
+            eq(s.look()['pausedBy'], 'freezer')
+            p.kill()
+            p.communicate()
+            eventually(lambda: not s.names(), what='the command gone')
+            eq(s.state(), 'paused')
+            eventually(lambda: s.state() == 'provisioned', what='it stopped')
+            has(s.do('logs').ok().out, 'maximum age')
+            eventually(lambda: not [d for d in os.listdir(path)
+                                    if d.startswith('mxc-')], what='no group')
+    finally:
+        eventually(lambda: not read(f'{path}/cgroup.procs'), what='empty')
+        os.rmdir(path)
+
+
+@test(only='user')
+def without_a_group_of_its_own_it_is_signals():
+    with Session() as s:
+        p = s.spawn('sleep', '1000')
+        eventually(lambda: 'sleep' in s.names())
+        s.do('pause').ok()
+        eq(s.look()['pausedBy'], 'signals')
+        eventually(lambda: [q['state'] for q in s.look()['processes']] == ['T'])
+        s.do('resume').ok()
+        p.kill()
+        p.communicate()
+
+
 main()

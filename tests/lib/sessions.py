@@ -139,6 +139,19 @@ def hanging_start(ident):
     return p, holder
 
 
+def kill_and_wait(pid):
+    os.kill(pid, signal.SIGKILL)
+
+    def gone():
+        try:
+            os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            pass
+        return pid not in processes()
+
+    eventually(gone, what='the killed one gone')
+
+
 def wait_for_end(holder):
     """Of a killed one: its socket listens a little longer than it speaks."""
     def is_over():
@@ -173,4 +186,4 @@ def refused(code, *args, status=1):
 
 
 __all__ = '''ID FOREIGN directory ident_of root grants provision Session answer refused
-hanging_start'''.split()
+hanging_start kill_and_wait'''.split()
