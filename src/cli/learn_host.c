@@ -62,6 +62,55 @@ static const char *secret_inside(int dir, const char *name)
     return n > 0 ? learn_secret_text(text, (size_t)n) : NULL;
 }
 
+static bool has(int dir, const char *name, struct stat *st)
+{
+    return fstatat(dir, name, st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0;
+}
+
+/* Is it a directory of git's, by whatever name?  `dir` is held. */
+static bool is_git(int dir, const char *path)
+{
+    const size_t n = strlen(path);
+    struct stat st;
+
+    return (n > 4 && strcmp(path + n - 5, "/.git") == 0) ||
+           (has(dir, "HEAD", &st) && has(dir, "objects", &st) &&
+            has(dir, "refs", &st));
+}
+
+/* Why git would do what is written there, or NULL: of what lies in a directory
+ * of its own, and of the file that says where that is. */
+static const char *git_does(const char *path, bool is_dir)
+{
+    char above[PATH_MAX];
+
+    for (const char *at = path; at; at = strchr(at + 1, '/')) {
+        scoped(drop_fd) int dir = -1;
+
+        if (!is_dir && strcmp(at, "/.git") == 0)
+            return "git goes where it says";
+        if (snprintf(above, sizeof(above), "/%.*s", (int)(at - path), path) >=
+            (int)sizeof(above))
+            return "its name is too long";
+        dir = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (dir < 0 || !is_git(dir, above))
+            continue;
+        for (size_t i = 0; learn_git_runs[i]; i++)
+            if (path_is_within(at + 1, learn_git_runs[i]))
+                return "git does what it says";
+    }
+    return NULL;
+}
+
+/* Why writing there would be a way out. */
+static const char *why_run(const struct learning *x, const char *path,
+                           bool is_dir)
+{
+    const char *why = learn_is_run(path, &x->at);
+
+    return why ? why : git_does(path, is_dir);
+}
+
 /* The caller has said that it may be. */
 static bool is_excepted(const struct learning *x, const char *path)
 {
@@ -155,21 +204,6 @@ static void meet_absent(struct learn_walk *w, const char *path, const char *why)
 
     if (!is_excepted(w->x, path) && !w->is_dry && !learn_add(w->into, &e))
         w->cannot = true;
-}
-
-static bool has(int dir, const char *name, struct stat *st)
-{
-    return fstatat(dir, name, st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0;
-}
-
-static bool is_git(int dir, const char *path)
-{
-    const size_t n = strlen(path);
-    struct stat st;
-
-    return (n > 4 && strcmp(path + n - 5, "/.git") == 0) ||
-           (has(dir, "HEAD", &st) && has(dir, "objects", &st) &&
-            has(dir, "refs", &st));
 }
 
 /* A directory of git's, by whatever name; or the top of what is granted, which
@@ -307,7 +341,7 @@ bool learn_may_widen(void *learning, const char *dir, enum learn_kind kind)
         return false;
     if (!learn_secret(dir, true, &w.x->at) &&
         learn_is_able(dir, kind, learn_is_dir(dir)) && learn_is_dir(dir) &&
-        !(w.writes && learn_is_run(dir, &w.x->at)) &&
+        !(w.writes && why_run(w.x, dir, true)) &&
         !learn_forbidden(&w.x->rules, kind, dir)) {
         look_through(&w, dir);
         if (!w.has_more && !w.has_secret && !w.has_guard && !w.cannot)
@@ -369,6 +403,22 @@ static void judge_dir(struct learning *x, struct learn_entry *e,
         leave_out(x, e, why, grant);
 }
 
+/* Why it is not granted apart: it is, or lies in, what a grant around it denies
+ * or keeps for reading. */
+static const char *held_back(const struct learning *x,
+                             const struct learn_entry *e)
+{
+    for (size_t i = 0; i < x->l.n; i++) {
+        const struct learn_entry *by = &x->l.entry[i];
+
+        if ((by->kind == LEARN_DENY ||
+             (by->kind == LEARN_GUARD && e->kind == LEARN_WRITE)) &&
+            path_is_within(e->what, by->what))
+            return by->message ? by->message : "a grant keeps it as it is";
+    }
+    return NULL;
+}
+
 void learn_judge(struct learning *x, struct learn_entry *e)
 {
     const char *grant = e->kind == LEARN_WRITE ? "--rw" : "--ro";
@@ -386,7 +436,9 @@ void learn_judge(struct learning *x, struct learn_entry *e)
         if (!why && !e->is_dir)
             why = secret_inside(AT_FDCWD, e->what);
         if (!why && e->kind == LEARN_WRITE)
-            why = learn_is_run(e->what, &x->at);
+            why = why_run(x, e->what, e->is_dir);
+        if (!why)
+            why = held_back(x, e);
         if (!why && e->is_secret && !learn_wide(e->what, &x->at))
             why = "it may show a secret";
         if (why) {
