@@ -128,7 +128,7 @@ struct learn_walk {
     struct learnt *into; /* what is found */
     size_t seen;
     bool writes;   /* it is to be granted for writing */
-    bool is_dry;   /* only find out whether there are secrets */
+    bool is_dry;   /* nothing is to be in it but what is not there yet */
     bool has_more; /* too much to be looked through */
     bool has_secret;
     bool has_guard;
@@ -202,7 +202,7 @@ static void meet_absent(struct learn_walk *w, const char *path, const char *why)
                                    .what = path,
                                    .message = why };
 
-    if (!is_excepted(w->x, path) && !w->is_dry && !learn_add(w->into, &e))
+    if (!is_excepted(w->x, path) && !learn_add(w->into, &e))
         w->cannot = true;
 }
 
@@ -326,28 +326,43 @@ int learn_find_secrets(struct learning *x, const char *dir, struct learnt *out)
     return w.has_more || w.cannot || out->more ? -1 : 0;
 }
 
+/* What was found in a directory that is granted, into the list. */
+static bool take_found(struct learning *x)
+{
+    bool has_room = true;
+
+    for (size_t i = 0; has_room && i < x->found.n; i++)
+        has_room = learn_add(&x->l, &x->found.entry[i]);
+    return has_room;
+}
+
 bool learn_may_widen(void *learning, const char *dir, enum learn_kind kind)
 {
-    struct learn_walk w = { .x = learning,
-                            .is_dry = true,
-                            .writes = kind == LEARN_WRITE };
-
+    struct learning *x = learning;
+    struct learn_walk w = {
+        .x = x, .into = &x->found, .is_dry = true, .writes = kind == LEARN_WRITE
+    };
     const struct learn_entry no = { .kind = kind, .what = dir };
+    const struct learn_entry *known =
+        learn_find(&x->l, kind, dir, LEARN_ANY, 0);
 
     /* Once is enough: it would be asked in every round. */
-    w.x->narrow.arena = w.x->l.arena;
-    if (learn_find(&w.x->narrow, kind, dir, LEARN_ANY, 0) ||
-        learn_must_end(w.x))
+    x->narrow.arena = x->found.arena = x->l.arena;
+    x->found.n = 0;
+    if ((known && known->left_out) ||
+        learn_find(&x->narrow, kind, dir, LEARN_ANY, 0) || learn_must_end(x))
         return false;
-    if (!learn_secret(dir, true, &w.x->at) &&
+    if (!learn_secret(dir, true, &x->at) &&
         learn_is_able(dir, kind, learn_is_dir(dir)) && learn_is_dir(dir) &&
-        !(w.writes && why_run(w.x, dir, true)) &&
-        !learn_forbidden(&w.x->rules, kind, dir)) {
+        !(w.writes && why_run(x, dir, true)) &&
+        !learn_forbidden(&x->rules, kind, dir)) {
         look_through(&w, dir);
-        if (!w.has_more && !w.has_secret && !w.has_guard && !w.cannot)
+        /* What is denied in it, as in one that was asked for by name. */
+        if (!w.has_more && !w.has_secret && !w.has_guard && !w.cannot &&
+            take_found(x))
             return true;
     }
-    (void)learn_add(&w.x->narrow, &no);
+    (void)learn_add(&x->narrow, &no);
     return false;
 }
 
@@ -390,8 +405,7 @@ static void judge_dir(struct learning *x, struct learn_entry *e,
     x->found.n = 0;
     if (!why) {
         look_through(&w, e->what);
-        for (size_t i = 0; !w.has_more && !w.cannot && i < x->found.n; i++)
-            w.cannot = !learn_add(&x->l, &x->found.entry[i]);
+        w.cannot = w.cannot || (!w.has_more && !take_found(x));
         why = w.has_more && learn_must_end(x)
                   ? "there was no time to look through it for secrets"
               : w.has_more ? "it is too large to be looked through for secrets"

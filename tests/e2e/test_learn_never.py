@@ -189,6 +189,28 @@ def what_lies_in_what_stays_for_reading_is_not_granted():
 
 
 @test
+def what_becomes_a_directory_has_its_denials():
+    """Four files of one, for which it stands: as if it were asked for."""
+    files = [str(write(f'p/{n}', 'x')) for n in 'abcd']
+    here = os.path.abspath('p')
+    r, report = learn('--out', 'p.json', '--ro', here, '--', 'sh', '-c',
+                      '; '.join(f'echo y > {f}' for f in files))
+    eq((r.status, granted(report, 'write')), (0, [here]), r)
+    eq(granted(report, 'deny'),
+       [f'{here}/{n}' for n in ('.envrc', '.git', '.husky', '.vscode')])
+    wrong = []
+    for name in ('.git', '.envrc', '.vscode', '.husky'):
+        for code in (f'open("{here}/{name}", "w")',
+                     f'os.mkdir("{here}/{name}")'):
+            got = under('p.json', *pyprobe(f'import os; {code}'))
+            if got.refused != 'EACCES':
+                wrong.append((code, str(got)))
+    eq(wrong, [])
+    check(run(pyprobe(f'import os; os.mkdir("{here}/.husky")')).done)
+    under('p.json', 'sh', '-c', f'echo z > {here}/e').ok()
+
+
+@test
 def programs_of_the_caller_are_not_writable():
     os.makedirs('tool/bin')
     here = os.path.abspath('.')
