@@ -271,6 +271,44 @@ def a_way_that_ends_before_it_goes_up():
 
 
 @test
+def a_name_that_is_cut_says_so():
+    key = str(write('secret/key', 'x'))
+    start = os.path.dirname(key)
+    fits = start + '/.' * 400
+    fits = fits[:255 - len('/key') - (255 - len('/key') - len(start)) % 2]
+    deep = 'd/' + '/'.join(['\u00e9' * 100] * 6)
+    os.makedirs(deep)
+    os.makedirs('w')
+    write(f'else{deep}/x', 'x')
+    os.symlink(os.path.abspath(f'else{deep}/x'), 'w/link')
+    for name in ('x', 'xx', 'xxx'):
+        write(f'{deep}/{name}', '')
+    here = os.path.abspath('.')
+    long = [f'{start}{"/." * 200}/key', f'{here}/{deep}/x',
+            f'{here}/{deep}/xx', f'{here}/{deep}/xxx']
+    denials = told(trying(f'open({fits + "/key"!r})',
+                          f'open({long[0]!r}, "w")',
+                          *[f'open({n!r}, "w")' for n in long[1:]],
+                          f'open("{here}/w/link")'),
+                   '--ro', 'd', '--rw', 'w')
+    eq([d['path'] for d in denials if d['path'] == fits + '/key'],
+       [fits + '/key'])
+    d = [d for d in denials if d['operation'] == 'create' or
+         d['path'].startswith(start) and d['path'] != fits + '/key']
+    eq([(len(x['path']), x['path'][-3:], x['path'][:252] == long[0][:252],
+         x['resolved']) for x in d], [(255, '...', True, key)])
+    cut = [d for d in denials if d['path'].startswith(f'{here}/d/')]
+    eq(len(cut), 1, denials)
+    for name, most in (('path', 255), ('resolved', 1023)):
+        text = cut[0][name]
+        eq((len(text.encode()), text[-3:]), (most, '...'))
+        check(long[1].startswith(text.rstrip('.')), text)
+    cut += [d for d in denials if d['path'] == f'{here}/w/link']
+    eq([d['resolved'][-3:] for d in cut], ['...', '...'])
+    eq([d['allowable'] for d in cut], [False, False])
+
+
+@test
 def people_read_it_too():
     key = write('secret/key', 'x')
     r = mxc('run', '--denials', '--', 'cat', key).ok(1)
