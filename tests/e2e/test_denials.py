@@ -271,6 +271,20 @@ def a_way_that_ends_before_it_goes_up():
 
 
 @test
+def a_way_that_is_another_for_everybody_is_not_told():
+    """By a link to /proc/self, which would be the broker's: it is counted."""
+    write('p/key', 'x')
+    write('data/key', 'x')
+    here = os.path.abspath('.')
+    os.makedirs('data/cwd')
+    os.symlink('/proc/self/cwd', 'p/link')
+    denials = told(trying(f'open("{here}/p/link/../key")'), '--ro', 'p',
+                   '--ro', 'data/cwd', '--cwd', f'{here}/data/cwd')
+    eq([d for d in denials if d['resolved'].startswith(here)], [])
+    check(json.loads(read('r')).get('denialsLost', 0) > 0)
+
+
+@test
 def a_name_that_is_cut_says_so():
     key = str(write('secret/key', 'x'))
     start = os.path.dirname(key)
