@@ -102,8 +102,7 @@ static int check_place(const struct learning *x, struct err *e)
             st.st_ino != own.st_ino) {
             err_set(e, ERR_POLICY_VALIDATION,
                     "the directory of '%s' is another one since the command "
-                    "ran: no policy is written, and what is there now is not "
-                    "from mxc",
+                    "ran, and what is there now is not from mxc",
                     x->target);
             return err_hint(e, "learn again with --out FILE where the command "
                                "may not write");
@@ -204,7 +203,8 @@ static int write_file(struct learning *x, struct err *e)
                 "cannot write '%s'", x->target);
     if (r < 0 || !replaces)
         (void)unlinkat(x->dir, name, 0);
-    return r;
+    /* Whoever told the command to end need not have waited for it. */
+    return r < 0 ? r : check_place(x, e);
 }
 
 static void show_diff(const struct learning *x)
