@@ -279,22 +279,29 @@ static bool name_of(int fd, char out[PATH_MAX])
     return true;
 }
 
-bool sight_name(const struct sight *s, char out[PATH_MAX])
+static bool is_dots(const char *at, size_t part)
+{
+    return part == 2 && at[0] == '.' && at[1] == '.';
+}
+
+/* By its text, without "//", "." and "..", from the root or `base`. */
+static bool name_in(int base, const char *path, size_t n, char out[PATH_MAX])
 {
     char text[2 * PATH_MAX];
-    size_t n = 0, len = 0;
+    size_t head = 0, len = 0;
 
-    if (s->path[0] != '/') {
-        if (!name_of(s->base, text))
+    if (base >= 0) {
+        if (!name_of(base, text))
             return false;
-        n = strlen(text);
-        text[n++] = '/';
+        head = strlen(text);
+        text[head++] = '/';
     }
-    memcpy(text + n, s->path, strlen(s->path) + 1);
+    memcpy(text + head, path, n);
+    text[head + n] = '\0';
     for (const char *at = text; *at;) {
         const size_t part = strcspn(at, "/");
 
-        if (part == 2 && at[0] == '.' && at[1] == '.') {
+        if (is_dots(at, part)) {
             while (len > 0 && out[--len] != '/')
                 continue;
         } else if (part > 0 && !(part == 1 && at[0] == '.')) {
@@ -323,6 +330,91 @@ int sight_hold(int base, const char *path, int flags)
     };
 
     return (int)syscall(__NR_openat2, base, path, &how, sizeof(how));
+}
+
+/* What stands behind the last ".." of a path; NULL: it has none. */
+static const char *behind_dots(const char *path)
+{
+    const char *found = NULL;
+
+    for (const char *at = path; *at; at += strspn(at, "/")) {
+        const size_t part = strcspn(at, "/");
+
+        if (is_dots(at, part))
+            found = at + part;
+        at += part;
+    }
+    return found;
+}
+
+/* What comes before the first "..". */
+static size_t before_dots(const char *path)
+{
+    size_t n = 0;
+
+    while (path[n] && !is_dots(path + n, strcspn(path + n, "/"))) {
+        n += strcspn(path + n, "/");
+        n += strspn(path + n, "/");
+    }
+    return n;
+}
+
+/* The directory that one has by that name; -1. */
+static int step(int dir, const char *at, size_t part)
+{
+    char name[NAME_MAX + 1];
+
+    if (part > NAME_MAX) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(name, at, part);
+    name[part] = '\0';
+    return sight_hold(dir, name, O_DIRECTORY);
+}
+
+/* ".." is of the directory that a link before it leads to, which the text does
+ * not tell.  Where the way ends before it, what is refused is the directory
+ * that it would be of. */
+static bool name_by_steps(const struct sight *s, const char *rest,
+                          char out[PATH_MAX], bool *is_on_way)
+{
+    const char *at = s->path + strspn(s->path, "/"), *last = at;
+    scoped(drop_fd) int before = -1;
+    scoped(drop_fd) int dir = s->path[0] == '/'
+                                  ? sight_hold(-1, "/", O_DIRECTORY)
+                                  : fcntl(s->base, F_DUPFD_CLOEXEC, 0);
+
+    while (dir >= 0 && at < rest) {
+        const size_t part = strcspn(at, "/");
+        const int next = step(dir, at, part);
+
+        if (next < 0) {
+            *is_on_way = errno == ENOENT || errno == EACCES;
+            /* One that may not be searched may have no name that is its own. */
+            return *is_on_way &&
+                   (is_dots(at, part) && before >= 0
+                        ? name_in(before, last, strcspn(last, "/"), out)
+                        : name_in(dir, at, before_dots(at), out));
+        }
+        drop_fd(&before);
+        before = take_fd(&dir);
+        dir = next;
+        last = at;
+        at += part;
+        at += strspn(at, "/");
+    }
+    return dir >= 0 && name_in(dir, rest, strlen(rest), out);
+}
+
+bool sight_name(const struct sight *s, char out[PATH_MAX], bool *is_on_way)
+{
+    const char *rest = behind_dots(s->path);
+
+    *is_on_way = false;
+    return rest ? name_by_steps(s, rest, out, is_on_way)
+                : name_in(s->path[0] == '/' ? -1 : s->base, s->path,
+                          strlen(s->path), out);
 }
 
 /* The name in the directory that it is in; *link is the text of the link that

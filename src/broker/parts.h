@@ -217,8 +217,10 @@ int sight_hold(int base, const char *path, int flags);
 /* Do two names of one call, the last of which is made, lie in different mounts?
  * Then it is EXDEV, for the kernel, before anything else of both. */
 bool sights_are_apart(const struct sight *old, const struct sight *made);
-/* The path from the root, without "//", "." and "..", by its text. */
-bool sight_name(const struct sight *s, char out[PATH_MAX]);
+/* The path from the root, without "//" and ".", and ".." as the kernel goes up.
+ * *is_on_way: not that, but the directory before a "..", which is not found.
+ * False: it is not known. */
+bool sight_name(const struct sight *s, char out[PATH_MAX], bool *is_on_way);
 /* The same of what it leads to, as the kernel follows links. */
 bool sight_resolve(const struct sight *s, char out[PATH_MAX]);
 
@@ -229,6 +231,8 @@ struct told *told_create(broker_tell *tell, size_t keys, bool is_patient);
 void told_destroy(struct told *t);
 /* Once more.  True: it is to be told now, by told_tell. */
 bool told_count(struct told *t, uint64_t key, bool is_allowed);
+/* One of which nothing else is known. */
+void told_lose(struct told *t, bool is_allowed);
 /* One that was counted. */
 void told_tell(struct told *t, struct broker_seen *r);
 /* All that waits; at most so long in all.  What finds no room is lost. */

@@ -167,8 +167,18 @@ note_refused(struct caller *c, const struct sight *s, int sys)
                                 .why = "",
                                 .named = s->path,
                                 .path = name };
+    bool is_on_way;
 
-    if (is_refusal(s, sys) && sight_name(s, name) && !is_own(name))
+    if (!is_refusal(s, sys))
+        return;
+    if (!sight_name(s, name, &is_on_way)) {
+        told_lose(c->b->report->told, false);
+        return;
+    }
+    /* It was not even found. */
+    if (is_on_way)
+        seen.op = WATCH_READ;
+    if (!is_own(name))
         note(c, &seen);
 }
 

@@ -182,6 +182,12 @@ bool told_count(struct told *t, uint64_t key, bool is_allowed)
     return true;
 }
 
+void told_lose(struct told *t, bool is_allowed)
+{
+    t->lost[is_allowed]++;
+    t->is_stale = true;
+}
+
 void told_tell(struct told *t, struct broker_seen *r)
 {
     struct told_row *row = find(t, r->key);

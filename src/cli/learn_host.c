@@ -62,6 +62,55 @@ static const char *secret_inside(int dir, const char *name)
     return n > 0 ? learn_secret_text(text, (size_t)n) : NULL;
 }
 
+static bool has(int dir, const char *name, struct stat *st)
+{
+    return fstatat(dir, name, st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0;
+}
+
+/* Is it a directory of git's, by whatever name?  `dir` is held. */
+static bool is_git(int dir, const char *path)
+{
+    const size_t n = strlen(path);
+    struct stat st;
+
+    return (n > 4 && strcmp(path + n - 5, "/.git") == 0) ||
+           (has(dir, "HEAD", &st) && has(dir, "objects", &st) &&
+            has(dir, "refs", &st));
+}
+
+/* Why git would do what is written there, or NULL: of what lies in a directory
+ * of its own, and of the file that says where that is. */
+static const char *git_does(const char *path, bool is_dir)
+{
+    char above[PATH_MAX];
+
+    for (const char *at = path; at; at = strchr(at + 1, '/')) {
+        scoped(drop_fd) int dir = -1;
+
+        if (!is_dir && strcmp(at, "/.git") == 0)
+            return "git goes where it says";
+        if (snprintf(above, sizeof(above), "/%.*s", (int)(at - path), path) >=
+            (int)sizeof(above))
+            return "its name is too long";
+        dir = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (dir < 0 || !is_git(dir, above))
+            continue;
+        for (size_t i = 0; learn_git_runs[i]; i++)
+            if (path_is_within(at + 1, learn_git_runs[i]))
+                return "git does what it says";
+    }
+    return NULL;
+}
+
+/* Why writing there would be a way out. */
+static const char *why_run(const struct learning *x, const char *path,
+                           bool is_dir)
+{
+    const char *why = learn_is_run(path, &x->at);
+
+    return why ? why : git_does(path, is_dir);
+}
+
 /* The caller has said that it may be. */
 static bool is_excepted(const struct learning *x, const char *path)
 {
@@ -79,7 +128,7 @@ struct learn_walk {
     struct learnt *into; /* what is found */
     size_t seen;
     bool writes;   /* it is to be granted for writing */
-    bool is_dry;   /* only find out whether there are secrets */
+    bool is_dry;   /* nothing is to be in it but what is not there yet */
     bool has_more; /* too much to be looked through */
     bool has_secret;
     bool has_guard;
@@ -153,23 +202,8 @@ static void meet_absent(struct learn_walk *w, const char *path, const char *why)
                                    .what = path,
                                    .message = why };
 
-    if (!is_excepted(w->x, path) && !w->is_dry && !learn_add(w->into, &e))
+    if (!is_excepted(w->x, path) && !learn_add(w->into, &e))
         w->cannot = true;
-}
-
-static bool has(int dir, const char *name, struct stat *st)
-{
-    return fstatat(dir, name, st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0;
-}
-
-static bool is_git(int dir, const char *path)
-{
-    const size_t n = strlen(path);
-    struct stat st;
-
-    return (n > 4 && strcmp(path + n - 5, "/.git") == 0) ||
-           (has(dir, "HEAD", &st) && has(dir, "objects", &st) &&
-            has(dir, "refs", &st));
 }
 
 /* A directory of git's, by whatever name; or the top of what is granted, which
@@ -292,28 +326,43 @@ int learn_find_secrets(struct learning *x, const char *dir, struct learnt *out)
     return w.has_more || w.cannot || out->more ? -1 : 0;
 }
 
+/* What was found in a directory that is granted, into the list. */
+static bool take_found(struct learning *x)
+{
+    bool has_room = true;
+
+    for (size_t i = 0; has_room && i < x->found.n; i++)
+        has_room = learn_add(&x->l, &x->found.entry[i]);
+    return has_room;
+}
+
 bool learn_may_widen(void *learning, const char *dir, enum learn_kind kind)
 {
-    struct learn_walk w = { .x = learning,
-                            .is_dry = true,
-                            .writes = kind == LEARN_WRITE };
-
+    struct learning *x = learning;
+    struct learn_walk w = {
+        .x = x, .into = &x->found, .is_dry = true, .writes = kind == LEARN_WRITE
+    };
     const struct learn_entry no = { .kind = kind, .what = dir };
+    const struct learn_entry *known =
+        learn_find(&x->l, kind, dir, LEARN_ANY, 0);
 
     /* Once is enough: it would be asked in every round. */
-    w.x->narrow.arena = w.x->l.arena;
-    if (learn_find(&w.x->narrow, kind, dir, LEARN_ANY, 0) ||
-        learn_must_end(w.x))
+    x->narrow.arena = x->found.arena = x->l.arena;
+    x->found.n = 0;
+    if ((known && known->left_out) ||
+        learn_find(&x->narrow, kind, dir, LEARN_ANY, 0) || learn_must_end(x))
         return false;
-    if (!learn_secret(dir, true, &w.x->at) &&
+    if (!learn_secret(dir, true, &x->at) &&
         learn_is_able(dir, kind, learn_is_dir(dir)) && learn_is_dir(dir) &&
-        !(w.writes && learn_is_run(dir, &w.x->at)) &&
-        !learn_forbidden(&w.x->rules, kind, dir)) {
+        !(w.writes && why_run(x, dir, true)) &&
+        !learn_forbidden(&x->rules, kind, dir)) {
         look_through(&w, dir);
-        if (!w.has_more && !w.has_secret && !w.has_guard && !w.cannot)
+        /* What is denied in it, as in one that was asked for by name. */
+        if (!w.has_more && !w.has_secret && !w.has_guard && !w.cannot &&
+            take_found(x))
             return true;
     }
-    (void)learn_add(&w.x->narrow, &no);
+    (void)learn_add(&x->narrow, &no);
     return false;
 }
 
@@ -356,8 +405,7 @@ static void judge_dir(struct learning *x, struct learn_entry *e,
     x->found.n = 0;
     if (!why) {
         look_through(&w, e->what);
-        for (size_t i = 0; !w.has_more && !w.cannot && i < x->found.n; i++)
-            w.cannot = !learn_add(&x->l, &x->found.entry[i]);
+        w.cannot = w.cannot || (!w.has_more && !take_found(x));
         why = w.has_more && learn_must_end(x)
                   ? "there was no time to look through it for secrets"
               : w.has_more ? "it is too large to be looked through for secrets"
@@ -367,6 +415,22 @@ static void judge_dir(struct learning *x, struct learn_entry *e,
     }
     if (why)
         leave_out(x, e, why, grant);
+}
+
+/* Why it is not granted apart: it is, or lies in, what a grant around it denies
+ * or keeps for reading. */
+static const char *held_back(const struct learning *x,
+                             const struct learn_entry *e)
+{
+    for (size_t i = 0; i < x->l.n; i++) {
+        const struct learn_entry *by = &x->l.entry[i];
+
+        if ((by->kind == LEARN_DENY ||
+             (by->kind == LEARN_GUARD && e->kind == LEARN_WRITE)) &&
+            path_is_within(e->what, by->what))
+            return by->message ? by->message : "a grant keeps it as it is";
+    }
+    return NULL;
 }
 
 void learn_judge(struct learning *x, struct learn_entry *e)
@@ -386,7 +450,9 @@ void learn_judge(struct learning *x, struct learn_entry *e)
         if (!why && !e->is_dir)
             why = secret_inside(AT_FDCWD, e->what);
         if (!why && e->kind == LEARN_WRITE)
-            why = learn_is_run(e->what, &x->at);
+            why = why_run(x, e->what, e->is_dir);
+        if (!why)
+            why = held_back(x, e);
         if (!why && e->is_secret && !learn_wide(e->what, &x->at))
             why = "it may show a secret";
         if (why) {

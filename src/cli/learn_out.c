@@ -82,6 +82,31 @@ int learn_open_target(struct learning *x, struct err *e)
     if (x->dir < 0 || faccessat(x->dir, ".", W_OK | X_OK, AT_EACCESS) < 0)
         return err_sys(e, x->dir < 0 ? "open(2)" : "access(2)", errno,
                        "cannot write '%s'", x->target);
+    if (!realpath(dir, real))
+        return err_sys(e, "realpath(3)", errno, "cannot write '%s'", x->target);
+    x->by[0] = dir;
+    x->by[1] = arena_strdup(a, real);
+    return x->by[1] ? 0 : err_set(e, ERR_BACKEND_ERROR, "out of memory");
+}
+
+/* The command may have moved the directory, and put one of its own there: its
+ * owner would be told the name of a policy that the command wrote. */
+static int check_place(const struct learning *x, struct err *e)
+{
+    struct stat own, st;
+
+    if (fstat(x->dir, &own) < 0)
+        return err_sys(e, "fstat(2)", errno, "cannot write '%s'", x->target);
+    for (size_t i = 0; i < ARRAY_LEN(x->by); i++)
+        if (stat(x->by[i], &st) < 0 || st.st_dev != own.st_dev ||
+            st.st_ino != own.st_ino) {
+            err_set(e, ERR_POLICY_VALIDATION,
+                    "the directory of '%s' is another one since the command "
+                    "ran, and what is there now is not from mxc",
+                    x->target);
+            return err_hint(e, "learn again with --out FILE where the command "
+                               "may not write");
+        }
     return 0;
 }
 
@@ -162,7 +187,8 @@ static int write_file(struct learning *x, struct err *e)
     uint64_t random;
     int r;
 
-    if (x->c->learn.changes_file && check_unchanged(x, &mode, e) < 0)
+    if (check_place(x, e) < 0 ||
+        (x->c->learn.changes_file && check_unchanged(x, &mode, e) < 0))
         return -1;
     if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
         return err_sys(e, "getrandom(2)", errno, "cannot write the policy");
@@ -177,7 +203,8 @@ static int write_file(struct learning *x, struct err *e)
                 "cannot write '%s'", x->target);
     if (r < 0 || !replaces)
         (void)unlinkat(x->dir, name, 0);
-    return r;
+    /* Whoever told the command to end need not have waited for it. */
+    return r < 0 ? r : check_place(x, e);
 }
 
 static void show_diff(const struct learning *x)

@@ -237,20 +237,12 @@ static void take_path(struct learning *x, const struct json *record,
             json_get(record, "secret") && json_get(record, "secret")->truth,
         .is_dir = learn_is_dir(c->path),
     };
-    const struct learn_entry *guard =
-        c->kind == LEARN_WRITE
-            ? learn_find(&x->l, LEARN_GUARD, c->path, LEARN_ANY, 0)
-            : NULL;
     const struct learn_entry *known;
 
     if (!learn_is_path(c->path))
         e.left_out = "its name cannot be written into a policy";
-    else if (!guard && !learn_find(&x->l, e.kind, e.what, LEARN_ANY, 0))
+    else if (!learn_find(&x->l, e.kind, e.what, LEARN_ANY, 0))
         learn_judge(x, &e);
-    else if (guard) {
-        e.left_out = guard->message;
-        e.option = learn_option(x, "--grant-secret", c->path);
-    }
     known = enter(x, &e, record, is_counted);
     if (known && !known->left_out && c->env)
         take_env(x, record, is_counted, c->env);

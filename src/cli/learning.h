@@ -27,6 +27,7 @@ struct learning {
     struct variables vars; /* what its ${names} are here */
     bool has_home;         /* the caller's policy says where it is */
     int dir;               /* that the policy's file is to be in, or -1 */
+    const char *by[2];     /* its names: as it was given, and from the root */
     const char *target;    /* where the policy goes; "-": standard output */
     int signals;
     uint64_t deadline; /* of the monotonic clock; 0: none */

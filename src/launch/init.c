@@ -309,9 +309,17 @@ static int add_absent(const struct plan_view *plan, struct broker_absent *list,
     return 0;
 }
 
+/* What is longer fills all of the room, and ends in dots: not in the middle of
+ * a character. */
 static void copy(char *out, size_t size, const char *text)
 {
-    (void)snprintf(out, size, "%s", text);
+    size_t n = size - sizeof("...");
+
+    if (snprintf(out, size, "%s", text) < (int)size)
+        return;
+    for (int i = 0; i < 3 && ((unsigned char)out[n] & 0xc0) == 0x80; i++)
+        n--;
+    memset(out + n, '.', size - 1 - n);
 }
 
 static bool send_seen(const struct launch_seen *s)

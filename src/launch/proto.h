@@ -75,8 +75,8 @@ struct launch_record {
     struct err err;
 };
 
-/* struct broker_seen, as a record.  What is longer is cut.  With `op` 0 the
- * texts are empty. */
+/* struct broker_seen, as a record.  What is longer is cut, and then ends in
+ * "..." and fills its room.  With `op` 0 the texts are empty. */
 struct launch_seen {
     uint32_t msg;
     int32_t sys;

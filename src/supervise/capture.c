@@ -190,7 +190,7 @@ void capture_write(struct capture *c, const struct result *r,
     }
     c->exit_code = r->exit_code;
     c->total = net_report_count(net);
-    c->is_cut = net_report_left(net) > 0;
+    c->is_cut = net_report_left(net) > 0 || (net->others && net->others->lost);
     buf_putc(&text, '{');
     put_numbers(c, &text);
     buf_puts(&text, ",\"deniedResources\":");

@@ -15,7 +15,7 @@ struct capture {
     bool is_written;
     int exit_code;
     uint64_t total;
-    bool is_cut;    /* there were more than are listed */
+    bool is_cut;    /* there were more than are listed, or may have been */
     struct err err; /* why there is no file */
 };
 

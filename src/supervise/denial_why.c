@@ -390,8 +390,10 @@ static enum denial_is explain_socket(struct denial *d,
 static void resolve(struct denials *all, struct denial *d, struct plan_place *p,
                     struct host_look *host)
 {
+    static const char cut[] = "...";
     char grant[DENIALS_TEXT], last[NAME_MAX + 2] = "";
     const char *slash = strrchr(d->path, '/');
+    int n;
 
     host->seen = HOST_UNKNOWN;
     /* Of one that was cut the name is another's. */
@@ -405,12 +407,14 @@ static void resolve(struct denials *all, struct denial *d, struct plan_place *p,
     if (strcmp(grant, d->path) != 0)
         (void)snprintf(last, sizeof(last), "%s", slash);
     *p = place_find(all->plan, host->found.name);
-    /* One that is cut has no hint. */
-    d->is_link = snprintf(d->path, sizeof(d->path), "%s%s",
-                          last[0] && strcmp(host->found.name, "/") == 0
-                              ? ""
-                              : host->found.name,
-                          last) > 0;
+    n = snprintf(
+        d->path, sizeof(d->path), "%s%s",
+        last[0] && strcmp(host->found.name, "/") == 0 ? "" : host->found.name,
+        last);
+    d->is_link = n > 0;
+    /* It has no hint. */
+    if (n >= (int)sizeof(d->path))
+        memcpy(d->path + sizeof(d->path) - sizeof(cut), cut, sizeof(cut));
 }
 
 enum denial_is denial_explain(struct denials *all, struct denial *d)

@@ -179,13 +179,22 @@ static void hint_address(const struct gateway_record *r, struct buf *out)
     put_peer(r, out);
 }
 
+/* Nothing that would be refused in its turn, and no word of a shell's: the
+ * gateway may have been taken over. */
+static bool put_name(const struct gateway_record *r, const char *option,
+                     struct buf *out)
+{
+    if (net_host_wrong(r->name))
+        return false;
+    buf_printf(out, "%s ", option);
+    buf_shown(out, r->name);
+    return true;
+}
+
 static void hint_name(const struct gateway_record *r, struct buf *out)
 {
-    /* Nothing that would be refused in its turn. */
-    if (net_host_wrong(r->name))
+    if (!put_name(r, "--allow-host", out))
         return;
-    buf_puts(out, "--allow-host ");
-    buf_shown(out, r->name);
     if (r->what != GATEWAY_QUERY && r->port)
         buf_printf(out, ":%u", r->port);
 }
@@ -195,10 +204,8 @@ void net_report_hint(const struct gateway_record *r, struct buf *out)
     if (r->why == GATEWAY_BY_ADDRESS && r->name[0]) {
         unsigned bits;
 
-        if (net_classify(&r->addr, &bits) == NET_PRIVATE) {
-            buf_puts(out, "--allow-intranet-host ");
-            buf_shown(out, r->name);
-        }
+        if (net_classify(&r->addr, &bits) == NET_PRIVATE)
+            (void)put_name(r, "--allow-intranet-host", out);
         return;
     }
     if (r->why == GATEWAY_BY_MISMATCH) {

@@ -68,6 +68,35 @@ def a_record_is_written(version):
 
 
 @test
+def a_list_that_lacks_what_nobody_looked_at_is_not_complete():
+    """All looks at the host are used up by names that are nowhere, each deep
+    in a directory; then something is refused."""
+    key, out = secret(), os.path.abspath('record.json')
+    os.makedirs('w')
+    deep = os.path.abspath('w') + '/' + '/'.join(['d'] * 100)
+    os.makedirs(deep)
+    write('code.py', f'''
+import os, time
+for n in range(4000):
+    os.path.exists(f'{deep}/no-{{n}}')
+    time.sleep(0.0005)
+time.sleep(0.5)
+os.path.exists({str(key)!r})
+''')
+    submit({'captureDenials': {'mode': 'block', 'outputPath': out}},
+           f'{PYTHON} -I -S {os.path.abspath("code.py")}',
+           filesystem={'readonlyPaths': [os.path.abspath('code.py'),
+                                         os.path.abspath('w')]}).ok()
+    record = json.loads(read('record.json'))
+    eq([d for d in record['deniedResources'] if d['resolved'] == str(key)], [])
+    eq(record['deniedResourcesTruncated'], True)
+    meta = result()['outputMetadata']['captureDenials']
+    eq(meta['deniedResourcesTruncated'], True)
+    check(result()['denialsLost'] > 0)
+    lacks(result(), 'denialsNotListed')
+
+
+@test
 def without_a_path_it_is_in_the_result():
     key = secret()
     for section in ({'captureDenials': {}}, {'learningMode': True},

@@ -208,6 +208,121 @@ def relative_names_are_resolved():
 
 
 @test
+def what_is_above_a_link_is_above_what_it_leads_to():
+    """As the kernel goes: the text alone says another file, which may be
+    there, granted, or neither."""
+    write('data/shared/conf', 'x')
+    write('data/shared/other', 'x')
+    write('decoy/shared/other', 'x')
+    os.makedirs('data/v2')
+    os.makedirs('p')
+    os.makedirs('decoy/in')
+    here = os.path.abspath('.')
+    os.symlink(f'{here}/data/v2', 'p/cur')
+    os.symlink(f'{here}/data/v2', 'decoy/in/cur')
+    run(['cat', 'p/cur/../shared/conf']).ok()
+    denials = told(
+        trying(f'open("{here}/p/cur/../shared/conf")',
+               'open("cur/.././/../data/shared/conf")',
+               f'open("{here}/decoy/in/cur/../shared/other")',
+               f'open("{here}/p/../p/cur/../../p/cur/..//v2/new", "w")'),
+        '--ro', 'p', '--ro', 'data/v2', '--ro', 'decoy/in', '--cwd',
+        f'{here}/p')
+    d = one(denials, 'data/shared/conf')
+    eq((d['path'], d['operation'], d['errno'], d['reason'], d['hint'],
+        d['clause'], d['count']),
+       (f'{here}/p/cur/../shared/conf', 'read', 'ENOENT', 'not_granted',
+        f'--ro {here}/data/shared/conf',
+        f'filesystem.readonlyPaths += "{here}/data/shared/conf"', 2))
+    eq(one(denials, 'data/shared/other')['hint'],
+       f'--ro {here}/data/shared/other')
+    eq(one(denials, 'data/v2/new')['hint'],
+       f'--rw {here}/data/v2 instead of --ro')
+    eq([d for d in denials if 'decoy' in d['resolved'] or
+        d['resolved'].startswith(f'{here}/p')], [])
+
+
+@test
+def a_way_that_ends_before_it_goes_up():
+    """What is missing there is what is refused, and not what is behind it."""
+    write('data/v2/x', 'x')
+    write('data/file', 'x')
+    write('shut/x', 'x')
+    os.makedirs('p')
+    here = os.path.abspath('.')
+    os.symlink(f'{here}/data/v2', 'p/cur')
+    attempts = trying(f'open("{here}/p/cur/../file")',
+                      f'open("{here}/data/v2/../../p/new", "w")',
+                      f'open("{here}/data/none/../file")',
+                      f'open("{here}/p/none/../none")',
+                      f'open("{here}/shut/../data/file")')
+    denials = told(attempts, '--ro', 'p', '--deny', 'shut')
+    d = one(denials, 'data/v2')
+    eq((d['path'], d['operation'], d['reason'], d['hint'], d['count']),
+       (f'{here}/p/cur/../file', 'read', 'not_granted',
+        f'--ro {here}/data/v2', 2))
+    eq(one(denials, 'shut')['hint'], f'leave out --deny {here}/shut')
+    eq(sorted(d['resolved'] for d in denials
+              if d['resolved'].startswith(here)),
+       [f'{here}/data/v2', f'{here}/shut'])
+    denials = told(attempts, '--ro', 'p', '--ro', 'data/v2')
+    eq(one(denials, 'data/file')['hint'], f'--ro {here}/data/file')
+    eq(one(denials, 'p/new')['reason'], 'read_only')
+
+
+@test
+def a_way_that_is_another_for_everybody_is_not_told():
+    """By a link to /proc/self, which would be the broker's: it is counted."""
+    write('p/key', 'x')
+    write('data/key', 'x')
+    here = os.path.abspath('.')
+    os.makedirs('data/cwd')
+    os.symlink('/proc/self/cwd', 'p/link')
+    denials = told(trying(f'open("{here}/p/link/../key")'), '--ro', 'p',
+                   '--ro', 'data/cwd', '--cwd', f'{here}/data/cwd')
+    eq([d for d in denials if d['resolved'].startswith(here)], [])
+    check(json.loads(read('r')).get('denialsLost', 0) > 0)
+
+
+@test
+def a_name_that_is_cut_says_so():
+    key = str(write('secret/key', 'x'))
+    start = os.path.dirname(key)
+    fits = start + '/.' * 400
+    fits = fits[:255 - len('/key') - (255 - len('/key') - len(start)) % 2]
+    deep = 'd/' + '/'.join(['\u00e9' * 100] * 6)
+    os.makedirs(deep)
+    os.makedirs('w')
+    write(f'else{deep}/x', 'x')
+    os.symlink(os.path.abspath(f'else{deep}/x'), 'w/link')
+    for name in ('x', 'xx', 'xxx'):
+        write(f'{deep}/{name}', '')
+    here = os.path.abspath('.')
+    long = [f'{start}{"/." * 200}/key', f'{here}/{deep}/x',
+            f'{here}/{deep}/xx', f'{here}/{deep}/xxx']
+    denials = told(trying(f'open({fits + "/key"!r})',
+                          f'open({long[0]!r}, "w")',
+                          *[f'open({n!r}, "w")' for n in long[1:]],
+                          f'open("{here}/w/link")'),
+                   '--ro', 'd', '--rw', 'w')
+    eq([d['path'] for d in denials if d['path'] == fits + '/key'],
+       [fits + '/key'])
+    d = [d for d in denials if d['operation'] == 'create' or
+         d['path'].startswith(start) and d['path'] != fits + '/key']
+    eq([(len(x['path']), x['path'][-3:], x['path'][:252] == long[0][:252],
+         x['resolved']) for x in d], [(255, '...', True, key)])
+    cut = [d for d in denials if d['path'].startswith(f'{here}/d/')]
+    eq(len(cut), 1, denials)
+    for name, most in (('path', 255), ('resolved', 1023)):
+        text = cut[0][name]
+        eq((len(text.encode()), text[-3:]), (most, '...'))
+        check(long[1].startswith(text.rstrip('.')), text)
+    cut += [d for d in denials if d['path'] == f'{here}/w/link']
+    eq([d['resolved'][-3:] for d in cut], ['...', '...'])
+    eq([d['allowable'] for d in cut], [False, False])
+
+
+@test
 def people_read_it_too():
     key = write('secret/key', 'x')
     r = mxc('run', '--denials', '--', 'cat', key).ok(1)

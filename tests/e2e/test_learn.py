@@ -177,6 +177,22 @@ def a_file_that_is_there_is_granted_before_its_directory():
 
 
 @test
+def what_is_above_a_link_is_learnt_where_it_is():
+    """And not the file that the text of its name says."""
+    file = str(write('data/shared/conf', 'right'))
+    write('p/shared/conf', 'wrong')
+    os.makedirs('data/v2')
+    here = os.path.abspath('.')
+    os.symlink(f'{here}/data/v2', 'p/cur')
+    r, report = learn('--out', 'p.json', '--ro', f'{here}/p', '--', 'cat',
+                      f'{here}/p/cur/../shared/conf')
+    eq((r.status, r.out), (0, 'right'), r)
+    eq(granted(report, 'read'), [file, f'{here}/data/v2'])
+    eq(under('p.json', 'cat', f'{here}/p/cur/../shared/conf').ok().out,
+       'right')
+
+
+@test
 def a_command_that_asks_where_it_is():
     here = project()
     r, _ = learn('--out', '../p.json', '--json', '../report', '--', 'sh', '-c',

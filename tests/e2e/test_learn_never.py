@@ -130,6 +130,87 @@ def what_git_would_execute_is_not_writable():
 
 
 @test
+def what_git_does_is_not_writable_by_its_own_name():
+    """No directory is granted: the workload asks for the very file."""
+    write('set-up', 'git init -q --bare bare; mv bare odd; '
+          'echo x > odd/hooks/post-receive; git init -q linked; '
+          'mv linked/.git linked/x; echo "gitdir: x" > linked/.git; '
+          'git init -q --separate-git-dir apart work; '
+          'git init -q near; git clone -q --bare odd near/sub')
+    run(['sh', 'set-up']).ok()
+    here = os.path.abspath('.')
+    does, goes = 'git does what it says', 'git goes where it says'
+    wrong = []
+    for path, asked, why in (
+            ('linked/.git', 'linked/.git', goes),
+            ('work/.git', 'work/.git', goes),
+            ('linked/x/config', 'linked/x/config', does),
+            ('odd/config', 'odd/config', does),
+            ('odd/hooks/post-receive', 'odd/hooks/post-receive', does),
+            ('odd/hooks/new', 'odd/hooks', does),
+            ('apart/config', 'apart/config', does),
+            ('near/sub/hooks/new', 'near/sub/hooks', does),
+            ('near/.git/config', 'near/.git/config', does)):
+        before = os.path.exists(path) and read(path)
+        code = f'open("{here}/{path}", "r+").write("x")' if before else (
+            f'open("{here}/{path}", "w").write("x")')
+        r, report = learn('--force', '--out', 'p.json', '--ro', here, '--',
+                          *pyprobe(code))
+        got = left_out(report).get(f'{here}/{asked}', {})
+        if (granted(report, 'write') or got.get('leftOut') != why or
+                not got['remedy'].startswith('--grant-secret ') or
+                (os.path.exists(path) and read(path)) != before):
+            wrong.append((path, granted(report, 'write'), left_out(report)))
+        check(r.refused == 'EROFS', r)
+    eq(wrong, [])
+    r, report = learn('--force', '--out', 'p.json', '--ro', here,
+                      '--grant-secret', f'{here}/odd/config', '--',
+                      *pyprobe(f'open("{here}/odd/config", "r+")'))
+    eq(granted(report, 'write'), [f'{here}/odd/config'], r)
+
+
+@test
+def what_lies_in_what_stays_for_reading_is_not_granted():
+    """The directory is granted, and then is one of git's no more, until the
+    workload makes it one again."""
+    run(['git', 'init', '-q', '--bare', 'odd.git']).ok()
+    os.rename('odd.git', 'odd')
+    write('odd/hooks/post-receive', 'x')
+    here = os.path.abspath('odd')
+    r, report = learn('--out', 'p.json', '--ro', here, '--', 'sh', '-c',
+                      f'cd {here} && mv HEAD H && echo y > '
+                      'hooks/post-receive')
+    check(r.status != 0, r)
+    eq((granted(report, 'write'), os.path.exists('odd/HEAD')),
+       ([here], False), r)
+    eq(left_out(report)[f'{here}/hooks/post-receive']['leftOut'],
+       'git does what it says')
+    eq(read('odd/hooks/post-receive'), 'x')
+
+
+@test
+def what_becomes_a_directory_has_its_denials():
+    """Four files of one, for which it stands: as if it were asked for."""
+    files = [str(write(f'p/{n}', 'x')) for n in 'abcd']
+    here = os.path.abspath('p')
+    r, report = learn('--out', 'p.json', '--ro', here, '--', 'sh', '-c',
+                      '; '.join(f'echo y > {f}' for f in files))
+    eq((r.status, granted(report, 'write')), (0, [here]), r)
+    eq(granted(report, 'deny'),
+       [f'{here}/{n}' for n in ('.envrc', '.git', '.husky', '.vscode')])
+    wrong = []
+    for name in ('.git', '.envrc', '.vscode', '.husky'):
+        for code in (f'open("{here}/{name}", "w")',
+                     f'os.mkdir("{here}/{name}")'):
+            got = under('p.json', *pyprobe(f'import os; {code}'))
+            if got.refused != 'EACCES':
+                wrong.append((code, str(got)))
+    eq(wrong, [])
+    check(run(pyprobe(f'import os; os.mkdir("{here}/.husky")')).done)
+    under('p.json', 'sh', '-c', f'echo z > {here}/e').ok()
+
+
+@test
 def programs_of_the_caller_are_not_writable():
     os.makedirs('tool/bin')
     here = os.path.abspath('.')

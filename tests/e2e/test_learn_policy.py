@@ -137,6 +137,42 @@ def a_policy_of_an_older_contract_is_carried_over():
     net.mxc('run', '--policy', 'p.json').ok()
 
 
+@cases([(m[0], m) for m in (
+    ('moved', 'mv policies x; mkdir policies; echo "{}" > policies/app.json',
+     'policies/app.json'),
+    ('linked', 'mkdir x; echo "{}" > x/app.json; rm link; ln -s x link',
+     'link/app.json'),
+    ('gone', 'rmdir policies', 'policies/app.json'))])
+def a_command_that_puts_another_directory_there(case):
+    """Its owner would be told a policy that the command wrote."""
+    _, code, out = case
+    here = project()
+    os.makedirs('p/policies')
+    os.symlink('policies', 'p/link')
+    for more in ([], ['--force']):
+        r, report = learn('--rw', here, '--json', '../report', '--out', out,
+                          *more, '--', 'sh', '-c', code, cwd='p')
+        report = json.loads(read('report'))
+        r.failed(125, 'is another one since the command ran')
+        lacks(r.err, 'the policy is in')
+        has(report['policy']['filesystem']['readwritePaths'], here)
+        found = [os.path.join(d, f) for d, _, fs in os.walk('p') for f in fs]
+        eq([f for f in found if os.path.exists(f) and read(f) != '{}\n'], [])
+        run(['sh', '-c', 'rm -r p; mkdir -p p/policies; ln -s policies '
+             'p/link']).ok()
+
+
+@test
+def a_policy_in_what_the_command_may_write():
+    here = project()
+    os.makedirs('p/deep')
+    r, _ = learn('--rw', here, '--json', '../report', '--out', 'deep/p.json',
+                 '--', 'sh', '-c', 'echo x > f', cwd='p')
+    eq(r.status, 0, r)
+    has(r.err, "the policy is in 'deep/p.json'")
+    under('p/deep/p.json', 'cat', 'f', cwd='p').ok()
+
+
 @test
 def a_command_that_changes_its_policy():
     os.makedirs('d')

@@ -127,6 +127,22 @@ TEST(a_name_that_never_found_room_is_a_number)
     told_destroy(t);
 }
 
+TEST(what_has_no_name_is_a_number)
+{
+    struct told *t = begin(0, false);
+
+    told_lose(t, false);
+    told_lose(t, false);
+    told_lose(t, true);
+    CHECK(told_is_stale(t));
+    heard.room = -1;
+    told_refresh(t);
+    CHECK_INT(heard.lost, 2);
+    CHECK_INT(heard.lost_allowed, 1);
+    CHECK(!told_is_stale(t));
+    told_destroy(t);
+}
+
 /* It used to end the report. */
 TEST(a_full_table_begins_anew)
 {
