@@ -8,12 +8,12 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/num.h"
 #include "base/scoped.h"
+#include "launch/proc_list.h"
 
 enum {
     LOOK_MS = 250, /* from one look to the next */
@@ -22,15 +22,6 @@ enum {
     /* What a processor may have to do without being crowded: no build and no
      * test starts as many at once, and what waits for others is not busy. */
     BUSY_EACH = 64
-};
-
-/* <dirent.h> has it behind a stream, and allocates. */
-struct entry {
-    uint64_t ino;
-    int64_t off;
-    uint16_t len;
-    uint8_t type;
-    char name[];
 };
 
 void crowd_begin(struct crowd *c)
@@ -58,15 +49,6 @@ int crowd_patience(const struct crowd *c)
     return now >= c->due_ms ? 0 : (int)(c->due_ms - now);
 }
 
-static bool read_at(int dir, const char *path, char *text, size_t size)
-{
-    scoped(drop_fd) int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
-    const ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
-
-    text[n > 0 ? n : 0] = '\0';
-    return n > 0;
-}
-
 /* The number of the last process of the namespace stands at the end
  * (proc_loadavg(5)): before that many were made there was no crowd. */
 static bool may_be_one(const struct crowd *c)
@@ -75,7 +57,7 @@ static bool may_be_one(const struct crowd *c)
     uint64_t last;
     char *at;
 
-    if (!read_at(c->proc, "loadavg", text, sizeof(text)))
+    if (!proc_read(c->proc, "loadavg", text, sizeof(text)))
         return false;
     text[strcspn(text, "\n")] = '\0';
     at = strrchr(text, ' ');
@@ -95,7 +77,7 @@ static bool is_busy(const struct crowd *c, const char *pid, unsigned *jobs)
     const char *at, *tty;
 
     (void)snprintf(path, sizeof(path), "%.15s/stat", pid);
-    if (!read_at(c->proc, path, text, sizeof(text)))
+    if (!proc_read(c->proc, path, text, sizeof(text)))
         return false;
     at = strrchr(text, ')');
     if (!at || (strncmp(at, ") R", 3) != 0 && strncmp(at, ") D", 3) != 0))
@@ -111,29 +93,32 @@ static bool is_busy(const struct crowd *c, const char *pid, unsigned *jobs)
     return false;
 }
 
+struct count {
+    struct crowd *crowd;
+    bool takes; /* the busy ones */
+    unsigned found, jobs;
+};
+
+static bool count_one(void *context, const char *name)
+{
+    struct count *n = context;
+    struct crowd *c = n->crowd;
+    int64_t pid;
+
+    n->found++;
+    if (n->takes && c->nbusy < CROWD_MAX && is_busy(c, name, &n->jobs) &&
+        num_i64(name, 2, INT_MAX, &pid) == 0)
+        c->busy[c->nbusy++] = (pid_t)pid;
+    return true;
+}
+
 /* How many there are, but for init; with `take`, the busy ones of them. */
 static unsigned each_process(struct crowd *c, bool take)
 {
-    _Alignas(struct entry) char room[8192];
-    unsigned found = 0, jobs = 0;
-    long n;
+    struct count n = { .crowd = c, .takes = take };
 
-    if (lseek(c->proc, 0, SEEK_SET) < 0)
-        return 0;
-    while ((n = syscall(SYS_getdents64, c->proc, room, sizeof(room))) > 0) {
-        const struct entry *at;
-        int64_t pid;
-
-        for (long i = 0; i < n; i += at->len) {
-            at = (const void *)(room + i);
-            if (num_i64(at->name, 2, INT_MAX, &pid) < 0)
-                continue;
-            found++;
-            if (take && c->nbusy < CROWD_MAX && is_busy(c, at->name, &jobs))
-                c->busy[c->nbusy++] = (pid_t)pid;
-        }
-    }
-    return found;
+    proc_each(c->proc, 2, count_one, &n);
+    return n.found;
 }
 
 /* Who waits for something else is not disturbed: it would have to wait for a
