@@ -81,6 +81,21 @@ static uint64_t hard_limit(int resource)
     return getrlimit(resource, &r) < 0 ? 0 : (uint64_t)r.rlim_max;
 }
 
+/* What is not known is no ceiling of 0: a workload that can open nothing does
+ * not do what it was to do, and looks as if it had been run. */
+static int read_ceilings(struct host *h, struct err *e)
+{
+    struct rlimit files, processes;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0 ||
+        getrlimit(RLIMIT_NPROC, &processes) < 0)
+        return err_sys(e, "getrlimit(2)", errno,
+                       "cannot read the caller's limits");
+    h->nofile_hard = (uint64_t)files.rlim_max;
+    h->nproc_hard = (uint64_t)processes.rlim_max;
+    return 0;
+}
+
 /* The first byte of a small file; `missing` when it cannot be read. */
 static char first_byte(const char *path, char missing)
 {
@@ -166,12 +181,12 @@ int host_look(struct arena *a, struct host *out, struct err *e)
         .has_pid_limit = kernel_is_at_least(6, 14),
         .uid = geteuid(),
         .gid = getegid(),
-        .nofile_hard = hard_limit(RLIMIT_NOFILE),
-        .nproc_hard = hard_limit(RLIMIT_NPROC),
         .keeps_groups = root_keeps_groups(),
         .crash_runs_program = crash_runs_program(),
     };
 
+    if (read_ceilings(&h, e) < 0)
+        return -1;
     /* Only asked where something is missing: in a sandbox of ours that is. */
     if (h.landlock_abi == 0)
         h.is_sandbox =

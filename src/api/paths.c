@@ -110,6 +110,7 @@ static int look(struct arena *a, struct policy *p, size_t i, unsigned depth,
         .is_writable = h.is_writable,
         .real = h.real,
         .rest = h.rest,
+        .folds_case = h.folds_case,
         .link = link,
         .nlinks = nlinks,
     };

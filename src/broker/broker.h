@@ -19,7 +19,8 @@
  *   restarted call fail with EEXIST;
  * - a working directory of "/" (bind(2) changes it for its duration) and no
  *   descriptor of a directory outside the sandbox's view;
- * - RLIMIT_NOFILE of BROKER_FDS or more for itself. */
+ * - RLIMIT_NOFILE of BROKER_FDS or more for itself, where the caller's own
+ *   ceiling is not below that. */
 #ifndef MXC_BROKER_BROKER_H
 #define MXC_BROKER_BROKER_H
 

@@ -68,6 +68,7 @@ struct broker {
     int listener; /* the one that is set up, not owned */
     struct socket_record sock[MAX_SOCKETS];
     size_t nsock;
+    size_t prune_at; /* so many of them are looked at again */
     struct helper helper[MAX_HELPERS];
     void *request; /* struct seccomp_notif, of the kernel's size */
     size_t request_size;

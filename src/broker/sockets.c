@@ -90,8 +90,11 @@ bool sockets_allowed(const struct broker *b, const struct stat *st)
     return false;
 }
 
+/* A socket that is gone keeps a descriptor of init's, of which a caller's own
+ * ceiling may leave few. */
 static void prune(struct broker *b)
 {
+    enum { FEW = 64 };
     size_t kept = 0;
 
     for (size_t i = 0; i < b->nsock; i++) {
@@ -103,11 +106,16 @@ static void prune(struct broker *b)
             drop_fd(&b->sock[i].fd);
     }
     b->nsock = kept;
+    /* Again when there are twice as many, and no sooner: a look at each time
+     * would be a look at all for each of the workload's. */
+    b->prune_at = 2 * kept < FEW ? FEW : 2 * kept;
+    if (b->prune_at > MAX_SOCKETS)
+        b->prune_at = MAX_SOCKETS;
 }
 
 int sockets_reserve(struct broker *b)
 {
-    if (b->nsock == MAX_SOCKETS)
+    if (b->nsock >= b->prune_at)
         prune(b);
     return b->nsock == MAX_SOCKETS ? -ENOMEM : 0;
 }
@@ -228,6 +236,10 @@ void sockets_record(struct broker *b, int sock, int parent, const char *name)
     if (b->nsock == MAX_SOCKETS || bound_inode(b, sock, &vfs) < 0)
         return;
     object = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (object < 0 && errno == EMFILE) {
+        prune(b);
+        object = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    }
     if (object < 0 || fstat(object, &st) < 0 ||
         !is_bound_to(sock, object, &st, &vfs))
         return;

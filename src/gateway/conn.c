@@ -89,16 +89,24 @@ static void leave_table(struct gw *g, struct conn *c)
 
 /* --- making and ending ------------------------------------------------- */
 
+/* A question is the resolver's, and lasts until it is let in; stub.c has a
+ * bound of its own for what follows. */
+static bool is_counted(enum gateway_what what)
+{
+    return what != GATEWAY_QUERY;
+}
+
 struct conn *conn_create(struct gw *g, enum gateway_what what, size_t size)
 {
     struct conns *all = g->conns;
     struct conn *c;
 
-    if (!quota_open(g))
+    if (is_counted(what) && !quota_open(g))
         return NULL;
     c = all->n < all->max ? calloc(1, size) : NULL;
     if (!c) {
-        quota_close(g);
+        if (is_counted(what))
+            quota_close(g);
         if (!all->told_full)
             tell_limit(g, "connections at once");
         all->told_full = true;
@@ -174,7 +182,8 @@ void conn_end(struct gw *g, struct conn *c, bool is_clean)
     }
     c->all_prev->all_next = c->all_next;
     c->all_next->all_prev = c->all_prev;
-    quota_close(g);
+    if (is_counted(c->what))
+        quota_close(g);
     /* Told once for each time that it fills up, not for each that comes and
      * goes at the brim. */
     if (--g->conns->n <= g->conns->max / 2)
@@ -257,9 +266,10 @@ static void on_dialled(struct gw *g, struct dial *d, int fd)
     conn_end(g, c, false);
 }
 
-static struct conn *gate(struct gw *g, const struct first *f)
+static struct conn *gate(struct gw *g, enum gateway_what what,
+                         const struct first *f)
 {
-    struct conn *c = conn_create(g, GATEWAY_CONNECT, sizeof(*c));
+    struct conn *c = conn_create(g, what, sizeof(*c));
     struct conn **at = bucket_of(g, &f->flow);
 
     if (!c)
@@ -275,14 +285,20 @@ static struct conn *gate(struct gw *g, const struct first *f)
     return c;
 }
 
+static void refuse_more(struct gw *g, const struct first *f,
+                        const struct target *t)
+{
+    tell_refused(g, GATEWAY_CONNECT, GATEWAY_BY_BUDGET, t, 0, NULL);
+    first_refuse(g, f, REFUSE_PROHIBITED);
+}
+
 static void to_target(struct gw *g, const struct first *f, uint32_t number,
                       const struct net_verdict *v, const struct target *t)
 {
-    struct conn *c = gate(g, f);
+    struct conn *c = gate(g, GATEWAY_CONNECT, f);
 
     if (!c) {
-        tell_refused(g, GATEWAY_CONNECT, GATEWAY_BY_BUDGET, t, 0, NULL);
-        first_refuse(g, f, REFUSE_PROHIBITED);
+        refuse_more(g, f, t);
         return;
     }
     tell_verdict(g, GATEWAY_CONNECT, NET_TCP, t, v, c->id);
@@ -297,17 +313,18 @@ static void to_target(struct gw *g, const struct first *f, uint32_t number,
 }
 
 /* The sandbox's own pools: the resolver, or a name; else nobody. */
-static bool to_resolver(struct gw *g, const struct first *f, uint32_t number)
+static bool to_resolver(struct gw *g, const struct first *f, uint32_t number,
+                        const struct target *t)
 {
     struct conn *c;
 
     if (number != NET_OWN_DNS || f->flow.to_port != 53)
         return false;
-    c = gate(g, f);
-    if (!c)
-        return false;
-    c->what = GATEWAY_QUERY;
-    let_in(g, c);
+    c = gate(g, GATEWAY_QUERY, f);
+    if (c)
+        let_in(g, c);
+    else
+        refuse_more(g, f, t);
     return true;
 }
 
@@ -339,7 +356,7 @@ void conn_first(struct gw *g, const struct first *f)
     if (is_known(g, f))
         return;
     if (net_own_number(&t.addr, &number)) {
-        if (to_resolver(g, f, number))
+        if (to_resolver(g, f, number, &t))
             return;
         n = name_at(g, number);
     }

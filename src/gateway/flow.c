@@ -43,6 +43,8 @@ struct udp_flow {
     bool is_dead;
     struct name *name;
     bool intranet;
+    bool is_question; /* the resolver's, and not the workload's: not told, and
+                       * no connection of the policy's limit */
     struct net_addr peer;
     uint32_t id;
     uint64_t since_ms, sent, received;
@@ -111,7 +113,8 @@ static void end_flow(struct gw *g, struct udp_flow *f)
         *at = f->bucket_next;
     f->next->prev = f->prev;
     f->prev->next = f->next;
-    quota_close(g);
+    if (!f->is_question)
+        quota_close(g);
     if (--g->flows->n <= g->max_flows / 2)
         g->flows->told_full = false;
     gw_close(g, &f->source);
@@ -327,7 +330,7 @@ static void on_resolved(struct gw *g, struct wait *w)
 }
 
 static struct udp_flow *make_flow(struct gw *g, enum net_proto proto,
-                                  const struct flow *key)
+                                  const struct flow *key, bool is_question)
 {
     struct udp_flow **at = find(g, proto, key), *f, *all = &g->flows->all;
 
@@ -339,19 +342,21 @@ static struct udp_flow *make_flow(struct gw *g, enum net_proto proto,
         g->flows->told_full = true;
         at = find(g, proto, key);
     }
-    if (!quota_open(g))
+    if (!is_question && !quota_open(g))
         return NULL;
     f = calloc(1, sizeof(*f));
     if (!f) {
-        quota_close(g);
+        if (!is_question)
+            quota_close(g);
         return NULL;
     }
+    f->is_question = is_question;
     f->source = (struct source){ .fd = -1, .on = on_outside };
     f->timer.on = on_idle;
     f->wait.on = on_resolved;
     f->key = *key;
     f->proto = proto;
-    f->id = ++g->next_id;
+    f->id = is_question ? 0 : ++g->next_id;
     f->since_ms = g->now_ms;
     f->next = f->prev = f;
     *at = f;
@@ -361,21 +366,22 @@ static struct udp_flow *make_flow(struct gw *g, enum net_proto proto,
 }
 
 /* A flow that the rules have allowed; NULL: it could not be made. */
-static struct udp_flow *open_flow(struct gw *g, enum net_proto proto,
+static struct udp_flow *open_flow(struct gw *g, const struct target *t,
                                   const struct flow *key, struct name *n,
                                   const struct net_verdict *v)
 {
-    struct udp_flow *f = make_flow(g, proto, key);
-    struct target t;
+    struct udp_flow *f = make_flow(g, t->proto, key, false);
 
-    if (!f)
+    if (!f) {
+        tell_refused(g, GATEWAY_FLOW, GATEWAY_BY_BUDGET, t, 0, NULL);
+        refuse(g, t->proto, key, REFUSE_PROHIBITED);
         return NULL;
+    }
     f->name = n;
     f->intranet = v->intranet;
     if (!n)
         f->peer = key->to;
-    t = target_of(f);
-    tell_verdict(g, GATEWAY_FLOW, proto, &t, v, f->id);
+    tell_verdict(g, GATEWAY_FLOW, t->proto, t, v, f->id);
     if (!n)
         connect_flow(g, f, key->to_port);
     else if (name_resolve(g, n, &f->wait))
@@ -386,13 +392,12 @@ static struct udp_flow *open_flow(struct gw *g, enum net_proto proto,
 /* A question that the stub leaves to the host's resolver. */
 static struct udp_flow *open_question(struct gw *g, const struct flow *key)
 {
-    struct udp_flow *f = make_flow(g, NET_UDP, key);
+    struct udp_flow *f = make_flow(g, NET_UDP, key, true);
 
-    if (!f)
-        return NULL;
-    f->id = 0; /* not told: it is the resolver's, not the workload's */
-    if (!resolver_server(g, &f->peer)) {
-        end_flow(g, f);
+    if (!f || !resolver_server(g, &f->peer)) {
+        if (f)
+            end_flow(g, f);
+        refuse(g, NET_UDP, key, REFUSE_HOST);
         return NULL;
     }
     connect_flow(g, f, DNS_PORT);
@@ -415,7 +420,7 @@ static struct udp_flow *judge(struct gw *g, enum net_proto proto,
     }
     decide(g, &t, proto, &v);
     if (v.is_allowed)
-        return open_flow(g, proto, key, n, &v);
+        return open_flow(g, &t, key, n, &v);
     tell_verdict(g, GATEWAY_FLOW, proto, &t, &v, 0);
     refuse(g, proto, key, REFUSE_PROHIBITED);
     return NULL;

@@ -130,7 +130,31 @@ static int exec_search(const struct child *c)
     return why;
 }
 
-/* Lower than init's own, which are the session's, or not at all. */
+/* Init has all others of the plan itself, and what it inherited beyond them is
+ * the caller's ceiling, here too (launch_set_up_process). */
+static int lower_files(struct child *c)
+{
+    const struct plan_view *v = c->args->sandbox;
+
+    c->limit = RLIMIT_NOFILE;
+    for (size_t i = 0; i < v->head.nsteps; i++) {
+        struct step s = plan_step(v, i);
+        struct rlimit r;
+
+        if (s.kind != STEP_RLIMIT || s.num[0] != RLIMIT_NOFILE)
+            continue;
+        if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+            return -errno;
+        if (s.num[1] < r.rlim_max)
+            r.rlim_max = s.num[1];
+        r.rlim_cur = r.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &r) < 0)
+            return -errno;
+    }
+    return 0;
+}
+
+/* Lower than the sandbox's, or not at all. */
 static int lower_limits(struct child *c)
 {
     const struct plan_view *v = c->args->limits;
@@ -205,12 +229,16 @@ static int child_main(void *arg)
                                           a->want_listener, &c->listener);
     if (r < 0)
         return child_fail(c, "seccomp(2)", -r);
-    /* After it: the filter's listener got a number in init's table, which has
-     * more of them than a command may want. */
-    r = lower_limits(c);
+    if (a->verify && verify_behind(a->verify) < 0)
+        return child_fail(c, SELF_TEST, 0);
+    /* After it, and after what the tries open: these get numbers in init's
+     * table, which has more of them than a command may want. */
+    r = lower_files(c);
+    if (r == 0)
+        r = lower_limits(c);
     if (r < 0)
         return child_fail(c, "setrlimit(2)", -r);
-    if (a->verify && verify_behind(a->verify) < 0)
+    if (a->verify && verify_limits(a->verify) < 0)
         return child_fail(c, SELF_TEST, 0);
     return child_fail(c, "execve(2)", exec_search(c));
 }

@@ -30,6 +30,8 @@ struct exec_args {
     /* In a session, what it has less than the session. */
     int ruleset;                    /* of Landlock, or -1 */
     const struct plan_view *limits; /* its RLIMIT steps; NULL: none */
+    /* The sandbox's plan: how many descriptors it may have. */
+    const struct plan_view *sandbox;
     bool has_no_sockets;
     char *ran; /* [PATH_MAX] that gets the program's path; NULL: not wanted */
     /* Its walls are tried first; NULL: they are not. */

@@ -27,7 +27,7 @@
 #include "launch/verify.h"
 #include "sys/message.h"
 
-enum { MAX_ABSENT = 1024, EARLY_MS = 10, STUCK_MS = 5000, SETTLE_MS = 500 };
+enum { EARLY_MS = 10, STUCK_MS = 5000, SETTLE_MS = 500 };
 
 /* Until what happened since it was told last is told: when the workload is
  * quiet, and when it is not. */
@@ -300,10 +300,10 @@ static int add_absent(const struct plan_view *plan, struct broker_absent *list,
 
         if (s.kind != STEP_ABSENT)
             continue;
-        if (*n == MAX_ABSENT)
+        if (*n == LAUNCH_ABSENT)
             return err_set(e, ERR_POLICY_VALIDATION,
                            "more than %d denied paths do not exist yet",
-                           MAX_ABSENT);
+                           LAUNCH_ABSENT);
         list[(*n)++] = (struct broker_absent){ s.path, s.text };
     }
     return 0;
@@ -351,7 +351,7 @@ int launch_open_broker(const struct plan_view *plan,
                        const struct plan_view *claim, struct broker **out,
                        struct err *e)
 {
-    static struct broker_absent absent[MAX_ABSENT];
+    static struct broker_absent absent[LAUNCH_ABSENT];
     const uint32_t flags = plan->head.flags | (claim ? claim->head.flags : 0);
     struct broker_config c = {
         .creates = flags & PLAN_BROKER_CREATES,
@@ -471,9 +471,11 @@ int launch_init(const struct plan_view *plan, int tty, int master, int userns,
                 int outside)
 {
     static char ran[PATH_MAX];
-    struct exec_args a = {
-        .path = LAUNCH_PATH, .tty = tty, .program = -1, .ruleset = -1
-    };
+    struct exec_args a = { .path = LAUNCH_PATH,
+                           .tty = tty,
+                           .program = -1,
+                           .ruleset = -1,
+                           .sandbox = plan };
     struct init in = { .listener = -1,
                        .inside = -1,
                        .is_runsc = plan_count(plan, STEP_RUNSC) > 0 };

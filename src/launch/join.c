@@ -187,6 +187,7 @@ static int start(struct session *s, struct order *o, int *status, struct err *e)
                            .tty = -1,
                            .program = -1,
                            .limits = &o->plan,
+                           .sandbox = s->plan,
                            .is_inherited = s->is_filtered,
                            .want_listener = s->broker != NULL };
     struct command *c = find(s, 0);

@@ -11,9 +11,9 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "broker/broker.h"
 #include "plan/plan.h"
 
-struct broker;
 struct exec_args;
 
 /* The sandbox's view while it is built. */
@@ -92,7 +92,12 @@ int launch_take_root(struct view *v, const struct step *root, struct err *e);
 int launch_take_step(struct view *v, const struct plan_view *plan,
                      const struct step *s, struct err *e);
 
-/* Stage 2: name, loopback, keyring, limits. */
+/* Stage 2: name, loopback, keyring, limits.  Of descriptors init keeps what it
+ * needs itself: the broker's, one for each directory above a missing denied
+ * path, for each command of a session its listener, and some more.  The
+ * workload's limit is set in exec.c. */
+enum { LAUNCH_ABSENT = 1024, LAUNCH_FDS = BROKER_FDS + LAUNCH_ABSENT + 1024 };
+
 int launch_set_up_process(const struct plan_view *plan, struct err *e);
 
 /* Stage 2b: where the plan has rules, routes and sockets of the network, which

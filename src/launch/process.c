@@ -47,15 +47,26 @@ static int leave_keyring(struct err *e)
     return 0;
 }
 
-static int set_limit(const struct step *s, struct err *e)
+/* gVisor's are in its own configuration, and init answers no calls. */
+static uint64_t own_limit(const struct plan_view *plan, const struct step *s)
 {
+    return s->num[0] == RLIMIT_NOFILE && s->num[1] < LAUNCH_FDS &&
+                   plan_count(plan, STEP_RUNSC) == 0
+               ? LAUNCH_FDS
+               : s->num[1];
+}
+
+static int set_limit(const struct plan_view *plan, const struct step *s,
+                     struct err *e)
+{
+    const uint64_t want = own_limit(plan, s);
     struct rlimit r;
 
     if (getrlimit((int)s->num[0], &r) < 0)
         return err_sys(e, "getrlimit(2)", errno, "cannot read limit %llu",
                        (unsigned long long)s->num[0]);
     /* Where the caller's own ceiling is lower, it is the ceiling. */
-    r.rlim_cur = s->num[1] < r.rlim_max ? s->num[1] : r.rlim_max;
+    r.rlim_cur = want < r.rlim_max ? want : r.rlim_max;
     if (!(s->flags & STEP_SOFT))
         r.rlim_max = r.rlim_cur;
     if (setrlimit((int)s->num[0], &r) < 0)
@@ -86,7 +97,7 @@ int launch_set_up_process(const struct plan_view *plan, struct err *e)
 
         if (s.kind == STEP_HOSTNAME && sethostname(s.text, s.text_len) < 0)
             return err_sys(e, "sethostname(2)", errno, "cannot set the name");
-        if (s.kind == STEP_RLIMIT && set_limit(&s, e) < 0)
+        if (s.kind == STEP_RLIMIT && set_limit(plan, &s, e) < 0)
             return -1;
     }
     reset_signals();

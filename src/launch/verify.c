@@ -444,13 +444,17 @@ static int tell(struct verify *v)
 
 int verify_behind(struct verify *v)
 {
+    if (verify_filter(v) < 0 || try_privileges(v) < 0 ||
+        try_supplementary(v) < 0 || try_environment(v) < 0)
+        return -1;
+    return v->plan->head.flags & PLAN_DENIALS ? 0 : try_paths(v);
+}
+
+int verify_limits(struct verify *v)
+{
     struct clause_found *writable = &v->found.row[CLAUSE_WRITABLE];
 
-    if (verify_filter(v) < 0 || try_privileges(v) < 0 ||
-        try_supplementary(v) < 0 || try_environment(v) < 0 ||
-        try_rlimits(v) < 0)
-        return -1;
-    if (!(v->plan->head.flags & PLAN_DENIALS) && try_paths(v) < 0)
+    if (try_rlimits(v) < 0)
         return -1;
     /* What the caller may not do is no wall. */
     if (writable->held && writable->reason == REASON_NOT_OURS)

@@ -23,12 +23,14 @@ struct verify {
  * that domain.  -1: the plan has none to try, or there is none. */
 int verify_open_outside(const struct plan_view *plan);
 
-/* Before the filter, and behind it, which ends with telling the supervisor: who
- * does not hear it has no workload.  -1: a wall does not hold, and v->err says
- * which.  Calls that the filter hands to the broker are made before it, since
- * who would answer waits for the execve(2). */
+/* Before the filter, behind it, and where the limits are the workload's, which
+ * ends with telling the supervisor: who does not hear it has no workload.  -1:
+ * a wall does not hold, and v->err says which.  Calls that the filter hands to
+ * the broker are made before it, since who would answer waits for the
+ * execve(2). */
 int verify_before(struct verify *v);
 int verify_behind(struct verify *v);
+int verify_limits(struct verify *v);
 
 /* Pieces of these.  A try that found what the plan says; that something cannot
  * be tried, which no other try makes up for; and the opposite of the first,

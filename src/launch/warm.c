@@ -214,6 +214,7 @@ static int fill_args(const struct plan_view *plan, const struct claim *c,
     take_rest(claim, a);
     a->tty = c->tty;
     a->limits = claim;
+    a->sandbox = plan;
     a->has_no_sockets = claim->head.flags & PLAN_EXEC_NO_SOCKETS;
     return 0;
 }

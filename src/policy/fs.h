@@ -37,6 +37,7 @@ struct fs_object {
     const char *real;   /* canonical; of the deepest existing
                          * ancestor when the path does not exist */
     const char *rest;   /* what is missing below real, else NULL */
+    bool folds_case;    /* ... and real takes names in either case */
     const char **alias; /* other canonical names by bind mounts */
     size_t naliases;
     struct fs_link *link;
@@ -69,6 +70,7 @@ struct place {
     const char *source; /* canonical host path; NULL for a pin and for
                          * a mask of which nothing is shown */
     const char *rest;   /* PLACE_ABSENT, PLACE_WATCH */
+    bool folds_case;    /* PLACE_ABSENT: of source */
     bool is_dir;
     bool own_space; /* mount point must be made */
     bool base;

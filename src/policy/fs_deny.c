@@ -27,6 +27,7 @@ static int cover_spot(struct places *ps, struct arena *a, size_t grant,
     if (!r->at.exists) {
         p.kind = PLACE_ABSENT;
         p.rest = r->at.rest;
+        p.folds_case = r->at.folds_case;
         return fs_place_add(ps, a, p, e);
     }
     if (strcmp(spot, g->target) == 0)

@@ -97,6 +97,21 @@ static int keep_mount(struct places *ps, struct arena *a, struct place p,
     return guard_name(ps, a, cover, &p, p.target, e);
 }
 
+/* The broker and the watch know a name by its bytes, and what the filesystem
+ * takes for the same one is its own affair (its version of Unicode). */
+static int refuse_folded(const struct place *p, struct err *e)
+{
+    const char *dir = p->source[1] ? p->source : "";
+
+    err_set(e, ERR_POLICY_VALIDATION,
+            "denied path '%s/%s' does not exist, and cannot be held: '%s' "
+            "takes names in upper and lower case for the same",
+            dir, p->rest, p->source);
+    err_hint(e, "create it, or deny the directory, or use a directory of "
+                "another filesystem");
+    return err_where(e, "%s", p->origin);
+}
+
 /* Nothing to mount over: the broker refuses to create it, and the directories
  * that lead there, the last one included, stay where they are. */
 static int keep_absent(struct places *ps, struct arena *a, struct place p,
@@ -109,6 +124,8 @@ static int keep_absent(struct places *ps, struct arena *a, struct place p,
 
     if (!c || c->kind != PLACE_GRANT || !is_at_home(c, &p))
         return 0;
+    if (p.folds_case)
+        return refuse_folded(&p, e);
     grant = *c;
     name = arena_printf(a, "%s/%s", p.target[1] ? p.target : "", p.rest);
     inside = arena_printf(a, "%s/x", p.target[1] ? p.target : "");

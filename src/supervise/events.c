@@ -18,27 +18,35 @@
  * caller's own descriptor is shared with whoever else has it, and a flag on it
  * would be theirs too.  A file would begin again at its first byte, and a
  * socket cannot be opened, nor need it be (send(2), MSG_DONTWAIT). */
-static int open_anew(int fd, bool *is_socket)
+static void open_anew(struct events *ev)
 {
     struct stat st;
     char path[40];
 
-    if (fstat(fd, &st) < 0)
-        return -1;
-    *is_socket = S_ISSOCK(st.st_mode);
+    if (fstat(ev->fd, &st) < 0)
+        return;
+    ev->is_socket = S_ISSOCK(st.st_mode);
     if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))
-        return -1;
-    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        return;
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", ev->fd);
+    ev->own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    /* A pipe of another user.  The workload may have it too, and then no
+     * poll(2) promises room for a write(2).  Without a way there is no
+     * stream: the first write says EBADF. */
+    ev->is_pipe = ev->own < 0 && S_ISFIFO(st.st_mode);
+    if (ev->is_pipe && pipe2(ev->way, O_CLOEXEC | O_NONBLOCK) < 0)
+        ev->way[0] = ev->way[1] = -1;
 }
 
 void events_open(struct events *ev, int fd, const char *id)
 {
-    *ev = (struct events){ .fd = fd, .own = -1, .max = EVENTS_MAX };
+    *ev = (struct events){
+        .fd = fd, .own = -1, .way = { -1, -1 }, .max = EVENTS_MAX
+    };
     (void)snprintf(ev->id, sizeof(ev->id), "%s", id ? id : "");
     ev->queue.max = EVENTS_QUEUE + EVENTS_LINE;
     if (fd >= 0)
-        ev->own = open_anew(fd, &ev->is_socket);
+        open_anew(ev);
 }
 
 /* --- writing ---------------------------------------------------------------
@@ -51,16 +59,40 @@ static bool has_room(const struct events *ev)
     return ev->own >= 0 || ev->is_socket || poll(&p, 1, 0) > 0;
 }
 
-static ssize_t put(const struct events *ev, const char *from, size_t n)
+/* From one pipe into another the kernel moves what there is room for, and need
+ * not wait for more (splice(2)).  RWF_NOWAIT would be one call less, and is
+ * not for pipes with a name, nor for any before Linux 6.4. */
+static ssize_t put_by_way(struct events *ev, const char *from, size_t n)
 {
-    /* poll(2) promises that much room in a pipe that cannot be opened anew
-     * (pipe(7), PIPE_BUF). */
+    ssize_t moved;
+
+    if (ev->in_way == 0) {
+        const ssize_t taken = write(ev->way[1], from, n);
+
+        if (taken < 0)
+            return taken;
+        ev->in_way = (size_t)taken;
+    }
+    moved =
+        splice(ev->way[0], NULL, ev->fd, NULL, ev->in_way, SPLICE_F_NONBLOCK);
+    if (moved > 0)
+        ev->in_way -= (size_t)moved;
+    else if (moved == 0)
+        errno = EAGAIN;
+    return moved > 0 ? moved : -1;
+}
+
+static ssize_t put(struct events *ev, const char *from, size_t n)
+{
+    /* For a terminal of another user. */
     enum { CERTAIN = 4096 };
 
     if (ev->is_socket)
         return send(ev->fd, from, n, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (ev->own >= 0)
         return write(ev->own, from, n);
+    if (ev->is_pipe)
+        return put_by_way(ev, from, n);
     return write(ev->fd, from, n < CERTAIN ? n : CERTAIN);
 }
 
@@ -232,14 +264,15 @@ void events_settle(struct events *ev)
 {
     /* For a reader that takes nothing, and for one that takes little. */
     enum { IDLE_MS = 200, MOST_MS = 2000 };
-    const uint64_t until_ms = now_ms() + MOST_MS;
 
+    if (!ev->until_ms)
+        ev->until_ms = now_ms() + MOST_MS;
     for (;;) {
         struct pollfd p = { .events = POLLOUT };
 
         events_flush(ev);
         p.fd = events_poll_fd(ev);
-        if (p.fd < 0 || now_ms() >= until_ms || poll(&p, 1, IDLE_MS) <= 0)
+        if (p.fd < 0 || now_ms() >= ev->until_ms || poll(&p, 1, IDLE_MS) <= 0)
             break;
     }
 }
@@ -249,6 +282,8 @@ void events_close(struct events *ev)
     events_settle(ev);
     buf_drop(&ev->queue);
     drop_fd(&ev->own);
+    drop_fd(&ev->way[0]);
+    drop_fd(&ev->way[1]);
     ev->fd = -1;
     ev->queue.len = ev->sent = 0;
 }

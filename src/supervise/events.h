@@ -25,6 +25,9 @@ struct events {
     int fd;
     int own; /* the same opened anew, without waiting; or -1 */
     bool is_socket;
+    bool is_pipe;  /* that could not be opened anew, so that all goes ... */
+    int way[2];    /* ... through a pipe that is nobody else's, ... */
+    size_t in_way; /* ... where so many bytes of the queue are by now */
     char id[EVENT_ID_MAX + 1]; /* the caller's word for the run, or "" */
     uint64_t seq;              /* of the last event that was told */
     struct {
@@ -35,7 +38,8 @@ struct events {
     uint64_t max;    /* of that, but for the last lines; EVENTS_MAX */
     struct buf line; /* under way between begin and end */
     struct buf queue;
-    size_t sent; /* bytes of the queue */
+    size_t sent;       /* bytes of the queue */
+    uint64_t until_ms; /* of the wait at the end; 0: that has not begun */
 };
 
 /* `fd` stays the caller's; -1: nobody listens.  `id` is the caller's word for
@@ -56,8 +60,8 @@ int events_poll_fd(const struct events *ev);
 /* Write what there is room for. */
 void events_flush(struct events *ev);
 
-/* Write what waits, as long as the reader takes it: at most two seconds, and
- * much less where it takes nothing. */
+/* Write what waits, as long as the reader takes it: at most two seconds from
+ * the first call on, and much less where it takes nothing. */
 void events_settle(struct events *ev);
 
 /* The same once more, and free everything. */

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/compat.h"
+#include "sys/casefold.h"
 
 static const char *link_text(struct arena *a, int dirfd, const char *name)
 {
@@ -142,6 +143,7 @@ static int look_above(struct arena *a, const char *path, int why,
         }
         if (!out->is_dir && n > 0)
             continue;
+        out->folds_case = casefold_of(fd, out->real);
         out->rest = arena_strdup(a, path + n + 1);
         return out->rest ? look_dangling(a, out->real, out->rest, out, e)
                          : err_set(e, ERR_BACKEND_ERROR, "out of memory");

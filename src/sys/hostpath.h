@@ -24,6 +24,8 @@ struct hostpath {
     const char *real; /* canonical; of the deepest reachable
                        * ancestor when the path does not exist */
     const char *rest; /* missing components below real, or NULL */
+    bool folds_case;  /* what is missing could come by another name,
+                       * different in the case of its letters */
     /* A dangling symlink was met: what the path is when the link is followed,
      * to be looked at too. */
     const char *dangling;

@@ -272,6 +272,58 @@ def a_reader_that_never_reads_holds_nothing(make):
     reader.close()
 
 
+def named_pipe():
+    os.mkfifo('pipe', 0o600)
+    reader = open(os.open('pipe', os.O_RDONLY | os.O_NONBLOCK), 'rb', 0)
+    writer = open('pipe', 'wb', 0)
+    os.set_blocking(reader.fileno(), True)
+    return reader, writer
+
+
+STRANGERS = {'without a name': pipe, 'with a name': named_pipe}
+
+
+def as_stranger(writer, code, *flags, **popen):
+    """By a caller who cannot open the pipe a second time."""
+    return spawn([str(MXC), 'run', *flags, *NET, '--events',
+                  str(writer.fileno()), '--', 'python3', '-c', code],
+                 pass_fds=(writer.fileno(),), user=65534, group=65534,
+                 extra_groups=[], cwd='/', **popen)
+
+
+@cases(STRANGERS, only='root')
+def a_strangers_pipe_misses_nothing(make):
+    reader, writer = make()
+    with as_stranger(writer, FLOOD.format('; time.sleep(0.0005)')) as p:
+        writer.close()
+        events = read_events(to_the_end(None, reader))
+        eq(p.wait(timeout=60), 0)
+    reader.close()
+    eq([e for e in events if e['event'] == 'gap'], [])
+    eq(kinds(events).count('denied'), 3000)
+    eq(events[-1]['denials'], 3000)
+
+
+@cases(STRANGERS, only='root')
+def a_workload_that_fills_a_strangers_pipe_holds_nothing(make):
+    """It has it as its own output, takes all room that a reader makes, and
+    then there is none any more."""
+    code = ('import os\n'
+            'for n in range(3):\n'
+            '    if os.fork() == 0:\n'
+            '        while True: os.write(1, b"x" * 512)\n'
+            + DIAL + 'while True: dial()')
+    reader, writer = make()
+    start = time.monotonic()
+    with as_stranger(writer, code, '--timeout', '3', stdout=writer) as p:
+        while time.monotonic() - start < 1.5:
+            reader.read(700)
+        eq(p.wait(timeout=30), 124)
+    check(time.monotonic() - start < 15, 'it took too long')
+    reader.close()
+    writer.close()
+
+
 @test
 def a_terminal_that_is_stopped_holds_nothing():
     import pty as ptys

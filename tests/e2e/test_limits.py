@@ -301,6 +301,88 @@ def open_files():
     eq(r.ok().out, '47 24\n')
 
 
+# Both limits, that neither can be raised, and that others' cannot be.
+OWN_FILES = (
+    'import os, resource\n'
+    'n = resource.RLIMIT_NOFILE\n'
+    'print(*resource.getrlimit(n))\n'
+    'for pid, limits in ((0, (65, 65)), (0, (64, 65)), (1, (9, 9))):\n'
+    '    try: resource.prlimit(pid, n, limits)\n'
+    '    except (OSError, ValueError): continue\n'
+    '    print("changed", pid, limits)\n')
+
+
+@cases({'plain': (), 'tried': ('--verify',), 'told': ('--denials',),
+        'all': ('--verify', '--denials'), 'terminal': ('--tty',)})
+def open_files_of_the_workload_alone(*flags):
+    """Its own two are as the policy says, whatever init has."""
+    os.mkdir('w')
+    args = ['--rw', 'w', '--deny', 'w/none', *flags, '--limit', 'files=64']
+    if '--tty' in flags:
+        r = pty([MXC, 'run', *args, '--', PYTHON, '-c', OWN_FILES])
+        has(r.out, '64 64\r\n')
+        lacks(r.out, 'changed')
+        return
+    r = mxc('run', *args, '--', PYTHON, '-c', OWN_FILES)
+    eq(r.ok().out, '64 64\n')
+
+
+@test
+def open_files_of_a_caller_who_has_few():
+    need('prlimit')
+    few = ['prlimit', '--nofile=48:48', MXC, 'run']
+    for limit in ((), ('--limit', 'files=64')):
+        r = run([*few, *limit, '--', PYTHON, '-c', OWN_FILES])
+        eq(r.ok().out, '48 48\n')
+    r = run([*few, '--limit', 'files=40', '--', PYTHON, '-c', OWN_FILES])
+    eq(r.ok().out, '40 40\n')
+
+
+SOCKETS = f'''import os, socket, sys
+def bound():
+    s = socket.socket(socket.AF_UNIX)
+    s.bind("s")
+    s.listen(1)
+    return s
+for i in range({{}}):
+    bound().close()
+    os.unlink("s")
+kept = bound()
+socket.socket(socket.AF_UNIX).connect("s")
+print("connected")
+'''
+
+
+@cases({'the limit': (['--limit', 'files=256'], None),
+        "the caller's ceiling": ([], 256)})
+def sockets_that_are_gone_take_no_descriptors(flags, ceiling):
+    """Each that is bound in a grant is init's to know, while it is there."""
+    os.mkdir('w')
+    start = [f'--nofile={ceiling}:{ceiling}'] if ceiling else []
+    if start:
+        need('prlimit')
+        start.insert(0, 'prlimit')
+    r = run([*start, MXC, 'run', '--rw', 'w', '--cwd', os.path.abspath('w'),
+             *flags, '--', PYTHON, '-c', SOCKETS.format(700)], timeout=50)
+    eq(r.ok().out, 'connected\n')
+
+
+@cases({'plain': (), 'tried': ('--verify',), 'told': ('--denials',)})
+def few_files_and_many_missing_names(*flags):
+    """Init has one for the directory of each; and the tries need some too."""
+    deny = []
+    for n in range(40):
+        os.makedirs(f'w/{n}')
+        deny += ['--deny', f'w/{n}/x']
+    code = (OWN_FILES + 'for n in range(40):\n'
+            '    try: open(f"w/{n}/x", "w")\n'
+            '    except PermissionError: continue\n'
+            '    print("made", n)\n')
+    r = mxc('run', *flags, '--rw', 'w', *deny, '--cwd', os.path.abspath('.'),
+            '--limit', 'files=32', '--', PYTHON, '-c', code)
+    eq(r.ok().out, '32 32\n')
+
+
 @test
 def size_of_a_file():
     r, result, _ = limited(['sh', '-c', 'exec head -c 2M /dev/zero >/tmp/x'],

@@ -2,6 +2,7 @@
 """Limits of the network: bytes, both ways, and connections at one time."""
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -13,8 +14,10 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
 from tap import *  # noqa: E402,F403
 from internet import *  # noqa: E402,F403
 from event_lines import read_events  # noqa: E402
+import net_dns  # noqa: E402
 
 net = internet()
+STUB = '198.18.0.2'
 
 # Port 19 sends as much as it is asked for, 7 says back what it hears.
 FETCH = f'''import socket
@@ -129,6 +132,75 @@ def connections_at_one_time():
     check(reached['connections']['count'] >= 1)
     eq((reached['connections']['ended'], result['outcome']),
        (False, 'exited'))
+
+
+QUERY = net_dns.make_query('example.test', 'A')
+# Each from a port of its own, as a library asks.
+ASK = f'''import socket, time
+def ask():
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(5)
+    s.connect(({STUB!r}, 53))
+    s.send({QUERY!r})
+    return s.recv(512)[3] & 15
+def ask_by_tcp():
+    s = socket.create_connection(({STUB!r}, 53), 5)
+    s.sendall(len({QUERY!r}).to_bytes(2, "big") + {QUERY!r})
+    return s.recv(512)[5] & 15
+'''
+
+
+@test
+def questions_are_no_connections():
+    """The resolver's, and not the workload's: before the limit is reached they
+    take nothing of it, and behind it they have their answers."""
+    code = (ASK + 'print([ask() for _ in range(8)])\n' + HOLD
+            + f'''all.append(s)
+while len(all) < 3: all.append(socket.create_connection(({WEB!r}, 7)))
+try: socket.create_connection(({WEB!r}, 7))
+except OSError as e: print(e.errno)
+print(ask(), ask_by_tcp())
+''')
+    r = net.inside([PYTHON, '-c', code], '--allow-net', 'internet', '--limit',
+                   'connections=3')
+    eq(r.ok().out, f'{8 * [0]}\n3\ny\n{errno.EHOSTUNREACH}\n0 0\n')
+
+
+@cases({'a datagram': sending(WEB),
+        'an echo': 's = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, 1)\n'
+                   f's.settimeout(5)\ns.connect(({WEB!r}, 0))\n'
+                   's.send(b"\\x08" + bytes(7))\ns.recv(99)'})
+def what_is_no_connection_is_refused_too(code):
+    """At once: no refusal is a timeout."""
+    held = f'held = socket.create_connection(({WEB!r}, 7))\n'
+    flags = ['--allow-net', f'{WEB}/32', '--events', 'events', '--limit']
+    net.inside(held + code, *flags, 'connections=2').ok()
+    r = net.inside(held + code, *flags, 'connections=1')
+    eq(r.refused, 'EHOSTUNREACH', r)
+    denied = [e for e in read_events(read('events')) if e['event'] == 'denied']
+    eq([(e['what'], e['address'], e['reason']) for e in denied],
+       [('datagram', WEB, 'budget')])
+
+
+@test
+def a_question_by_tcp_beyond_the_bound():
+    """Of the gateway itself: that is told, and not that the policy denies it.
+    A hard limit of 256 descriptors leaves it 21 connections."""
+    need('prlimit')
+    code = ('held = []\ntry:\n    while len(held) < 99:\n'
+            f'        s = socket.create_connection(({WEB!r}, 7), 5)\n'
+            '        s.send(b"x")\n        held.append(s)\n'
+            'except OSError:\n    print("held", len(held))\n'
+            + connecting(STUB, 53))
+    args = mxc_args(pyprobe(code), flags=[
+        '--allow-host', 'example.test', '--allow-net', f'{WEB}/32',
+        '--events', 'events'])
+    r = net.host('prlimit', '--nofile=256:256', MXC, *args)
+    has(r.out, 'held 21')
+    has(r.out, 'EHOSTUNREACH')
+    denied = [e for e in read_events(read('events')) if e['event'] == 'denied']
+    eq([(e['what'], e['port'], e['reason']) for e in denied[-1:]],
+       [('connect', 53, 'budget')])
 
 
 def until(path, process):

@@ -87,7 +87,11 @@ def how_it_ends():
         p.run('true', env={'': 'x'}).failed(125, 'not KEY=VALUE')
         p.run('true', flags=('--limit', 'files=1000000')).failed(
             125, "limit 'files' is higher")
-        eq(p.sh('ulimit -n', flags=('--limit', 'files=99')).ok().out, '99\n')
+        more = 'ulimit -n 100 2>/dev/null && echo raised; true'
+        eq(p.sh(f'ulimit -Sn; ulimit -Hn; {more}',
+                flags=('--limit', 'files=99')).ok().out, '99\n99\n')
+        few = 'ulimit -Sn; ulimit -Hn'
+        eq(p.sh(few).ok().out, mxc('run', '--', 'sh', '-c', few).ok().out)
 
 
 @test

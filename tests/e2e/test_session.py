@@ -321,6 +321,26 @@ def limits():
         s.exec('true').ok()
 
 
+@test
+def open_files_of_a_session():
+    """Its limit is each command's, and not that of the init which starts
+    them: that has a broker, and a descriptor for each."""
+    os.mkdir('w')
+    show = 'ulimit -Sn; ulimit -Hn; ulimit -n 49 2>/dev/null && echo raised'
+    with Session('--limit', 'files=48', '--deny', 'w/none', rw='w') as s:
+        eq(s.sh(f'{show}; true').ok().out, '48\n48\n')
+        eq(s.sh(f'{show}; true', flags=['--limit', 'files=33']).ok().out,
+           '33\n33\n')
+        s.exec('true', flags=['--limit', 'files=49']).failed(
+            125, "limit 'files' is higher than the sandbox's")
+        many = [s.spawn('sh', '-c', 'echo; read x; ulimit -n',
+                        popen={'stdin': -1, 'stdout': -1}) for _ in range(60)]
+        for p in many:
+            eq(p.stdout.readline(), b'\n')
+        for p in many:
+            eq(p.communicate(b'\n', timeout=30)[0], b'48\n')
+
+
 # --- narrowing ------------------------------------------------------------------
 
 def narrow_session():

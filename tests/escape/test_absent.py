@@ -464,6 +464,79 @@ def replaced(new, old):
     return False
 
 
+# A filesystem that has directories alone, in which d and D are the same.
+FOLDING = """
+import ctypes, os, struct, sys, threading
+fd = os.open('/dev/fuse', os.O_RDWR)
+libc = ctypes.CDLL(None, use_errno=True)
+options = f'fd={fd},rootmode=40000,user_id=0,group_id=0'.encode()
+if libc.mount(b'folding', sys.argv[1].encode(), b'fuse', 0, options) < 0:
+    raise OSError(ctypes.get_errno(), 'mount')
+NAMES = {1: {b'full': 2, b'empty': 3}, 2: {b'way': 4}, 3: {}, 4: {}}
+
+def attr(ino):
+    return struct.pack('6Q10I', ino, 0, 0, 0, 0, 0, 0, 0, 0, 0o40755, 2,
+                       0, 0, 0, 512, 0)
+
+def answer(op, node, body):
+    if op == 26:    # init
+        return struct.pack('4I2H10I', 7, 31, 0, 0, 0, 0, 4096, *9 * [0])
+    if op == 1:     # lookup
+        ino = NAMES[node].get(body.rstrip(b'\\0').lower())
+        return ino and struct.pack('4Q2I', ino, 0, 0, 0, 0, 0) + attr(ino)
+    if op == 3:     # getattr
+        return struct.pack('Q2I', 0, 0, 0) + attr(node)
+    if op == 17:    # statfs
+        return bytes(80)
+    if op == 27:    # opendir
+        return struct.pack('Q2I', 0, 0, 0)
+    if op == 28:    # readdir
+        out = b''
+        for i, (name, ino) in enumerate(NAMES[node].items()):
+            if i >= struct.unpack_from('Q', body, 8)[0]:
+                out += struct.pack('2Q2I', ino, i + 1, len(name), 4)
+                out += name + bytes(-len(name) % 8)
+        return out
+    return b'' if op in (29, 34) else None
+
+def serve():
+    while True:
+        asked = os.read(fd, 1 << 18)
+        _, op, unique, node = struct.unpack_from('2I2Q', asked)
+        if op in (2, 36, 42):   # forget, interrupt
+            continue
+        out = answer(op, node, asked[40:])
+        error = 0 if out is not None else -2 if op == 1 else -38
+        out = out or b''
+        os.write(fd, struct.pack('IiQ', 16 + len(out), error, unique) + out)
+
+threading.Thread(target=serve, daemon=True).start()
+r = os.spawnv(os.P_WAIT, sys.argv[2], sys.argv[2:])
+os._exit(r)
+"""
+
+
+@cases({'full': ('full', 'full'), 'empty': ('empty', 'empty'),
+        'a directory on the way': ('full', 'full/way')})
+def b10_a_directory_that_folds_case(granted, above):
+    """For the host .ENV there is .env, and for the broker it is not."""
+    if not IS_ROOT or not os.path.exists('/dev/fuse'):
+        skip('mounting takes root, and /dev/fuse')
+    os.mkdir('m')
+    at = os.path.abspath('m')
+    start = ['unshare', '-m', PYTHON, '-c', FOLDING, at]
+    control = run([*start, shutil.which('sh'), '-c',
+                   f'cd {at} && ls && test {granted} -ef {granted.upper()}'])
+    eq((control.status, control.out), (0, 'empty\nfull\n'), control)
+    r = run([*start, MXC, 'run', '--rw', f'{at}/{granted}', '--deny',
+             f'{at}/{above}/.env', '--', 'true'])
+    eq(r.status, 125, r)
+    has(r.err, f"denied path '{at}/{above}/.env' does not exist, and cannot be "
+        f"held: '{at}/{above}' takes names in upper and lower case for the "
+        'same')
+    has(r.err, '--deny')
+
+
 SAVER = """
 import os
 while True:

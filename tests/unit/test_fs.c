@@ -292,6 +292,41 @@ TEST(a_granted_path_must_exist)
     arena_drop(&a);
 }
 
+/* For the host the name that is denied would be there. */
+TEST(a_missing_name_must_have_one_spelling)
+{
+    struct arena a = { .limit = 1 << 20 };
+    struct fs_rule r[] = { missing("/w/d", ".git/hooks", "/w/d/.git/hooks"),
+                           dir("/w", ACCESS_WRITE, 1) };
+    struct places ps = { .n = 77 };
+    struct err e = { 0 };
+    size_t n = 2;
+
+    r[0].at.folds_case = true;
+    r[0].origin = "filesystem.deniedPaths[0]";
+    CHECK_INT(fs_decide(&a, r, &n, &ps, &e), -1);
+    CHECK_INT(e.code, ERR_POLICY_VALIDATION);
+    CHECK_STR(e.msg, "denied path '/w/d/.git/hooks' does not exist, and cannot "
+                     "be held: '/w/d' takes names in upper and lower case for "
+                     "the same");
+    CHECK_STR(e.where, "filesystem.deniedPaths[0]");
+    CHECK_HAS(e.hint, "create it");
+    CHECK_INT(ps.n, 77);
+    arena_drop(&a);
+}
+
+/* Behind a denial nobody makes anything. */
+TEST(a_missing_name_that_is_out_of_reach)
+{
+    struct fs_rule r = missing("/w/d", "x", "/w/d/x");
+
+    r.at.folds_case = true;
+    CHECK_PLACES("grant /w <- /w rw own\n"
+                 "mask /w/d\n"
+                 "watch /w : d\n",
+                 dir("/w", ACCESS_WRITE, 1), dir("/w/d", ACCESS_DENY, 2), r);
+}
+
 TEST(a_denied_file_must_have_one_name)
 {
     struct arena a = { .limit = 1 << 20 };

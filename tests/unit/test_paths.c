@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "api/prepare.h"
+#include "sys/casefold.h"
 #include "sys/hostpath.h"
 #include "sys/userns.h"
 
@@ -103,6 +104,46 @@ TEST(symlinks_are_followed_once)
     CHECK(!h.exists);
     CHECK_STR(h.real, at(&a, "/d"));
     CHECK_STR(h.rest, "x/y");
+}
+
+TEST(filesystems_that_fold_case)
+{
+    static const uint64_t folding[] = { 0x4d44,     0x2011bab0, 0x5346544e,
+                                        0x7366746e, 0xff534d42, 0xfe534d42,
+                                        0x4244,     0x482b };
+    /* ext4, tmpfs, overlay, btrfs, xfs, fuse, 9p, nfs */
+    static const uint64_t usual[] = { 0xef53,     0x01021994, 0x794c7630,
+                                      0x9123683e, 0x58465342, 0x65735546,
+                                      0x01021997, 0x6969 };
+
+    for (size_t i = 0; i < ARRAY_LEN(folding); i++)
+        CHECK(casefold_by_type(folding[i]));
+    for (size_t i = 0; i < ARRAY_LEN(usual); i++)
+        CHECK(!casefold_by_type(usual[i]));
+}
+
+/* Whatever stands in it. */
+TEST(a_usual_directory_does_not_fold_case)
+{
+    scoped(arena_drop) struct arena a = { .limit = 1 << 20 };
+    struct hostpath h;
+    struct err e;
+
+    enter();
+    make_dir(&a, "/d");
+    CHECK_INT(hostpath_look(&a, at(&a, "/d/x"), &h, &e), 0);
+    CHECK(!h.exists && !h.folds_case);
+    make_file(&a, "/d/f");
+    CHECK_INT(link(at(&a, "/d/f"), at(&a, "/d/F")), 0);
+    CHECK_INT(hostpath_look(&a, at(&a, "/d/x"), &h, &e), 0);
+    CHECK(!h.folds_case);
+    make_dir(&a, "/d/e");
+    make_file(&a, "/d/E");
+    CHECK_INT(hostpath_look(&a, at(&a, "/d/x"), &h, &e), 0);
+    CHECK(!h.folds_case);
+    CHECK_INT(chmod(at(&a, "/d"), 0111), 0);
+    CHECK_INT(hostpath_look(&a, at(&a, "/d/x"), &h, &e), 0);
+    CHECK(!h.exists && !h.folds_case);
 }
 
 /* A worktree's .git is a file; its hooks could come into being all the same. */
