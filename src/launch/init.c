@@ -92,7 +92,9 @@ static bool hear_go(struct verify *v)
 static void send_signal(struct init *in, int number)
 {
     crowd_signal(&in->crowd, number);
-    if (number == SIGSTOP || number == SIGCONT)
+    if (in->is_runsc && (number == SIGSTOP || number == SIGCONT))
+        runsc_halt(number == SIGSTOP);
+    else if (number == SIGSTOP || number == SIGCONT)
         (void)kill(-1, number);
     else if (!in->is_runsc)
         (void)kill(-in->workload, number);

@@ -66,4 +66,7 @@ bool runsc_signal(int number);
  * Then *e says what it said. */
 bool runsc_has_failed(int status, struct err *e);
 
+/* All of it stands still, or goes on, as by SIGSTOP and SIGCONT. */
+void runsc_halt(bool halt);
+
 #endif

@@ -2,6 +2,7 @@
 """Backend gvisor: streams, ends, files, and what it refuses by name."""
 
 import concurrent.futures
+import contextlib
 import fcntl
 import json
 import os
@@ -209,6 +210,36 @@ def stopped_and_continued():
     p.send_signal(signal.SIGCONT)
     for _ in range(40):
         check(p.stdout.readline(), 'it goes on')
+    p.kill()
+    p.communicate()
+
+
+@test
+def one_that_only_computes_stands_still_too():
+    """Without a call of the kernel it would not wait for the stopped sentry."""
+    p = spawn([MXC, *mxc_args(['sh', '-c', 'echo up; while :; do :; done'],
+                              flags=GVISOR)])
+    eq(p.stdout.readline(), b'up\n')
+
+    def ticks():
+        used = 0
+        for pid in descendants(p.pid):
+            with contextlib.suppress(OSError):
+                for tid in os.listdir(f'/proc/{pid}/task'):
+                    text = read(f'/proc/{pid}/task/{tid}/stat')
+                    used += sum(map(int, text.rsplit(')', 1)[1].split()[11:13]))
+        return used
+
+    def goes_on():
+        was = ticks()
+        time.sleep(0.4)
+        return ticks() > was + 5
+    eventually(goes_on, what='it computes')
+    for _ in range(3):
+        p.send_signal(signal.SIGTSTP)
+        eventually(lambda: not goes_on(), what='it stands still')
+        p.send_signal(signal.SIGCONT)
+        eventually(goes_on, what='it goes on')
     p.kill()
     p.communicate()
 
