@@ -33,12 +33,12 @@ def kill(pid):
         pass
 
 
-def end_all(victim, *others):
-    """Kill one, and wait until it is gone, and so are those that end with it:
-    until then a claim can come to what is about to die."""
+def end(victim):
+    """Kill it, and wait until it is gone: until then a claim can come to what
+    is about to die."""
     kill(victim)
-    for pid in filter(None, (victim, *others)):
-        eventually(lambda pid=pid: not os.path.exists(f'/proc/{pid}'), 20,
+    if victim:
+        eventually(lambda: not os.path.exists(f'/proc/{victim}'), 20,
                    'it is gone')
 
 
@@ -102,12 +102,17 @@ class KeptPool(Kept):
         self.it = self.make()
 
     def kill_slot(self):
-        end_all(next(iter(self.it.slots()), None))
+        end(next(iter(self.it.slots()), None))
 
     def kill_init(self):
         slot = next(iter(self.it.slots()), None)
         for init in children(slot, 'mxc-init')[:1]:
-            end_all(init, slot)
+            end(init)
+            # Both end together, but where its command had ended just before:
+            # then there is another sandbox by now.
+            eventually(lambda init=init: not os.path.exists(f'/proc/{slot}') or
+                       children(slot, 'mxc-init') not in ([], [init]), 20,
+                       'its slot is gone, or has another')
 
     violence = kill_keeper, kill_slot, kill_slot, kill_init, kill_init
 
