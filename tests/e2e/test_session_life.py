@@ -281,17 +281,6 @@ def more_commands_than_it_takes_leave_room_for_other_words():
         eq(sorted(p.returncode for p in many), [0] * 256 + [125] * 24)
 
 
-@contextlib.contextmanager
-def stopped(holder):
-    os.kill(holder, signal.SIGSTOP)
-    eventually(lambda: f'{read(f"/proc/{holder}/stat")}'.rsplit(')', 1)[1]
-               .split()[0] == 'T', what='it stands still')
-    try:
-        yield
-    finally:
-        os.kill(holder, signal.SIGCONT)
-
-
 def is_told(p, s):
     check(select.select([p.stderr], [], [], 20)[0], 'not a word')
     eq(p.stderr.readline().decode(),

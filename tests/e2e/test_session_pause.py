@@ -15,10 +15,6 @@ from tap import *  # noqa: E402,F403
 from sessions import *  # noqa: E402,F403
 
 
-def state_of(pid):
-    return read(f'/proc/{pid}/stat').rsplit(')', 1)[1].split()[0]
-
-
 def host_pid(s, name):
     return next(p['hostPid'] for p in s.look()['processes']
                 if p['name'] == name)
@@ -30,18 +26,6 @@ def paused_by(s):
     how = s.look()['pausedBy']
     s.do('resume').ok()
     return how
-
-
-@contextlib.contextmanager
-def stopped(pid):
-    """Nothing that it is told is done meanwhile."""
-    os.kill(pid, signal.SIGSTOP)
-    eventually(lambda: state_of(pid) == 'T', what='it stands still')
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
 
 
 def said(p):

@@ -7,6 +7,7 @@ its own.
 Import it after tap.  The session is deprovisioned at the end of the block.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -15,7 +16,7 @@ import signal
 import time
 import tap
 from tap import (
-    MXC, eventually, fail, has, mxc, processes, run, spawn, write)
+    MXC, eventually, fail, has, mxc, processes, read, run, spawn, write)
 
 ID = re.compile(r'(native|bubblewrap|lxc):[0-9a-f]{32}\n')
 # The id of none.
@@ -152,6 +153,22 @@ def kill_and_wait(pid):
     eventually(gone, what='the killed one gone')
 
 
+def state_of(pid):
+    return read(f'/proc/{pid}/stat').rsplit(')', 1)[1].split()[0]
+
+
+@contextlib.contextmanager
+def stopped(pid):
+    """Nothing that it is told is done meanwhile."""
+    os.kill(pid, signal.SIGSTOP)
+    eventually(lambda: state_of(pid) == 'T', what='it stands still')
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
 def wait_for_end(holder):
     """Of a killed one: its socket listens a little longer than it speaks."""
     def is_over():
@@ -186,4 +203,4 @@ def refused(code, *args, status=1):
 
 
 __all__ = '''ID FOREIGN directory ident_of root grants provision Session answer refused
-hanging_start kill_and_wait'''.split()
+hanging_start kill_and_wait state_of stopped'''.split()
