@@ -82,6 +82,9 @@ _mxc() {
     --pty)
         mapfile -t COMPREPLY < <(compgen -W "24x80" -- "$word")
         return ;;
+    --parent)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return ;;
     --json | -j)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return ;;
@@ -180,7 +183,7 @@ _mxc() {
         return
     fi
     case ${COMP_WORDS[1]} in
-    run) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --limit --backend --image --tier --accept-missing --tty --pty --die-with-parent --json --events --correlation-id --denials --discard-writes --accesses --verify --control --help" ;;
+    run) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --limit --backend --image --tier --accept-missing --tty --pty --die-with-parent --parent --json --events --correlation-id --denials --discard-writes --accesses --verify --control --help" ;;
     check) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --limit --backend --image --tier --accept-missing --json --help" ;;
     explain) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --limit --backend --image --tier --accept-missing --all --plan --help" ;;
     why) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --json --read --write --exec --connect --session --no-try --help" ;;
@@ -188,7 +191,7 @@ _mxc() {
     learn) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --backend --image --tier --accept-missing --tty --json --mode --rounds --out --force --merge --write --grant-secret --reach --allow-everything-while-learning --help" ;;
     provision) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --timeout --limit --backend --image --tier --accept-missing --json --idle-timeout --max-age --layer --help" ;;
     start) options="--json --help" ;;
-    exec) options="--ro --rw --deny --env --cwd --timeout --tty --pty --request --die-with-parent --json --control --limit --no-network --help" ;;
+    exec) options="--ro --rw --deny --env --cwd --timeout --tty --pty --request --die-with-parent --parent --json --control --limit --no-network --help" ;;
     cp) options="--json --max-size --help" ;;
     stop) options="--json --grace --help" ;;
     deprovision) options="--json --grace --help" ;;
@@ -198,7 +201,7 @@ _mxc() {
     pause) options="--json --help" ;;
     resume) options="--json --help" ;;
     gc) options="--help" ;;
-    pool) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --cwd --timeout --backend --image --tier --accept-missing --tty --pty --die-with-parent --json --control --name --size --wait --cold --idle-timeout --max-age --grace --limit --no-network --help" ;;
+    pool) options="--policy --ro --rw --deny --tools --allow-host --allow-intranet-host --allow-net --deny-net --publish --host-service --proxy --env --cwd --cwd --timeout --backend --image --tier --accept-missing --tty --pty --die-with-parent --parent --json --control --name --size --wait --cold --idle-timeout --max-age --grace --limit --no-network --help" ;;
     doctor) options="--json --help" ;;
     image) options="--json --template --help" ;;
     container) options="--json --help" ;;

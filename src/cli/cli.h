@@ -3,6 +3,7 @@
 #define MXC_CLI_CLI_H
 
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "api/prepare.h"
 #include "cli/why.h"
@@ -97,6 +98,7 @@ enum option_id {
     ID_PTY,
     ID_ACCEPT,
     ID_DIE,
+    ID_PARENT,
     ID_PLAN,
     ID_ALL,
     ID_VERSION,
@@ -155,6 +157,8 @@ struct cli {
     const char *events;      /* the same, or "-", for events */
     const char *control;     /* descriptor number */
     uint16_t rows, columns;  /* --pty; 0: none */
+    pid_t caller;            /* our parent, when we began */
+    pid_t parent;            /* who --parent says it is; 0: it was not said */
     const char *version;     /* schema --version */
     const char *to;          /* migrate --to */
     const char *template;    /* image --template */
@@ -198,9 +202,11 @@ int cli_read_request(struct cli *c, struct err *e);
 /* A request by its name: whoever wrote it did not forget the "--". */
 bool cli_names_request(const char *name);
 
-/* A run, from the flags on; `caller` is whose end ends it, where they say so.
- */
-int cli_run(struct cli *c, pid_t caller, int *exit_code, struct err *e);
+/* Whose end ends the command, where the options ask for that, or 0. */
+int cli_find_caller(const struct cli *c, pid_t *out, struct err *e);
+
+/* A run, from the flags on. */
+int cli_run(struct cli *c, int *exit_code, struct err *e);
 
 /* Everything that a run does before it runs. */
 int cli_prepare_only(struct cli *c, struct prepared *p, struct err *e);

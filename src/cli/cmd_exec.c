@@ -217,14 +217,18 @@ int exec_tell(const struct exec *x, const char *more)
 
 /* A pidfd of the caller follows the process, whichever thread of it started
  * us. */
-int exec_follow_caller(struct exec *x, pid_t caller, struct err *e)
+int exec_follow_caller(struct exec *x, struct err *e)
 {
-    if (!x->cli->flags.die_with_parent)
+    pid_t caller;
+
+    if (cli_find_caller(x->cli, &caller, e) < 0)
+        return -1;
+    if (!caller)
         return 0;
     x->caller = (int)syscall(__NR_pidfd_open, caller, 0);
     if (x->caller >= 0 && getppid() == caller)
         return 0;
-    return err_set(e, ERR_BACKEND_ERROR, "the calling process ended");
+    return err_set(e, ERR_BACKEND_ERROR, "the caller has ended");
 }
 
 static int send_to_holder(const struct exec *x, const struct exec_way *way,
@@ -275,11 +279,11 @@ static int run(struct exec *x, struct cli *c, struct err *e)
 }
 
 /* What the caller gave us to read is read before the session is looked at. */
-static int begin(struct exec *x, struct cli *c, pid_t caller, struct err *e)
+static int begin(struct exec *x, struct cli *c, struct err *e)
 {
     if (cli_open_json(c, &x->json, e) < 0 ||
         cli_open_control(c, &x->control, e) < 0 ||
-        exec_follow_caller(x, caller, e) < 0 || cli_read_request(c, e) < 0)
+        exec_follow_caller(x, e) < 0 || cli_read_request(c, e) < 0)
         return -1;
     return run(x, c, e);
 }
@@ -287,8 +291,7 @@ static int begin(struct exec *x, struct cli *c, pid_t caller, struct err *e)
 int cmd_exec(int argc, char **argv)
 {
     /* Before anything that takes time: an orphan has another parent. */
-    const pid_t caller = getppid();
-    struct cli c = { 0 };
+    struct cli c = { .caller = getppid() };
     struct err e = { 0 };
     struct exec x = EXEC_NONE;
     int r;
@@ -298,7 +301,7 @@ int cmd_exec(int argc, char **argv)
     if (r >= 0)
         return r;
     x.cli = &c;
-    if (begin(&x, &c, caller, &e) < 0)
+    if (begin(&x, &c, &e) < 0)
         return cli_fail(&c, &e, CLI_FAILED);
     return exec_tell(&x, "");
 }

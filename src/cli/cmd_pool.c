@@ -270,7 +270,7 @@ static int none_ready(const struct cli *c, struct err *e)
 }
 
 /* 1: it was made cold. */
-static int run(struct claim *k, pid_t caller, struct err *e)
+static int run(struct claim *k, struct err *e)
 {
     struct cli *c = k->cli;
     const int64_t wait_ms =
@@ -279,7 +279,7 @@ static int run(struct claim *k, pid_t caller, struct err *e)
 
     if (take_command(k, e) < 0 || cli_open_json(c, &k->exec.json, e) < 0 ||
         cli_open_control(c, &k->exec.control, e) < 0 ||
-        exec_follow_caller(&k->exec, caller, e) < 0 ||
+        exec_follow_caller(&k->exec, e) < 0 ||
         pool_open(c->flags.runtime, c->id, &k->dir, e) < 0 ||
         claim_grants(&c->arena, &k->dir, &c->flags, &k->command, &k->extra, e) <
             0)
@@ -322,14 +322,14 @@ static int tell(struct claim *k)
     return exec_tell(&k->exec, more ? more : "");
 }
 
-static int run_claim(struct cli *c, pid_t caller)
+static int run_claim(struct cli *c)
 {
     struct claim k = { .cli = c, .dir = POOL_DIR_NONE, .exec = EXEC_NONE };
     struct err e = { 0 };
     int r;
 
     k.exec.cli = c;
-    r = run(&k, caller, &e);
+    r = run(&k, &e);
     if (r < 0)
         return cli_fail(c, &e, CLI_FAILED);
     return r == 1 ? k.code : tell(&k);
@@ -379,8 +379,7 @@ static int no_verb(const char *word)
 static int act_on(size_t v, int argc, char **argv)
 {
     /* Before anything that takes time: an orphan has another parent. */
-    const pid_t caller = getppid();
-    struct cli c = { 0 };
+    struct cli c = { .caller = getppid() };
     struct err e = { 0 };
     int r;
 
@@ -393,7 +392,7 @@ static int act_on(size_t v, int argc, char **argv)
     c.flags.data_home = getenv("XDG_DATA_HOME");
     c.flags.search_path = getenv("PATH");
     if (!acts[v])
-        return run_claim(&c, caller);
+        return run_claim(&c);
     r = acts[v](&c, &e) < 0 ? cli_fail_phase(&c, &e, CLI_REFUSED) : CLI_OK;
     cli_free(&c);
     return r;

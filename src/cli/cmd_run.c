@@ -11,7 +11,7 @@
 #include "cli/cli.h"
 #include "supervise/supervise.h"
 
-int cli_run(struct cli *c, pid_t caller, int *exit_code, struct err *e)
+int cli_run(struct cli *c, int *exit_code, struct err *e)
 {
     struct prepared p;
     struct plan_view view;
@@ -19,9 +19,10 @@ int cli_run(struct cli *c, pid_t caller, int *exit_code, struct err *e)
     void *bytes;
     size_t len;
     int json, events, control, plan_fd;
+    pid_t caller;
 
     c->flags.want_receipt = c->json || c->events;
-    if (cli_read_request(c, e) < 0 ||
+    if (cli_find_caller(c, &caller, e) < 0 || cli_read_request(c, e) < 0 ||
         prepare(&c->arena, c->text, c->text_len, &c->flags, false, &p, e) < 0 ||
         plan_pack(&p.plan, &c->arena, &bytes, &len, e) < 0 ||
         plan_check(bytes, len, &view, e) < 0 ||
@@ -36,26 +37,24 @@ int cli_run(struct cli *c, pid_t caller, int *exit_code, struct err *e)
      * the command. */
     for (size_t i = 0; i < p.policy.nwarnings && !c->json; i++)
         (void)fprintf(stderr, "mxc: warning: %s\n", p.policy.warning[i]);
-    *exit_code = supervise_plan(&(struct supervise_args){
-        .plan = &view,
-        .plan_fd = plan_fd,
-        .launcher = launcher,
-        .result_fd = json,
-        .events_fd = events,
-        .home = c->flags.home,
-        .control_fd = control,
-        .rows = c->rows,
-        .columns = c->columns,
-        .parent_fd = -1,
-        .parent = c->flags.die_with_parent ? caller : 0 });
+    *exit_code = supervise_plan(&(struct supervise_args){ .plan = &view,
+                                                          .plan_fd = plan_fd,
+                                                          .launcher = launcher,
+                                                          .result_fd = json,
+                                                          .events_fd = events,
+                                                          .home = c->flags.home,
+                                                          .control_fd = control,
+                                                          .rows = c->rows,
+                                                          .columns = c->columns,
+                                                          .parent_fd = -1,
+                                                          .parent = caller });
     return 0;
 }
 
 int cmd_run(int argc, char **argv)
 {
     /* Before anything that takes time: an orphan has another parent. */
-    const pid_t caller = getppid();
-    struct cli c = { 0 };
+    struct cli c = { .caller = getppid() };
     struct err e = { 0 };
     int r;
 
@@ -68,7 +67,7 @@ int cmd_run(int argc, char **argv)
         c.flags.home = getenv("HOME");
         c.flags.data_home = getenv("XDG_DATA_HOME");
         c.flags.search_path = getenv("PATH");
-        if (cli_run(&c, caller, &r, &e) < 0)
+        if (cli_run(&c, &r, &e) < 0)
             r = cli_fail(&c, &e, CLI_FAILED);
     }
     /* The process ends here: its memory goes with it. */

@@ -55,7 +55,7 @@ const char *exec_full_path(struct cli *c, const char *path, const char *what,
 void exec_find_size(const struct cli *c, struct session_command *out);
 
 /* --die-with-parent. */
-int exec_follow_caller(struct exec *x, pid_t caller, struct err *e);
+int exec_follow_caller(struct exec *x, struct err *e);
 
 /* How it ended, to people and, with `more` members, to --json: the exit
  * code. */

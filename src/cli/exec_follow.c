@@ -313,7 +313,7 @@ static int turn(struct follow *f)
         return -1;
     /* Our end is the command's. */
     if (p[3].revents)
-        return err_set(f->e, ERR_BACKEND_ERROR, "the calling process ended");
+        return err_set(f->e, ERR_BACKEND_ERROR, "the caller has ended");
     return 0;
 }
 

@@ -180,7 +180,7 @@ static int child(const struct download *d, pid_t caller, int said)
 {
     const char *env[ENTRIES], *word[WORDS];
     struct path_flag path[2];
-    struct cli c = { 0 };
+    struct cli c = { .caller = getppid(), .parent = caller };
     struct err e = { 0 };
     int null = open("/dev/null", O_RDWR), code = CLI_FAILED;
 
@@ -189,7 +189,7 @@ static int child(const struct download *d, pid_t caller, int said)
     c.arena.limit = d->a->limit;
     if (describe(d, env, path, word, &c.flags) < 0)
         (void)no_memory(&e);
-    else if (cli_run(&c, caller, &code, &e) == 0)
+    else if (cli_run(&c, &code, &e) == 0)
         return code;
     return cli_fail(&c, &e, CLI_FAILED);
 }

@@ -22,7 +22,8 @@ enum { RESULT_MOST = 16 << 20, EVENTS_MOST = 80 << 20, WORDS = 24 };
 /* What the run writes for us, in memory. */
 struct learn_run {
     int policy, result, events;
-    char policy_name[32], result_name[16], events_name[16], timeout[32];
+    char policy_name[32], result_name[16], events_name[16];
+    char timeout[32], parent_number[16];
 };
 
 static int in_memory(const char *name, int *out, struct err *e)
@@ -102,6 +103,7 @@ static int open_run(struct learning *x, struct learn_run *r, struct err *e)
         return -1;
     (void)snprintf(r->policy_name, sizeof(r->policy_name), "/dev/fd/%d",
                    r->policy);
+    (void)snprintf(r->parent_number, sizeof(r->parent_number), "%d", getpid());
     (void)snprintf(r->result_name, sizeof(r->result_name), "%d", r->result);
     (void)snprintf(r->events_name, sizeof(r->events_name), "%d", r->events);
     return 0;
@@ -129,7 +131,8 @@ static const char **words_of(struct learning *x, struct learn_run *r)
     words[n++] = "mxc";
     words[n++] = "run";
     words[n++] = "--accesses";
-    words[n++] = "--die-with-parent";
+    words[n++] = "--parent";
+    words[n++] = r->parent_number;
     words[n++] = "--json";
     words[n++] = r->result_name;
     words[n++] = "--events";

@@ -1,6 +1,7 @@
 /* options.c - one table of options; parsing by getopt_long(3). */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,8 @@ const struct option_row option_rows[] = {
       ID_REQUEST },
     { "die-with-parent", 0, NULL, "end it when the calling process ends",
       OPT_RUN | OPT_EXEC, ID_DIE },
+    { "parent",  0, "PID", "the same, for a caller that says which it is: one "
+      "that has ended already is noticed", OPT_RUN | OPT_EXEC, ID_PARENT },
     { "json",    'j', "FILE|FD|-", "write the result or the error, as one JSON "
       "object, to a file, an open descriptor or standard output", OPT_JSON,
       ID_JSON },
@@ -453,6 +456,19 @@ static int take_secret(struct cli *c, const struct command *cmd,
     return -1;
 }
 
+static int take_parent(struct cli *c, const struct command *cmd,
+                       const char *arg)
+{
+    uint64_t n = 0;
+
+    if (num_u64(arg, INT_MAX, &n) < 0 || n == 0)
+        return usage(c, cmd, "--parent: not the number of a process:", arg,
+                     "your own: getpid(2)");
+    c->parent = (pid_t)n;
+    c->flags.die_with_parent = true;
+    return -1;
+}
+
 static int take_size(struct cli *c, const struct command *cmd, const char *arg)
 {
     uint64_t n = 0;
@@ -602,6 +618,8 @@ static int take(struct cli *c, const struct command *cmd, int id,
         return take_time(c, cmd, id, arg);
     case ID_SIZE:
         return take_size(c, cmd, arg);
+    case ID_PARENT:
+        return take_parent(c, cmd, arg);
     case ID_ROUNDS:
         return take_rounds(c, cmd, arg);
     case ID_SECRET:

@@ -229,16 +229,72 @@ def h6_without_the_flag_a_sandbox_outlives_its_caller():
     eventually(lambda: not descendants(), 2, 'gone after its timeout')
 
 
-@test
-def h6_a_caller_that_is_gone_already():
+# How the caller asks for it: with its own number, or by its session alone.
+FOLLOWED = {'--parent': ('--parent', 'PID'),
+            '--die-with-parent': ('--die-with-parent',)}
+
+
+def short_lived(heart, caller, flags):
+    """A caller in a session of its own, which ends by itself."""
+    return spawn([PYTHON, '-c', 'import os, subprocess, sys, time\n'
+                  'me = str(os.getpid())\n'
+                  'argv = [me if x == "PID" else x for x in sys.argv[1:]]\n'
+                  + caller, *map(os.fspath, heart.command(flags=flags))],
+                 start_new_session=True)
+
+
+@test(seconds=120)
+def h6_a_caller_that_ends_meanwhile():
     """The caller ends while mxc starts: nothing may run on."""
     heart = Heart()
     for delay in range(12):
-        p = spawn([PYTHON, '-c', CALLER.replace('1000', f'{delay / 1000}'),
-                   *map(os.fspath, heart.command(
-                       flags=['--die-with-parent']))])
-        p.communicate(timeout=10)
-        eventually(lambda: not descendants(), 1, f'gone, delay {delay} ms')
+        for flags in FOLLOWED.values():
+            p = short_lived(heart, 'p = subprocess.Popen(argv)\n'
+                            f'time.sleep({delay / 1000})\n', flags)
+            p.communicate(timeout=10)
+            eventually(lambda: not descendants(), 1, f'gone, {delay} ms')
+
+
+# It ends before mxc has done anything at all.
+ORPHAN = '''
+if os.fork() == 0:
+    while str(os.getppid()) == me:
+        time.sleep(0.01)
+    os.execv(argv[0], argv)
+'''
+
+
+@test
+def h6_a_caller_that_is_gone_already():
+    heart = Heart()
+    heart.map[:8] = bytes(8)
+    for name, flags in FOLLOWED.items():
+        p = short_lived(heart, ORPHAN, flags)
+        _, err = p.communicate(timeout=10)
+        eq(heart.last(), 0, 'nothing ran')
+        has(err.decode(), 'the caller has ended', name)
+        eventually(lambda: not descendants(), 1, f'gone, {name}')
+    # Control: so started it would run.
+    p = short_lived(heart, ORPHAN, [])
+    heart.wait_for_start()
+    for pid in descendants():
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+    p.communicate(timeout=10)
+
+
+@test
+def h6_a_caller_that_cannot_be_followed():
+    """One of another PID namespace has no number here."""
+    heart = Heart()
+    for flags, want in ((['--die-with-parent'], 'another PID namespace'),
+                        (['--parent', '1'], 'the caller has ended: 1 of '
+                         '--parent')):
+        run(['unshare', '-Urpf', *heart.command(flags=flags)]).failed(
+            125, want)
+    for wrong in ('0', '-1', 'me', '4294967297'):
+        run([MXC, 'run', '--parent', wrong, '--', 'true']).failed(
+            125, 'not the number of a process', wrong)
 
 
 @test

@@ -45,6 +45,7 @@ static const struct option {
     { "--tty", .of_exec = true, .is_alone = true },
     { "-i", .of_exec = true, .is_alone = true },
     { "--die-with-parent", .of_exec = true, .is_alone = true },
+    { "--parent", .of_exec = true },
     { "--tools", .is_alone = true },
     { "-t", .is_alone = true },
     { "--events", .of_run = true },

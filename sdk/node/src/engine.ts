@@ -116,7 +116,7 @@ export class Engine {
       stdio.push('pipe');
     };
 
-    args.push('--die-with-parent');
+    args.push('--parent', String(process.pid));
     add('--json');
     if (o.attended) add('--control');
     if (o.events) add('--events');

@@ -122,7 +122,7 @@ class Call:
             if pty is not None:
                 self.argv += ['--pty', f'{pty[0]}x{pty[1]}']
             if verb in ('run', 'exec'):
-                self.argv.append('--die-with-parent')
+                self.argv += ['--parent', str(self.owner)]
             if job is not None:
                 self.argv += job.options
                 if job.words is not None:
