@@ -377,6 +377,17 @@ static int take_time(struct cli *c, const struct command *cmd, int id,
                              : "30s, 500ms, 5m or 1h, and more than 0");
 }
 
+static int take_timeout(struct cli *c, const struct command *cmd,
+                        const char *arg)
+{
+    if (num_duration_ms(arg, &c->flags.timeout_ms) < 0 ||
+        c->flags.timeout_ms == 0)
+        return usage(c, cmd, "--timeout: not a duration:", arg,
+                     "30s, 500ms, 5m or 1h, and more than 0");
+    c->flags.has_timeout = true;
+    return -1;
+}
+
 static int take_limit(struct cli *c, const struct command *cmd, const char *arg)
 {
     const char *number = arg ? strchr(arg, '=') : NULL;
@@ -605,12 +616,7 @@ static int take(struct cli *c, const struct command *cmd, int id,
                    ? usage(c, cmd, "too many variables", NULL, NULL)
                    : -1;
     case ID_TIMEOUT:
-        if (num_duration_ms(arg, &c->flags.timeout_ms) < 0 ||
-            c->flags.timeout_ms == 0)
-            return usage(c, cmd, "--timeout: not a duration:", arg,
-                         "30s, 500ms, 5m or 1h, and more than 0");
-        c->flags.has_timeout = true;
-        return -1;
+        return take_timeout(c, cmd, arg);
     case ID_IDLE:
     case ID_AGE:
     case ID_GRACE:
