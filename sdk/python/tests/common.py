@@ -57,6 +57,16 @@ def children():
     return found
 
 
+def about(pid):
+    """What a process is, for who finds it left."""
+    found = [pid]
+    for name in ('cmdline', 'stat', 'wchan'):
+        with contextlib.suppress(OSError):
+            with open(f'/proc/{pid}/{name}') as f:
+                found.append(f.read(400).replace('\0', ' '))
+    return found
+
+
 def reap_orphans():
     """Where orphans come to this process: those of a killed mxc."""
     end = time.monotonic() + 2
@@ -90,7 +100,7 @@ class Case(unittest.TestCase):
         def left():
             return [p for p in children() if p not in others]
         self.assertTrue(eventually(lambda: not left()),
-                        f'processes left: {left()}')
+                        f'processes left: {[about(p) for p in left()]}')
         self.assertTrue(eventually(lambda: descriptors() <= before, 2),
                         f'{descriptors()} descriptors, {before} before')
 

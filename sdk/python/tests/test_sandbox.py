@@ -11,7 +11,7 @@ import unittest
 import urllib.request
 import warnings
 
-from tests.common import Case, children, eventually, mxc
+from tests.common import Case, about, children, eventually, mxc
 
 HEAR = '''
 import os, signal
@@ -214,7 +214,7 @@ class Left(Case):
             said = self.dropped(**options)
             self.assertTrue(any('a sandbox was not closed' in s
                                 for s in said), (options, said))
-        self.assertTrue(self.reaped())
+        self.assertTrue(self.reaped(), [about(p) for p in children()])
 
     def test_not_by_a_child_of_fork(self):
         with mxc.Sandbox(['cat']) as s:
