@@ -233,16 +233,27 @@ static int find_children(const struct narrowing *w, const char *top,
     return 0;
 }
 
-/* A rule for the whole of `path`, and for what has more below it. */
+/* A rule for the whole of `path`, and for what has more below it.  A rule
+ * holds for all that is below: what is taken away again there cannot be. */
 static int rule_whole(const struct narrowing *w, const char *path,
                       enum narrow_access access, struct err *e)
 {
     if (add_rule(w, path, access, e) < 0)
         return -1;
-    for (size_t i = 0; i < w->n; i++)
-        if (is_below(w->path[i].path, path) && w->path[i].access > access &&
-            add_rule(w, w->path[i].path, w->path[i].access, e) < 0)
+    for (size_t i = 0; i < w->n; i++) {
+        const char *part = w->path[i].path;
+        const struct narrow_path *less;
+        enum narrow_access has;
+
+        if (!is_below(part, path) || w->path[i].access <= access)
+            continue;
+        has = narrow_wanted(w->path, w->n, part);
+        less = reduction(w, part, has);
+        if (less)
+            return cannot(less, part, e);
+        if (has > access && add_rule(w, part, has, e) < 0)
             return -1;
+    }
     return 0;
 }
 
