@@ -381,8 +381,10 @@ MXC_API int mxc_session_list(const struct mxc_options *options, char **json,
                              struct mxc_error *error);
 
 /* A command of a session.  It has what the session has, or less: the lists and
- * the numbers take away, and what would add is refused.  Lists end with NULL,
- * and are NULL where there is nothing to say. */
+ * the numbers take away, and what would add is refused.  Paths take away what
+ * Landlock holds: attributes of files (chmod(2), utimensat(2), setxattr(2)) are
+ * not part of that (docs/sessions.md).  Lists end with NULL, and are NULL where
+ * there is nothing to say. */
 struct mxc_command {
     size_t size;
     const char *const *argv;      /* the program, found by PATH inside, and its

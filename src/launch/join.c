@@ -48,6 +48,7 @@ struct session {
     int idle;  /* what stands in for the streams between two commands */
     int fence; /* of a command that is not narrowed; -1: no Landlock */
     int proc;  /* "/proc", or -1 where policy denies it */
+    const struct launch_place *noted; /* without Landlock: NULL */
     const struct sock_filter *filter; /* the session's, for every command */
     size_t filter_len;
     bool is_filtered; /* init itself, too */
@@ -174,7 +175,7 @@ static int make_domain(const struct session *s, struct order *o, struct err *e)
         return err_set(e, ERR_POLICY_VALIDATION,
                        "this session denies names that do not exist yet, and "
                        "so cannot narrow what a command reaches");
-    if (is_narrowed && launch_check_binds(s->plan, e) < 0)
+    if (is_narrowed && launch_check_places(s->plan, s->noted, e) < 0)
         return -1;
     if (is_narrowed)
         return launch_make_ruleset(&o->plan, abi, true, &o->ruleset, e);
@@ -529,6 +530,8 @@ static int prepare(struct session *s, struct err *e)
         if (s->fence < 0)
             return err_sys(e, "landlock_create_ruleset(2)", -s->fence,
                            "cannot make a domain");
+        if (launch_note_places(s->plan, &s->noted, e) < 0)
+            return -1;
     }
     if (launch_watch_children(&s->signals, e) < 0)
         return -1;

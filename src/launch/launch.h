@@ -160,9 +160,20 @@ int launch_open_terminal(int *slave, int *master, struct err *e);
 /* Map a plan that nobody can change any more: NULL, and *e. */
 const void *launch_map_plan(int fd, size_t *len, struct err *e);
 
-/* Does each bind of an object of the host's still stand where the plan says?
- * Directories above them in the private root can be moved (rename(2)). */
-int launch_check_binds(const struct plan_view *plan, struct err *e);
+/* What stands where the plan has put something, one for each of its steps. */
+struct launch_place {
+    uint64_t dev, ino; /* ino is 0: not looked at */
+};
+
+/* Look at what the plan itself says nothing of, before there is any command.
+ * The memory is the process's until its end. */
+int launch_note_places(const struct plan_view *plan,
+                       const struct launch_place **out, struct err *e);
+
+/* Does each place still stand where the plan says?  They, or directories above
+ * them in the private root, can be moved (rename(2)). */
+int launch_check_places(const struct plan_view *plan,
+                        const struct launch_place *noted, struct err *e);
 
 /* A Landlock ruleset of the steps and of the streams. */
 int launch_make_ruleset(const struct plan_view *plan, unsigned abi,

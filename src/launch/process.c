@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -288,18 +289,51 @@ static int open_plain(const char *path)
     return fd;
 }
 
-int launch_check_binds(const struct plan_view *plan, struct err *e)
+static int look_at_place(const char *path, struct launch_place *out)
+{
+    scoped(drop_fd) int fd = open_plain(path);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -1;
+    *out = (struct launch_place){ st.st_dev, st.st_ino };
+    return 0;
+}
+
+int launch_note_places(const struct plan_view *plan,
+                       const struct launch_place **out, struct err *e)
+{
+    struct launch_place *noted =
+        mmap(NULL, (plan->head.nsteps + 1) * sizeof(*noted),
+             PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (noted == MAP_FAILED)
+        return err_sys(e, "mmap(2)", errno, "cannot note what stands where");
+    for (size_t i = 0; i < plan->head.nsteps; i++) {
+        const struct step s = plan_step(plan, i);
+
+        /* The plan has numbers of what is the host's. */
+        if (s.kind != STEP_DIR && s.kind != STEP_OVERLAY &&
+            (s.kind != STEP_BIND || s.num[1] != 0))
+            continue;
+        if (look_at_place(s.path, &noted[i]) < 0)
+            return err_sys(e, "open(2)", errno, "cannot look at '%s'", s.path);
+    }
+    *out = noted;
+    return 0;
+}
+
+int launch_check_places(const struct plan_view *plan,
+                        const struct launch_place *noted, struct err *e)
 {
     for (size_t i = 0; i < plan->head.nsteps; i++) {
         const struct step s = plan_step(plan, i);
-        scoped(drop_fd) int fd = -1;
-        struct stat st;
+        struct launch_place was = noted[i], is;
 
-        if (s.kind != STEP_BIND || s.num[1] == 0)
-            continue;
-        fd = open_plain(s.path);
-        if (fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_dev == s.num[0] &&
-            (uint64_t)st.st_ino == s.num[1])
+        if (s.kind == STEP_BIND && s.num[1] != 0)
+            was = (struct launch_place){ s.num[0], s.num[1] };
+        if (was.ino == 0 || (look_at_place(s.path, &is) == 0 &&
+                             is.dev == was.dev && is.ino == was.ino))
             continue;
         err_set(e, ERR_POLICY_VALIDATION,
                 "this session cannot narrow what a command reaches any more: "

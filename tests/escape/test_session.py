@@ -354,9 +354,12 @@ def init_stands_behind_the_filter_where_it_decides_nothing():
             eq(len(s.sh('echo $LONG', env={'LONG': 'x' * 9999}).ok().out),
                10000)
             s.sh(FILTERS, deny='/usr/share').failed(2, 'Permission denied')
+            s.sh('ln -s /var /tmp/way').ok()
+            s.exec('true', ro='/', rw='/tmp/way/tmp').failed(
+                125, "cannot allow '/tmp/way/tmp'")
             s.sh('mv /var /away && ln -s /away /var').ok()
             s.exec('true', ro='/', rw='/var/tmp').failed(
-                125, "cannot allow '/var/tmp'")
+                125, "a command before this one has moved '/var'")
             s.exec('not-there').failed(127, 'not found')
             s.sh('ulimit -n', flags=['--limit', 'files=20']).ok()
             refused_with(probe(s, 'call(437, -1, 0, 0, 0)'), 'ENOSYS')
@@ -515,6 +518,23 @@ def what_moved_away_is_not_given_back():
             s.exec('true', **narrow).failed(125, 'has moved')
     finally:
         shutil.rmtree(top)
+
+
+@test
+def what_moved_away_of_the_sandbox_s_own_is_not_given_back():
+    """The same of what is nobody's on the host: its own directories, and what
+    a layer keeps."""
+    for layer, kept, top in (('private', '/var/tmp', '/var'),
+                             (None, '/tmp', '/tmp')):
+        with Session(*(['--layer', layer] if layer else [])) as s:
+            narrow = {'deny': kept}
+            s.sh(f'echo secret >{kept}/f').ok()
+            refused_with(probe(s, f'print(open("{kept}/f").read())', **narrow),
+                         'EACCES')
+            s.sh(f'mv {top} /etc/').ok()
+            eq(s.exec('cat', f'/etc{kept}/f').ok().out, 'secret\n', 'control')
+            s.exec('cat', f'/etc{kept}/f', **narrow).failed(
+                125, 'a command before this one has moved')
 
 
 def ends_with_the_stuck():
