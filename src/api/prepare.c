@@ -17,13 +17,11 @@ static int unknown_backend(const char *name, struct err *e)
     char names[sizeof(e->hint)] = "";
     size_t n = 0;
 
-    for (int c = CONTAIN_PROCESS;
-         c <= CONTAIN_ISOLATION_SESSION && n < sizeof(names); c++)
-        n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s",
-                              n ? ", " : "",
-                              containment_name((enum containment)c));
+    for (size_t i = 0; backends[i] && n < sizeof(names); i++)
+        n += (size_t)snprintf(names + n, sizeof(names) - n, ", %s",
+                              backends[i]->name);
     err_set(e, ERR_UNSUPPORTED_CONTAINMENT, "backend '%s' is not known", name);
-    return err_hint(e, "one of: %s", names);
+    return err_hint(e, "one of: process%s", names);
 }
 
 static int containment_of(const char *name, enum containment *out,

@@ -140,7 +140,8 @@ static int try_policy(struct cli *c, int signals, struct asked *q, size_t n,
     c->flags.drops_command = true;
     if (provision(&c->arena, c->text, c->text_len, &c->flags, &facts, p, id,
                   e) < 0) {
-        if (e->code == ERR_UNSUPPORTED_PHASE)
+        if (e->code == ERR_UNSUPPORTED_PHASE ||
+            e->code == ERR_BACKEND_UNAVAILABLE)
             err_hint(e, "--no-try decides by the policy alone");
         return -1;
     }

@@ -139,6 +139,8 @@ static int list_one(void *context, struct session_dir *d, struct err *e)
                  : s.look.paused == LOOK_FROZEN        ? "  by a freezer"
                  : s.look.paused == LOOK_STOPPED       ? "  by signals"
                                                        : "");
+    /* The next one may take its time. */
+    (void)fflush(stdout);
     return 0;
 }
 

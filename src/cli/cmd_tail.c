@@ -172,6 +172,13 @@ static bool is_unknown(const struct json *v)
     return name && name->type == JSON_STRING && number(v, "seq") > 0;
 }
 
+static int no_event(const struct tail *t, uint64_t line, struct err *e)
+{
+    err_set(e, ERR_MALFORMED_REQUEST, "line %" PRIu64 " of '%s' is no event",
+            line, t->name);
+    return err_hint(e, "a file that `mxc run --events FILE` writes");
+}
+
 static int show(struct tail *t, const char *line, size_t len, struct err *e)
 {
     struct arena a = { .limit = 4 << 20 };
@@ -200,11 +207,7 @@ static int show(struct tail *t, const char *line, size_t len, struct err *e)
     }
     buf_drop(&out);
     arena_drop(&a);
-    if (is_event)
-        return 0;
-    err_set(e, ERR_MALFORMED_REQUEST, "line %" PRIu64 " of '%s' is no event",
-            no, t->name);
-    return err_hint(e, "a file that `mxc run --events FILE` writes");
+    return is_event ? 0 : no_event(t, no, e);
 }
 
 /* --- following -------------------------------------------------------------
@@ -294,6 +297,9 @@ static int show_lines(struct tail *t, struct buf *text, struct err *e)
     if (at)
         memmove(text->data, text->data + at, text->len - at);
     text->len -= at;
+    /* The rest of a line is waited for, if it can become an event. */
+    if (!t->is_over && text->len && text->data[0] != '{')
+        return no_event(t, t->line + 1, e);
     return 0;
 }
 
@@ -322,6 +328,9 @@ static int follow(struct tail *t, bool is_once, struct err *e)
         (void)fflush(stdout);
     }
     buf_drop(&text);
+    if (r == 0 && is_once && !t->is_over)
+        (void)fprintf(stderr, "mxc: '%s' has no end yet, or was cut\n",
+                      t->name);
     if (r == 0 && t->is_session && !t->is_over && !is_once) {
         err_set(e, ERR_STALE_ID,
                 "the session's holder was killed, and its sandbox with it");

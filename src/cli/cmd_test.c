@@ -198,7 +198,10 @@ static void print(const struct tests *t, size_t i)
         buf_puts(&b, " (");
         buf_shown(&b, q->answer.clause);
         buf_printf(&b, "%s%s)\n", q->was_tried ? "; tried: " : "",
-                   q->was_tried ? why_error_name(q->tried.error) : "");
+                   q->was_tried && q->tried.error
+                       ? why_error_name(q->tried.error)
+                   : q->was_tried ? "done"
+                                  : "");
         if (ask_outcome(q) != WHY_ALLOWED && q->answer.remedy) {
             buf_puts(&b, "       try: ");
             buf_shown(&b, q->answer.remedy);

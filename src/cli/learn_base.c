@@ -312,11 +312,13 @@ static int open_place(struct learn_base *b, const char *dir, struct err *e)
         return err_hint(e, "--mode deny");
     }
     if (!learn_is_path(dir) || learn_find_secrets(b->x, dir, secrets) < 0) {
-        if (learn_must_end(b->x))
-            return err_set(e, ERR_BACKEND_ERROR,
-                           "it was to end before '%s' was looked through for "
-                           "secrets",
-                           dir);
+        if (learn_must_end(b->x)) {
+            err_set(e, ERR_BACKEND_ERROR,
+                    "it was to end before '%s' was looked through for secrets",
+                    dir);
+            return err_hint(e, "a longer --timeout, or --mode deny, which "
+                               "opens no directory as a whole");
+        }
         err_set(e, ERR_POLICY_VALIDATION,
                 "'%s' cannot be opened as a whole: its secrets cannot be told "
                 "or denied",

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/event.h"
@@ -134,7 +135,8 @@ const struct option_row option_rows[] = {
     { "grace",   0, "TIME", "wait TIME for what runs to end, after SIGTERM "
       "(default: 2s; 0: do not)", OPT_END, ID_GRACE },
     { "limit",   0, "NAME=N", "lower a limit of each process of this command: "
-      "cpu (seconds), files, processes, file-size or memory (bytes)", OPT_EXEC,
+      "cpu (seconds), files, processes (not as root), file-size or memory "
+      "(512M)", OPT_EXEC,
       ID_LIMIT },
     { "no-network", 0, NULL, "let it make no sockets", OPT_EXEC,
       ID_NO_NETWORK },
@@ -398,8 +400,15 @@ static int take_limit(struct cli *c, const struct command *cmd, const char *arg)
         memcpy(name, arg, (size_t)(number - arg));
         l.resource = limit_resource(name);
     }
-    if (l.resource < 0 || num_u64(number + 1, UINT64_MAX / 2, &l.value) < 0)
-        return usage(c, cmd, "not a limit:", arg, session_limit_names());
+    if (l.resource < 0)
+        return usage(c, cmd, "a command has no limit of that name:", arg,
+                     session_limit_names());
+    if ((l.resource == RLIMIT_FSIZE || l.resource == RLIMIT_AS
+             ? num_size(number + 1, &l.value)
+             : num_u64(number + 1, UINT64_MAX / 2, &l.value)) < 0)
+        return usage(c, cmd, "not a value of that limit:", arg,
+                     "cpu=30 (seconds), files=64, processes=64, file-size=20M, "
+                     "memory=512M");
     if (c->nlimits == ARRAY_LEN(c->limit))
         return usage(c, cmd, "too many limits", NULL, NULL);
     c->limit[c->nlimits++] = l;
@@ -756,7 +765,10 @@ static int take_session(struct cli *c, const struct command *cmd, int argc,
     if (strcmp(argv[at], "--") == 0)
         return take_command(c, cmd, argc, argv, at + 1);
     return usage(c, cmd, "unexpected", argv[at],
-                 "write '--' before the command: mxc exec ID -- COMMAND");
+                 strcmp(cmd->name, "exec") == 0
+                     ? "write '--' before the command: mxc exec ID -- COMMAND"
+                     : "write '--' before the command: mxc pool run NAME -- "
+                       "COMMAND");
 }
 
 /* What getopt_long(3) looks at next, or NULL. */

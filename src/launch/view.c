@@ -198,14 +198,20 @@ static int open_source(const struct view *v, const struct step *s,
         err_sys(e, "openat2(2)", -fd, "cannot open '%s'", s->text);
         if (fd == -ELOOP)
             err_hint(e, "a directory on this path was replaced by a symlink "
-                        "while the sandbox was being set up");
+                        "while the sandbox was being set up, or since the "
+                        "session or the pool was made");
+        if (fd == -ENOENT)
+            err_hint(e, "it was there when the policy was read; a session and "
+                        "a pool are of what was there when they were made: "
+                        "make it anew");
         return -1;
     }
     if (fstat(fd, &st) < 0 || (uint64_t)st.st_dev != s->num[0] ||
         (uint64_t)st.st_ino != s->num[1]) {
         (void)close(fd);
         err_set(e, ERR_BACKEND_ERROR,
-                "'%s' was replaced while the sandbox was being set up",
+                "'%s' is not what it was when the policy was read: it was "
+                "replaced",
                 s->text);
         return err_hint(e, "nothing was run; try again; a session and a pool "
                            "are of what was there when they were made: make "

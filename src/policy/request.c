@@ -269,9 +269,10 @@ static int take_image(struct policy *p, struct arena *a,
 
 int policy_no_lifecycle(struct err *e)
 {
-    return err_set(e, ERR_MALFORMED_REQUEST,
-                   "expected a one-shot request, got a lifecycle request "
-                   "(it has a 'phase')");
+    err_set(e, ERR_MALFORMED_REQUEST,
+            "expected a one-shot request, got a lifecycle request (it has a "
+            "'phase')");
+    return err_hint(e, "mxc provision and mxc exec take those of their phase");
 }
 
 int policy_from_process(struct arena *a, const struct request *r,

@@ -47,8 +47,9 @@ static int try_connect(const struct session_dir *d, const char *name, int *conn)
 static void does_not_answer(struct err *e)
 {
     err_set(e, ERR_BACKEND_ERROR, "the session's holder does not answer");
-    err_hint(e, "somebody may have stopped it (state T in ps(1)); "
-                "`mxc deprovision` ends it");
+    err_hint(e,
+             "somebody may have stopped it (state T in ps(1)): it may still do "
+             "what it was told when it goes on; `mxc deprovision` ends it");
 }
 
 int session_look_up(const struct session_dir *d, enum session_state *state,

@@ -87,6 +87,12 @@ const char *session_limit_names(void);
  * the heap of who calls often neither grows nor is given back each time. */
 enum { SESSION_COMMAND_MAX = 64 << 20, SESSION_COMMAND_BLOCK = 16384 };
 
+/* Its limits, into its plan.  One that this user's processes escape is
+ * refused. */
+struct plan;
+int session_command_limits(const struct session_command *c, struct arena *a,
+                           struct plan *p, struct err *e);
+
 /* The command's own plan, packed, in the arena. */
 int session_command_plan(struct arena *a, const struct plan_view *session,
                          const struct session_command *c, void **bytes,

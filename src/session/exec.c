@@ -1,6 +1,7 @@
 /* exec.c - one command of a session: its plan, and words about it. */
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -118,6 +119,31 @@ static int need_landlock(const struct plan_view *session, struct err *e)
                        "the smaller policy");
 }
 
+int session_command_limits(const struct session_command *c, struct arena *a,
+                           struct plan *p, struct err *e)
+{
+    for (size_t i = 0; i < c->nlimits; i++) {
+        const struct session_limit *l = &c->limit[i];
+
+        if (l->resource == RLIMIT_NPROC && geteuid() == 0) {
+            err_set(e, ERR_POLICY_VALIDATION,
+                    "the limit 'processes' of a command cannot be held: the "
+                    "kernel does not count root's (RLIMIT_NPROC of "
+                    "setrlimit(2))");
+            return err_hint(e, "limit the whole sandbox (mxc provision, pool "
+                               "start: --limit processes=N), or be another "
+                               "user");
+        }
+        if (plan_add(
+                p, a,
+                (struct step){ .kind = STEP_RLIMIT,
+                               .num = { (uint64_t)l->resource, l->value } },
+                e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int fill(const struct plan_view *session,
                 const struct session_command *c, struct arena *a,
                 struct plan *p, struct err *e)
@@ -125,13 +151,8 @@ static int fill(const struct plan_view *session,
     if (add_cwd(session, c->cwd, a, p, e) < 0 ||
         add_env(session, c, a, p, e) < 0)
         return -1;
-    for (size_t i = 0; i < c->nlimits; i++)
-        if (plan_add(p, a,
-                     (struct step){ .kind = STEP_RLIMIT,
-                                    .num = { (uint64_t)c->limit[i].resource,
-                                             c->limit[i].value } },
-                     e) < 0)
-            return -1;
+    if (session_command_limits(c, a, p, e) < 0)
+        return -1;
     for (size_t i = 0; i < c->nargs; i++)
         if (add_text(p, a, STEP_ARG, c->arg[i], e) < 0)
             return -1;

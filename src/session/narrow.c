@@ -289,6 +289,7 @@ static int check(const struct narrowing *w, const struct narrow_path *p,
 {
     const enum narrow_access has = narrow_session_access(w->session, p->path);
     bool is_known = false;
+    struct step in;
 
     if (p->access > has) {
         err_set(e, ERR_POLICY_VALIDATION,
@@ -307,7 +308,8 @@ static int check(const struct narrowing *w, const struct narrow_path *p,
         }
         is_known = is_known || (is_place(&s) && strcmp(s.path, p->path) == 0);
     }
-    if (is_known || p->access == NARROW_WRITE || strcmp(p->path, "/") == 0)
+    if (is_known || strcmp(p->path, "/") == 0 ||
+        (p->access == NARROW_WRITE && find_place(w->session, p->path, &in)))
         return 0;
     /* Inside of what was taken away: given back in parts. */
     for (size_t i = 0; i < w->n; i++)
@@ -317,7 +319,8 @@ static int check(const struct narrowing *w, const struct narrow_path *p,
             "%s '%s': the session grants no such path by itself",
             option_of[p->access], p->path);
     return err_hint(e, "a command can have less of what the session's policy "
-                       "names, as a whole; `mxc inspect ID` tells");
+                       "names, as a whole; `mxc why --session ID --read PATH` "
+                       "asks it");
 }
 
 int narrow_add(struct arena *a, const struct plan_view *session,

@@ -53,13 +53,8 @@ static int fill(struct arena *a, const struct session_command *c,
         return -1;
     if (add_env(a, c, p, e) < 0)
         return -1;
-    for (size_t i = 0; i < c->nlimits; i++)
-        if (plan_add(p, a,
-                     (struct step){ .kind = STEP_RLIMIT,
-                                    .num = { (uint64_t)c->limit[i].resource,
-                                             c->limit[i].value } },
-                     e) < 0)
-            return -1;
+    if (session_command_limits(c, a, p, e) < 0)
+        return -1;
     for (size_t i = 0; extra && i < extra->n; i++)
         if (plan_add(p, a, extra->step[i], e) < 0)
             return -1;

@@ -78,7 +78,9 @@ static int changed(const struct watched *it, const char *how, struct err *e)
             strcmp(it->root_path, "/") == 0 ? "" : it->root_path, it->rest,
             how);
     return err_hint(e, "the policy restricts this path and could no longer "
-                       "be held, so the run was stopped");
+                       "be held, so the run was stopped; a session or a pool "
+                       "is of what was there when it was made: undo the "
+                       "change, or make it anew");
 }
 
 static int check_item(const struct watched *it, struct err *e)

@@ -13,6 +13,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
 from tap import *  # noqa: E402,F403
 from sessions import *  # noqa: E402,F403
+from pools import Pool  # noqa: E402
 
 
 # --- the life of one ---------------------------------------------------------
@@ -317,8 +318,34 @@ def limits():
         s.exec('true', flags=['--limit', 'files=100000000']).failed(
             125, "limit 'files' is higher than the sandbox's")
         s.exec('true', flags=['--limit', 'nonsense=1']).failed(
-            125, 'not a limit')
+            125, "a command has no limit of that name: 'nonsense=1'")
+        for wrong in ('files=many', 'cpu=1M', 'memory=', 'file-size=1X'):
+            s.exec('true', flags=['--limit', wrong]).failed(
+                125, f"not a value of that limit: '{wrong}'", 'memory=512M')
+        r = s.sh('ulimit -v; ulimit -f', flags=['--limit', 'memory=512M',
+                                                '--limit', 'file-size=1M'])
+        eq(r.ok().out, f'{512 * 1024}\n{1024 * 1024 // 512}\n')
         s.exec('true').ok()
+
+
+THREE = 'sleep 1 & sleep 1 & sleep 1 & wait; echo three'
+
+
+@test
+def processes_of_a_command():
+    """The kernel counts none of root's: what is not held is refused."""
+    one = ['--limit', 'processes=1']
+    with Session() as s:
+        if not IS_ROOT:
+            r = s.sh(THREE, flags=one)
+            has(r.err, 'Cannot fork')
+            lacks(r.out, 'three')
+            return
+        s.sh(THREE, flags=one).failed(
+            125, "the limit 'processes' of a command cannot be held",
+            'mxc provision')
+    with Pool() as p:
+        p.run('true', flags=one).failed(125, "'processes' of a command cannot")
 
 
 @test
@@ -378,9 +405,24 @@ def parts_are_given_back():
 
 
 @test
+def less_inside_of_a_part_is_refused_by_name():
+    with narrow_session() as s:
+        s.sh('echo no >b/out/x', cwd='.', deny='b', rw='b/out', ro='b/out/x'
+             ).failed(125, "b/out/x': it lies inside of '", "b/out'")
+        r = s.sh('echo no >b/out/x', cwd='.', deny='b', rw='b/out',
+                 ro='b/out')
+        has(r.err, 'ermission denied')
+        eq(read('b/out/x'), '')
+
+
+@test
 def wider_is_refused_by_name():
     with narrow_session() as s:
         s.exec('true', rw='c').failed(125, 'may only read it')
+        for path in ('/root', '/nope', '/srv/x'):
+            s.exec('true', rw=path).failed(
+                125, f"--rw '{path}': the session grants no such path")
+        s.exec('true', rw=['a', 'b/out', '/tmp/x']).ok()
         s.exec('true', ro='/etc/shadow').failed(125, '/etc/shadow')
         s.exec('true', deny='a/f').failed(125, 'a/f')
         s.exec('true', deny='/bin').failed(125, 'is a link')

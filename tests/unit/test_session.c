@@ -257,6 +257,38 @@ TEST(of_equal_paths_the_stricter_counts)
     CHECK_INT(rule(&p, "/work"), 0);
 }
 
+TEST(a_part_given_back_counts_as_the_stricter_too)
+{
+    const struct narrow_path n[] = { { NARROW_DENY, "/work" },
+                                     { NARROW_WRITE, "/work/out" },
+                                     { NARROW_READ, "/work/out" } };
+    struct plan p = narrowed(n, 3);
+
+    CHECK_INT(rule(&p, "/work"), 0);
+    CHECK_INT(rule(&p, "/work/out"), READS);
+}
+
+/* The rule of the part would hold for what lies below it. */
+TEST(less_inside_of_a_part_given_back)
+{
+    const enum narrow_access less[] = { NARROW_READ, NARROW_DENY };
+    struct plan_view s = the_session();
+
+    for (size_t i = 0; i < ARRAY_LEN(less); i++) {
+        const struct narrow_path n[] = { { NARROW_DENY, "/work" },
+                                         { NARROW_WRITE, "/work/out" },
+                                         { less[i], "/work/out/keep" } };
+        struct plan out = { 0 };
+        struct err e = { 0 };
+
+        CHECK_INT(narrow_add(&arena, &s, n, 3, &out, &e), -1);
+        CHECK_INT(e.code, ERR_POLICY_VALIDATION);
+        CHECK_HAS(e.msg, less[i] ? "'/work/out/keep': it lies inside of "
+                                   "'/work/out'"
+                                 : "'/work/out/keep'");
+    }
+}
+
 TEST(what_cannot_be_narrowed)
 {
     static const struct {
@@ -270,6 +302,7 @@ TEST(what_cannot_be_narrowed)
         { { NARROW_DENY, "/work/part" }, "no such path by itself" },
         { { NARROW_READ, "/work/part" }, "no such path by itself" },
         { { NARROW_DENY, "/nowhere" }, "no such path by itself" },
+        { { NARROW_WRITE, "/nowhere" }, "no such path by itself" },
         { { NARROW_DENY, "/bin" }, "is a link" },
         { { NARROW_READ, "/bin/sh" }, "is a link" },
     };
