@@ -287,6 +287,27 @@ def an_address_that_is_not_public(address):
     net.nothing_came(address)
 
 
+@cases({f'{mode} {how} {to}': (['--mode', mode, *more], to, probe(to))
+        for mode, *more in (('deny',), ('permissive',
+                                        '--allow-everything-while-learning'))
+        for to in (NIC, NIC6, LAN_NIC)
+        for how, probe in (('tcp', connecting), ('udp', sending))})
+def an_address_of_the_host_itself(mode, address, call):
+    """Public or not: services are there that a firewall keeps from others."""
+    call = pyprobe(call)
+    check(net.host(*call).done, 'the service answers outside')
+    net.fresh()
+    r, report = learn(*mode, '--out', 'p.json', '--', *call)
+    check(r.status != 0, r)
+    eq(granted(report, 'net', 'host'), [], report)
+    got = left_out(report)[address]
+    eq((got['leftOut'], got['remedy']), ("this host's own address", None))
+    has(got['message'], "an address of this host's own")
+    lacks(read('p.json'), address)
+    check(not under('p.json', *call).done)
+    net.nothing_came(address)
+
+
 @test
 def names_that_do_harm():
     """A path is text of the workload's."""
