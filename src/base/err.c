@@ -129,6 +129,7 @@ const char *err_errno_name(int sys)
         ROW(ETIMEDOUT),       ROW(EHOSTUNREACH),
         ROW(EDQUOT),          ROW(ESOCKTNOSUPPORT),
         ROW(EPROTONOSUPPORT), ROW(ENOPROTOOPT),
+        ROW(EADDRNOTAVAIL),
     };
 #undef ROW
 

@@ -88,6 +88,7 @@ static int try_all(struct cli *c, const struct session_dir *d, int signals,
                                  "mxc";
     struct try_question *ask = arena_array(&c->arena, n + 1, sizeof(*ask));
     struct try_answer *got = arena_array(&c->arena, n + 1, sizeof(*got));
+    scoped(drop_fd) int events = ask_open_events(d);
     char program[PATH_MAX];
 
     if (!ask || !got)
@@ -104,6 +105,7 @@ static int try_all(struct cli *c, const struct session_dir *d, int signals,
         q[i].tried = got[i];
         q[i].was_tried = true;
     }
+    ask_take_refusals(&c->arena, events, q, n);
     return 0;
 }
 
@@ -189,11 +191,17 @@ int ask_all(struct cli *c, struct asked *q, size_t n, struct err *e)
 /* --- what it comes to ------------------------------------------------------
  */
 
+static bool is_let_begin(const struct asked *q)
+{
+    return q->was_tried && q->question.kind == WHY_CONNECT &&
+           q->answer.decision == WHY_ALLOWED;
+}
+
 /* What the policy lets through may fail at the other end. */
 static bool is_outside(int error)
 {
-    static const int all[] = { ECONNREFUSED, ECONNRESET,  EHOSTUNREACH,
-                               ETIMEDOUT,    ENETUNREACH, TRY_NO_NAME };
+    static const int all[] = { ECONNREFUSED, ECONNRESET, ETIMEDOUT,
+                               TRY_NO_NAME };
 
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         if (all[i] == error)
@@ -201,23 +209,41 @@ static bool is_outside(int error)
     return false;
 }
 
+/* What the gateway's refusals are told as, and those of the network, and what
+ * may hide them: that there is no IPv6. */
+static bool is_either(int error)
+{
+    return error == EHOSTUNREACH || error == ENETUNREACH ||
+           error == EADDRNOTAVAIL;
+}
+
 bool ask_is_let_through(const struct asked *q)
 {
-    return q->was_tried && q->question.kind == WHY_CONNECT &&
-           q->answer.decision == WHY_ALLOWED && is_outside(q->tried.error);
+    return is_let_begin(q) && !q->is_refused &&
+           (is_outside(q->tried.error) ||
+            (is_either(q->tried.error) && q->is_heard));
+}
+
+/* Whose refusal it was the gateway may have said, and nobody knows. */
+static bool is_unknown(const struct asked *q)
+{
+    return is_let_begin(q) && !q->is_refused && !q->is_heard &&
+           is_either(q->tried.error);
 }
 
 /* The policy allows the name; where it leads, the gateway judges. */
 static bool leads_astray(const struct asked *q)
 {
-    return q->was_tried && q->question.kind == WHY_CONNECT &&
-           q->answer.decision == WHY_ALLOWED && q->tried.error == EACCES;
+    return is_let_begin(q) && q->tried.error != 0 &&
+           (q->leads_astray || (!q->is_heard && q->tried.error == EACCES));
 }
 
 enum why_decision ask_outcome(const struct asked *q)
 {
     if (!q->was_tried)
         return q->answer.decision;
+    if (is_unknown(q))
+        return WHY_OPEN;
     return q->tried.error == 0 || ask_is_let_through(q) ? WHY_ALLOWED
                                                         : WHY_REFUSED;
 }
@@ -231,6 +257,11 @@ const char *ask_word(enum why_decision d)
 
 const char *ask_reason(const struct asked *q)
 {
+    if (is_let_begin(q) && q->tried.error != 0 && q->refusal)
+        return q->refusal;
+    if (is_unknown(q))
+        return "the policy allows it; whether the gateway refused it, or the "
+               "network, is not known: the session tells no events any more";
     return leads_astray(q)
                ? "the policy allows it, but not the address that it leads to: "
                  "a private one (--allow-intranet-host), one of this host, or "
@@ -240,7 +271,8 @@ const char *ask_reason(const struct asked *q)
 
 bool ask_agrees(const struct asked *q)
 {
-    if (!q->was_tried || q->answer.decision == WHY_OPEN || leads_astray(q))
+    if (!q->was_tried || q->answer.decision == WHY_OPEN || leads_astray(q) ||
+        is_unknown(q))
         return true;
     return q->answer.decision == ask_outcome(q);
 }

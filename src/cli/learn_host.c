@@ -67,15 +67,17 @@ static bool has(int dir, const char *name, struct stat *st)
     return fstatat(dir, name, st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0;
 }
 
-/* Is it a directory of git's, by whatever name?  `dir` is held. */
+/* Is it a directory of git's, by whatever name?  `dir` is held.  What lies
+ * elsewhere a file `commondir` says (gitrepository-layout(5)). */
 static bool is_git(int dir, const char *path)
 {
     const size_t n = strlen(path);
     struct stat st;
 
     return (n > 4 && strcmp(path + n - 5, "/.git") == 0) ||
-           (has(dir, "HEAD", &st) && has(dir, "objects", &st) &&
-            has(dir, "refs", &st));
+           (has(dir, "HEAD", &st) &&
+            (has(dir, "commondir", &st) ||
+             (has(dir, "objects", &st) && has(dir, "refs", &st))));
 }
 
 /* Why git would do what is written there, or NULL: of what lies in a directory
@@ -206,28 +208,52 @@ static void meet_absent(struct learn_walk *w, const char *path, const char *why)
         w->cannot = true;
 }
 
-/* A directory of git's, by whatever name; or the top of what is granted, which
- * must not become one, or an editor's, unseen. */
-static void meet_git(struct learn_walk *w, int dir, char path[PATH_MAX],
-                     bool is_top)
+/* Names in a directory: those that are not there; and those that are, where
+ * `why` says why they must stay as they are. */
+static void meet_names(struct learn_walk *w, int dir, char path[PATH_MAX],
+                       const char *const *names, const char *absent,
+                       const char *why)
 {
-    static const char *const makes[] = { ".git", ".envrc", ".vscode", ".husky",
-                                         NULL };
-    const bool is_gits = is_git(dir, path);
-    const char *const *names = is_gits ? learn_git_runs : makes;
     const size_t len = strlen(path);
     struct stat st;
 
-    for (size_t i = 0; (is_gits || is_top) && names[i]; i++) {
+    for (size_t i = 0; names[i]; i++) {
         if (snprintf(path + len, PATH_MAX - len, "/%s", names[i]) >=
             (int)(PATH_MAX - len))
             w->cannot = true;
         else if (!has(dir, names[i], &st))
-            meet_absent(w, path, "whoever works there would execute it");
-        else if (is_gits && !is_excepted(w->x, path))
-            meet_run(w, path, "git does what it says", &st);
+            meet_absent(w, path, absent);
+        else if (why && !is_excepted(w->x, path))
+            meet_run(w, path, why, &st);
         path[len] = '\0';
     }
+}
+
+/* A directory of git's, by whatever name; or the top of what is granted, which
+ * must not become one, or an editor's, unseen.  Without a HEAD there is none;
+ * where one is, the rest would make it one (git-config(1),
+ * safe.bareRepository: all of them are obeyed). */
+static void meet_git(struct learn_walk *w, int dir, char path[PATH_MAX],
+                     bool is_top)
+{
+    static const char *const head[] = { "HEAD", NULL };
+    static const char *const rest[] = { "config", "objects", "refs",
+                                        "commondir", NULL };
+    static const char *const makes[] = { ".git",    ".envrc",    ".vscode",
+                                         ".husky",  ".idea",     ".claude",
+                                         ".cursor", ".mcp.json", NULL };
+    static const char runs[] = "whoever works there would execute it",
+                      is_one[] = "git would take the directory for its own";
+    struct stat st;
+
+    if (is_git(dir, path)) {
+        meet_names(w, dir, path, learn_git_runs, runs, "git does what it says");
+        return;
+    }
+    if (!is_top)
+        return;
+    meet_names(w, dir, path, makes, runs, NULL);
+    meet_names(w, dir, path, has(dir, "HEAD", &st) ? rest : head, is_one, NULL);
 }
 
 static void walk(struct learn_walk *w, int at, char path[PATH_MAX],

@@ -330,8 +330,19 @@ static const char *why_special(const char *address)
     }
 }
 
+/* The same of one that was refused.  Of what is public none but the host's own
+ * is refused for what it is. */
+static const char *why_not(const char *address, const char *reason)
+{
+    const char *why = why_special(address);
+
+    if (strcmp(reason, "own") == 0 || (!why && strcmp(reason, "class") == 0))
+        return "this host's own address";
+    return why;
+}
+
 static void take_address(struct learning *x, const struct json *record,
-                         bool is_counted)
+                         bool is_counted, const char *reason)
 {
     struct arena *a = x->l.arena;
     const char *address = text_of(a, record, "address");
@@ -340,7 +351,7 @@ static void take_address(struct learning *x, const struct json *record,
         .proto = proto_of(a, record),
         .port = (uint16_t)number_of(record, "port"),
         .what = address,
-        .left_out = why_special(address),
+        .left_out = why_not(address, reason),
         .message = text_of(a, record, "message"),
     };
 
@@ -410,7 +421,7 @@ static void take_peer(struct learning *x, const struct json *record,
     else if (strcmp(reason, "address") == 0)
         take_astray(x, record, is_counted, name);
     else if (strcmp(reason, "default") != 0 && strcmp(reason, "class") != 0 &&
-             strcmp(reason, "name_only") != 0)
+             strcmp(reason, "own") != 0 && strcmp(reason, "name_only") != 0)
         leave_out(x, record, is_counted,
                   name[0] ? name : text_of(a, record, "address"),
                   strcmp(reason, "rule") == 0 ? "your policy denies it"
@@ -419,7 +430,7 @@ static void take_peer(struct learning *x, const struct json *record,
     else if (name[0])
         take_name(x, record, is_counted, name);
     else
-        take_address(x, record, is_counted);
+        take_address(x, record, is_counted, reason);
 }
 
 void learn_take(struct learning *x, const struct json *record, bool is_counted)

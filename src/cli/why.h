@@ -34,8 +34,11 @@ struct why_answer {
                           * in a policy allows it */
     const char *instead; /* what to try in the place of the question; NULL:
                           * that itself */
-    bool is_new;         /* WHY_WRITE: there is nothing of that name */
-    bool is_secret;      /* what the remedy grants may be one */
+    const char *peer;    /* WHY_CONNECT, where it is allowed: the name or the
+                          * address, as events have it */
+    uint16_t port;
+    bool is_new;    /* WHY_WRITE: there is nothing of that name */
+    bool is_secret; /* what the remedy grants may be one */
 };
 
 /* The word of a kind: "read". */

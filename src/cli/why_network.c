@@ -4,7 +4,9 @@
 
 #include "cli/why.h"
 #include "base/num.h"
+#include "base/scoped.h"
 #include "supervise/net_report.h"
+#include "sys/route.h"
 
 struct peer {
     const char *host; /* without brackets */
@@ -92,6 +94,28 @@ static int open_rules(struct arena *a, const struct plan_view *plan,
     return 0;
 }
 
+/* As the gateway asks, which is where we are. */
+static bool is_own(void *arg, const struct net_addr *a)
+{
+    const bool is_v4 = net_addr_is_v4(a);
+    const int *route = arg;
+
+    return route_is_own(*route, a->b + (is_v4 ? 12 : 0), is_v4);
+}
+
+static void decide(const struct net_view *rules, const struct peer *p,
+                   struct net_verdict *v)
+{
+    scoped(drop_fd) int route = -1;
+
+    if (p->name[0]) {
+        net_decide_name(rules, p->name, NET_TCP, p->port, v);
+        return;
+    }
+    route = route_open();
+    net_decide_asking(rules, &p->addr, NET_TCP, p->port, is_own, &route, v);
+}
+
 static const char *told(struct arena *a,
                         void (*tell)(const struct gateway_record *r,
                                      struct buf *out),
@@ -104,6 +128,14 @@ static const char *told(struct arena *a,
     text = b.failed || !b.len ? NULL : arena_printf(a, "%s", b.data);
     buf_drop(&b);
     return text;
+}
+
+static const char *address_of(struct arena *a, const struct peer *p)
+{
+    char text[48];
+
+    net_addr_print(&p->addr, text);
+    return arena_strdup(a, text);
 }
 
 static void tell(struct arena *a, const struct peer *p,
@@ -126,6 +158,8 @@ static void tell(struct arena *a, const struct peer *p,
     w->mechanism = "the gateway, which is the only way out";
     if (v->is_allowed) {
         w->decision = WHY_ALLOWED;
+        w->peer = p->name[0] ? arena_strdup(a, p->name) : address_of(a, p);
+        w->port = p->port;
         w->reason = p->name[0] ? "the policy allows the name; what it leads to "
                                  "is judged when it is dialled"
                                : "the policy allows the address";
@@ -140,7 +174,7 @@ int why_decide_connect(struct arena *a, const struct plan_view *plan,
                        const char *peer, struct why_answer *w, struct err *e)
 {
     struct net_verdict v = { 0 };
-    struct net_view rules;
+    struct net_view rules = { 0 }; /* where there are none, all is denied */
     struct peer p = { 0 };
     bool found;
 
@@ -158,12 +192,7 @@ int why_decide_connect(struct arena *a, const struct plan_view *plan,
         };
         return 0;
     }
-    if (found && p.name[0])
-        net_decide_name(&rules, p.name, NET_TCP, p.port, &v);
-    else if (found)
-        net_decide(&rules, &p.addr, NET_TCP, p.port, false, &v);
-    else
-        v.why = NET_BY_DEFAULT;
+    decide(&rules, &p, &v);
     tell(a, &p, &v, w);
     if (found)
         return 0;

@@ -1,22 +1,19 @@
 /* decide.c - the rules' word on a target. */
 #include "gateway/gw.h"
 
+/* Asked of the kernel. */
+static bool is_own(void *arg, const struct net_addr *a)
+{
+    return is_own_address(arg, a);
+}
+
 void decide(struct gw *g, const struct target *t, enum net_proto proto,
             struct net_verdict *out)
 {
-    struct net_verdict own;
-
-    if (t->name) {
+    if (t->name)
         net_decide_name(&g->rules, t->name, proto, t->port, out);
-        return;
-    }
-    net_decide(&g->rules, &t->addr, proto, t->port, false, out);
-    if (!out->is_allowed)
-        return;
-    /* Asked of the kernel only where it can change anything. */
-    net_decide(&g->rules, &t->addr, proto, t->port, true, &own);
-    if (!own.is_allowed && is_own_address(g, &t->addr))
-        *out = own;
+    else
+        net_decide_asking(&g->rules, &t->addr, proto, t->port, is_own, g, out);
 }
 
 bool may_lead_to(struct gw *g, const struct net_addr *a, enum net_proto proto,

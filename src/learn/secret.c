@@ -41,6 +41,8 @@ static const struct {
     { ".husky", "git executes what is there" },
     { ".vscode", "an editor executes what is there" },
     { ".idea", "an editor executes what is there" },
+    { ".cursor", "an editor executes what is there" },
+    { ".mcp.json", "an editor executes what it names" },
     { ".bashrc", "your shell executes it" },
     { ".bash_profile", "your shell executes it" },
     { ".bash_login", "your shell executes it" },

@@ -196,14 +196,16 @@ enum net_why {
     NET_BY_CLASS,     /* special address, and no rule names it closely enough */
     NET_BY_NEVER,     /* no rule can grant it */
     NET_BY_NAME_ONLY, /* the name is known, not with this protocol and port */
-    NET_BY_QUIC       /* UDP 443 towards a name: clients shall use TCP */
+    NET_BY_QUIC,      /* UDP 443 towards a name: clients shall use TCP */
+    NET_BY_OWN        /* one of the host's own, and no rule names it alone */
 };
 
 struct net_verdict {
     bool is_allowed;
     enum net_why why;
-    struct net_origin origin; /* of the deciding rule, for NET_BY_CLASS of the
-                               * one that is too wide; else NET_FROM_DEFAULT */
+    struct net_origin origin; /* of the deciding rule, for NET_BY_CLASS and
+                               * NET_BY_OWN of the one that is too wide; else
+                               * NET_FROM_DEFAULT */
     bool intranet;            /* names: private addresses may be dialled */
 };
 
@@ -215,6 +217,15 @@ struct net_verdict {
 void net_decide(const struct net_view *v, const struct net_addr *to,
                 enum net_proto proto, uint16_t port, bool is_own,
                 struct net_verdict *out);
+
+/* Is it an address of the host's own? */
+typedef bool net_is_own(void *arg, const struct net_addr *a);
+
+/* The same where that is not known: it is asked only where the answer, or the
+ * reason for it, depends on that. */
+void net_decide_asking(const struct net_view *v, const struct net_addr *to,
+                       enum net_proto proto, uint16_t port, net_is_own *is_own,
+                       void *arg, struct net_verdict *out);
 
 /* May the workload talk to this name (clean, lower case)?  Deny rules without
  * `to` hold for names as well.  Those for blocks do for the addresses that a

@@ -147,12 +147,26 @@ void net_decide(const struct net_view *v, const struct net_addr *to,
         *out = verdict(false, NET_BY_NEVER, NULL);
     else if (f.allow)
         *out = verdict(true, NET_BY_RULE, f.allow);
+    else if (is_own)
+        *out = verdict(false, NET_BY_OWN, f.wide);
     else if (by_default && need == 0)
         *out = verdict(true, NET_BY_DEFAULT, NULL);
-    else if (by_default || f.wide || is_own)
+    else if (by_default || f.wide)
         *out = verdict(false, NET_BY_CLASS, f.wide);
     else
         *out = verdict(false, NET_BY_DEFAULT, NULL);
+}
+
+void net_decide_asking(const struct net_view *v, const struct net_addr *to,
+                       enum net_proto proto, uint16_t port, net_is_own *is_own,
+                       void *arg, struct net_verdict *out)
+{
+    struct net_verdict own;
+
+    net_decide(v, to, proto, port, false, out);
+    net_decide(v, to, proto, port, true, &own);
+    if (own.why != out->why && is_own(arg, to))
+        *out = own;
 }
 
 static const struct packed_set *find(const struct net_parts *p,

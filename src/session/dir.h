@@ -77,9 +77,11 @@ int session_dir_new(const char *runtime, const struct session_facts *f,
                     const void *plan, size_t len, const char *request,
                     size_t request_len, struct session_dir *out, struct err *e);
 
-/* The files of its clauses, and of its events. */
+/* The files of its clauses, and of its events: no more than so many bytes, but
+ * for the last lines. */
 #define SESSION_CLAUSES "clauses"
 #define SESSION_EVENTS  "events"
+enum { SESSION_EVENTS_ROOM = 4 << 20 };
 
 /* Open one by its id: ERR_STALE_ID where there is none.  With `lock`, wait for
  * whoever changes it. */

@@ -21,7 +21,8 @@ static const char *what_name(uint32_t what)
 static const char *reason_name(const struct gateway_record *r)
 {
     static const char *const verdicts[] = { "rule",  "default",   "class",
-                                            "never", "name_only", "quic" };
+                                            "never", "name_only", "quic",
+                                            "own" };
     static const char *const others[] = { "",           "network",  "address",
                                           "no_address", "mismatch", "no_name",
                                           "protocol",   "budget" };

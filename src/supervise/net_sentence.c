@@ -74,11 +74,8 @@ static void put_class(const struct gateway_record *r, struct buf *out)
     unsigned bits;
     enum net_class c = net_classify(&r->addr, &bits);
 
-    if (c == NET_PUBLIC)
-        buf_puts(out, "it is an address of this host's own");
-    else
-        buf_printf(out, "it is a %s address, and no rule names it closely",
-                   net_class_name(c));
+    buf_printf(out, "it is a %s address, and no rule names it closely",
+               net_class_name(c));
 }
 
 static void put_verdict(const struct gateway_record *r, struct buf *out)
@@ -89,6 +86,10 @@ static void put_verdict(const struct gateway_record *r, struct buf *out)
         break;
     case NET_BY_CLASS:
         put_class(r, out);
+        break;
+    case NET_BY_OWN:
+        buf_puts(out, "it is an address of this host's own, and no rule names "
+                      "it alone");
         break;
     case NET_BY_NEVER:
         buf_puts(out, "no rule can allow this kind of address");
@@ -226,6 +227,9 @@ void net_report_hint(const struct gateway_record *r, struct buf *out)
         else
             hint_address(r, out);
         break;
+    case NET_BY_OWN:
+        /* Not to be done unasked: what listens on the host a firewall may keep
+         * from everybody else. */
     default:
         break;
     }

@@ -219,6 +219,13 @@ static struct answer try_address(const struct addrinfo *at, int64_t until)
     return (struct answer){ error, TRY_CONNECT };
 }
 
+/* There is none of that family here: that says nothing of the peer. */
+static bool is_lacking(int error)
+{
+    return error == ENETUNREACH || error == EADDRNOTAVAIL ||
+           error == EAFNOSUPPORT;
+}
+
 /* Of several addresses the first that answers, all in one time. */
 static struct answer try_connect(char *peer)
 {
@@ -237,10 +244,11 @@ static struct answer try_connect(char *peer)
     }
     if (getaddrinfo(peer, colon + 1, &hints, &list) != 0)
         return (struct answer){ TRY_NO_NAME, TRY_GETADDRINFO };
-    for (const struct addrinfo *i = list; i; i = i->ai_next) {
-        a = try_address(i, until);
-        if (a.error == 0)
-            break;
+    for (const struct addrinfo *i = list; i && a.error != 0; i = i->ai_next) {
+        const struct answer got = try_address(i, until);
+
+        if (i == list || !is_lacking(got.error))
+            a = got;
     }
     freeaddrinfo(list);
     return a;

@@ -4,6 +4,7 @@
 
 import json
 import os
+import shutil
 import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
 from tap import *  # noqa: E402,F403
@@ -94,23 +95,26 @@ def what_git_would_execute_is_not_writable():
     write('set-up', 'for r in repo "repo/a sub"; do git init -q "$r"; done; '
           'git init -q --bare bare; mv bare odd; mkdir none; '
           'git init -q linked; mv linked/.git linked/x; '
-          'ln -s x linked/.git; echo "gitdir: x" > none/f')
+          'ln -s x linked/.git; echo "gitdir: x" > none/f; '
+          'mkdir half; cp odd/HEAD half; echo ../odd > half/commondir')
     run(['sh', 'set-up']).ok()
     here = os.path.abspath('.')
     r, report = learn('--out', 'p.json', '--', 'sh', '-c',
-                      f'for d in repo odd none linked; do cd {here}/$d && '
+                      f'for d in repo odd none linked half; do cd {here}/$d && '
                       'echo x > new || exit 1; done')
     eq(r.status, 0, r)
     eq(granted(report, 'write'),
-       [f'{here}/{d}' for d in ('linked', 'none', 'odd', 'repo')])
+       [f'{here}/{d}' for d in ('half', 'linked', 'none', 'odd', 'repo')])
     wrong = []
     for path in ('repo/.git/commondir', 'repo/.git/config',
                  'repo/.git/config.worktree', 'repo/.git/hooks/x',
                  'repo/.git/worktrees', 'repo/a sub/.git/config',
                  'repo/a sub/.git/commondir', 'odd/config', 'odd/hooks/x',
                  'odd/commondir', 'odd/config.worktree', 'none/.git',
-                 'none/.envrc', 'none/.vscode', 'none/.husky',
-                 'linked/x/config', 'linked/x/hooks/y', 'linked/x/commondir'):
+                 'none/.envrc', 'none/.vscode', 'none/.husky', 'none/.idea',
+                 'none/.claude', 'none/.cursor', 'none/.mcp.json', 'none/HEAD',
+                 'linked/x/config', 'linked/x/hooks/y', 'linked/x/commondir',
+                 'half/commondir', 'half/config', 'half/config.worktree'):
         for how in (f'open({path!r}, "a").close()', f'os.mkdir({path!r})',
                     f'os.rename("{path.split("/")[0]}/new", {path!r})'):
             got = under('p.json', *pyprobe(f'import os; os.chdir({here!r}); '
@@ -188,6 +192,110 @@ def what_lies_in_what_stays_for_reading_is_not_granted():
     eq(read('odd/hooks/post-receive'), 'x')
 
 
+# At the top of what becomes writable.
+NOT_THERE = ('.git', '.envrc', '.vscode', '.husky', '.idea', '.claude',
+             '.cursor', '.mcp.json', 'HEAD')
+PIECES = {
+    'HEAD': 'ref: refs/heads/x\n', 'objects/': None, 'refs/': None,
+    'config': '[core]\n repositoryformatversion = 0\n bare = false\n '
+              'worktree = .\n fsmonitor = ./x\n'
+              '[extensions]\n worktreeConfig = true\n'}
+# All of it in the directory, or most of it where another file says.
+HERE = {**PIECES, 'x': '#!/bin/sh\necho >fired\n'}
+ELSEWHERE = {'HEAD': PIECES['HEAD'], 'commondir': 'sub\n', 'sub/': None,
+             **{f'sub/{n}': t for n, t in PIECES.items() if n != 'HEAD'},
+             'x': HERE['x']}
+
+
+def becomes_gits(here, pieces):
+    """A probe that makes as much of a repository as it may, and says what it
+    may not."""
+    return pyprobe(f'import os; os.chdir({here!r})\n'
+                   f'for name, text in {pieces!r}.items():\n'
+                   '    for how in "straight", "renamed":\n'
+                   '        at = name\n'
+                   '        if how == "renamed":\n'
+                   '            at = "new." + name.replace("/", ".")\n'
+                   '        try:\n'
+                   '            if text is None:\n'
+                   '                os.makedirs(at, exist_ok=True)\n'
+                   '            else:\n'
+                   '                open(at, "w").write(text)\n'
+                   '                os.chmod(at, 0o755)\n'
+                   '            if at == name: break\n'
+                   '            os.rename(at, name)\n'
+                   '        except OSError as e:\n'
+                   '            print("no", name, how, '
+                   'errno.errorcode[e.errno])\n')
+
+
+def fires(where):
+    """Does git execute what was put there?"""
+    run(['git', 'status'], cwd=where)
+    return os.path.exists(f'{where}/fired')
+
+
+@cases({name: (has, pieces, refused) for name, has, pieces, refused in (
+    ('nothing', (), HERE, ('HEAD',)),
+    ('nothing, and the rest elsewhere', (), ELSEWHERE, ('HEAD',)),
+    ('a HEAD', ('HEAD',), HERE, ('objects/', 'refs/', 'config')),
+    ('a HEAD, and the rest elsewhere', ('HEAD',), ELSEWHERE, ('commondir',)),
+    ('all but refs', ('HEAD', 'objects/', 'config'), HERE, ('refs/',)),
+    ('all but objects', ('HEAD', 'refs/', 'config'), HERE, ('objects/',)))})
+def a_directory_does_not_become_one_of_gits(there, pieces, refused):
+    """It is one where HEAD, objects and refs are in it, whatever its name; and
+    git does what its config says, as soon as somebody asks for its status."""
+    for name in ('p', 'control'):
+        for piece in there:
+            if piece.endswith('/'):
+                os.makedirs(f'{name}/{piece}')
+            else:
+                write(f'{name}/{piece}', 'x\n')
+        os.makedirs(name, exist_ok=True)
+    here, control = os.path.abspath('p'), os.path.abspath('control')
+    r, report = learn('--out', '../p.json', '--json', '../report', '--', 'sh',
+                      '-c', 'echo x > out.txt', cwd='p')
+    report = json.loads(read('report'))
+    eq((r.status, granted(report, 'write')), (0, [here]), r)
+    r = net.mxc('run', '--rw', control, '--', *becomes_gits(control, pieces))
+    eq((r.done, 'no ' in r.out), (True, False), r)
+    check(fires('control'), 'git executes it where nothing is denied')
+    r = under('p.json', *becomes_gits(here, pieces), cwd='p')
+    eq([line for line in r.out.splitlines() if line.startswith('no ')],
+       [f'no {name} {how} EACCES' for name in pieces if name in refused
+        for how in ('straight', 'renamed')], r)
+    check(not fires('p'), os.listdir('p'))
+    # The rest of it is no matter.
+    check(read('p/x'))
+
+
+@test
+def a_command_that_makes_a_repository_of_its_directory():
+    """It is told what that takes, and a repository below is nothing to it."""
+    here = project()
+    init = ('--json', '../report', '--', 'git', 'init', '-q', '--bare')
+    r, _ = learn('--out', '../p.json', *init, '.', cwd='p')
+    report = json.loads(read('report'))
+    check(r.status != 0, r)
+    got = left_out(report)[f'{here}/HEAD']
+    eq((got['leftOut'], got['remedy']),
+       ('git would take the directory for its own',
+        f'--grant-secret {here}/HEAD'), report)
+    shutil.rmtree('p')
+    project()
+    r, _ = learn('--out', '../q.json', *got['remedy'].split(), *init, '.',
+                 cwd='p')
+    eq((r.status, os.path.exists('p/HEAD')), (0, True), r)
+    shutil.rmtree('p')
+    project()
+    r, _ = learn('--out', '../r.json', *init, 'sub.git', cwd='p')
+    eq((r.status, os.path.exists('p/sub.git/HEAD')), (0, True), r)
+    for policy, path in (('q.json', '.'), ('r.json', 'sub.git')):
+        shutil.rmtree('p')
+        project()
+        under(policy, 'git', 'init', '-q', '--bare', path, cwd='p').ok()
+
+
 @test
 def what_becomes_a_directory_has_its_denials():
     """Four files of one, for which it stands: as if it were asked for."""
@@ -196,10 +304,9 @@ def what_becomes_a_directory_has_its_denials():
     r, report = learn('--out', 'p.json', '--ro', here, '--', 'sh', '-c',
                       '; '.join(f'echo y > {f}' for f in files))
     eq((r.status, granted(report, 'write')), (0, [here]), r)
-    eq(granted(report, 'deny'),
-       [f'{here}/{n}' for n in ('.envrc', '.git', '.husky', '.vscode')])
+    eq(granted(report, 'deny'), [f'{here}/{n}' for n in sorted(NOT_THERE)])
     wrong = []
-    for name in ('.git', '.envrc', '.vscode', '.husky'):
+    for name in NOT_THERE:
         for code in (f'open("{here}/{name}", "w")',
                      f'os.mkdir("{here}/{name}")'):
             got = under('p.json', *pyprobe(f'import os; {code}'))
@@ -284,6 +391,27 @@ def an_address_that_is_not_public(address):
     eq(granted(report, 'net', 'host'), [])
     if address != '127.0.0.1':
         has(left_out(report), address)
+    net.nothing_came(address)
+
+
+@cases({f'{mode} {how} {to}': (['--mode', mode, *more], to, probe(to))
+        for mode, *more in (('deny',), ('permissive',
+                                        '--allow-everything-while-learning'))
+        for to in (NIC, NIC6, LAN_NIC)
+        for how, probe in (('tcp', connecting), ('udp', sending))})
+def an_address_of_the_host_itself(mode, address, call):
+    """Public or not: services are there that a firewall keeps from others."""
+    call = pyprobe(call)
+    check(net.host(*call).done, 'the service answers outside')
+    net.fresh()
+    r, report = learn(*mode, '--out', 'p.json', '--', *call)
+    check(r.status != 0, r)
+    eq(granted(report, 'net', 'host'), [], report)
+    got = left_out(report)[address]
+    eq((got['leftOut'], got['remedy']), ("this host's own address", None))
+    has(got['message'], "an address of this host's own")
+    lacks(read('p.json'), address)
+    check(not under('p.json', *call).done)
     net.nothing_came(address)
 
 

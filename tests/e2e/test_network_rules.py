@@ -339,6 +339,22 @@ def a_denial_is_in_the_result(code, what, port):
     has(told, port)
 
 
+@cases({f'{name} {to}': (flags, to, rule) for to in (NIC, NIC6, LAN_NIC)
+        for name, flags, rule in (
+            ('nothing', ('--allow-host', 'example.test'),
+             'network.egress.default'),
+            ('a block', ('--allow-net', '203.0.113.0/24', '--allow-net',
+                         '2001:db8:ffff::/64', '--allow-net', '10.9.9.0/24'),
+             '--allow-net'))})
+def a_denial_says_that_it_is_this_host(flags, to, rule):
+    """And does not say how to reach it."""
+    got, = denials(connecting(to, 80), *flags)
+    eq((got['reason'], got['address']), ('own', to))
+    has(got['rule'], rule)
+    has(got['message'], "an address of this host's own")
+    lacks(got, 'hint')
+
+
 @test
 def a_denial_names_its_rule():
     told = json.dumps(denials(connecting(WEB, 80), '--allow-net', 'internet',

@@ -285,9 +285,11 @@ static inline void m_decide(const struct m_policy *m, const uint8_t a[16],
         m_answer(out, false, NET_BY_NEVER, NULL);
     else if (allow)
         m_answer(out, true, NET_BY_RULE, allow);
-    else if (m->default_allow && class == NET_PUBLIC && !own)
+    else if (own)
+        m_answer(out, false, NET_BY_OWN, wide);
+    else if (m->default_allow && class == NET_PUBLIC)
         m_answer(out, true, NET_BY_DEFAULT, NULL);
-    else if (wide || m->default_allow || own)
+    else if (wide || m->default_allow)
         m_answer(out, false, NET_BY_CLASS, wide);
     else
         m_answer(out, false, NET_BY_DEFAULT, NULL);

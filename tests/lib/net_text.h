@@ -180,7 +180,8 @@ static inline void nt_print(const struct net_verdict *v, char out[128])
                                        [NET_BY_CLASS] = " class",
                                        [NET_BY_NEVER] = " never",
                                        [NET_BY_NAME_ONLY] = " name-only",
-                                       [NET_BY_QUIC] = " quic" };
+                                       [NET_BY_QUIC] = " quic",
+                                       [NET_BY_OWN] = " own" };
     char origin[64] = "";
 
     if (v->origin.list)

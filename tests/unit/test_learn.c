@@ -178,6 +178,8 @@ TEST(what_others_execute)
         "/home/other/.anything",
         "/home/me/scripts/x",
         "/home/me/p/.envrc",
+        "/home/me/p/.cursor/mcp.json",
+        "/home/me/p/.mcp.json",
         "/etc/cron.d/x",
         "/usr/local/bin/x",
         "/usr/local/lib",

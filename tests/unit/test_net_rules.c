@@ -174,17 +174,17 @@ static const struct {
     { "allow 8.0.0.0/6 !11.0.0.0/8; allow 10.0.0.0/8", "tcp 10.0.0.1 1",
       "yes " A1 },
     { "allow 203.0.113.6/31 !203.0.113.7", "tcp 203.0.113.6 1 own",
-      "no class " A0 },
+      "no own " A0 },
 
     /* The host's own addresses, public or not. */
-    { "default allow", "tcp 203.0.113.6 1 own", "no class" },
-    { "allow 203.0.113.0/24", "tcp 203.0.113.6 1 own", "no class " A0 },
+    { "default allow", "tcp 203.0.113.6 1 own", "no own" },
+    { "allow 203.0.113.0/24", "tcp 203.0.113.6 1 own", "no own " A0 },
     { "allow 203.0.113.6", "tcp 203.0.113.6 1 own", "yes " A0 },
     { "allow 203.0.113.6; deny 203.0.113.0/24", "tcp 203.0.113.6 1 own",
       "no " D0 },
-    { "allow 10.0.0.0/8", "tcp 10.0.0.5 1 own", "no class " A0 },
+    { "allow 10.0.0.0/8", "tcp 10.0.0.5 1 own", "no own " A0 },
     { "allow 10.0.0.5/32 tcp:1", "tcp 10.0.0.5 1 own", "yes " A0 },
-    { "allow 10.0.0.5/32 tcp:1", "tcp 10.0.0.5 2 own", "no class" },
+    { "allow 10.0.0.5/32 tcp:1", "tcp 10.0.0.5 2 own", "no own" },
     { "allow 2001:db8::5", "icmp 2001:db8::5 own", "yes " A0 },
     { "allow 0.0.0.0/0", "tcp 127.0.0.1 1 own", "no never" },
 
@@ -268,6 +268,62 @@ TEST(decisions)
         nt_read(&np, rows[i].policy);
         v = nt_compile(&a, &np.p);
         CHECK_STR(nt_ask(&v, rows[i].question, got), rows[i].want);
+        arena_drop(&a);
+    }
+}
+
+/* How often it is asked, and what it says. */
+struct asked {
+    unsigned n;
+    bool says;
+};
+
+static bool is_own(void *arg, const struct net_addr *a)
+{
+    struct asked *x = arg;
+
+    (void)a;
+    x->n++;
+    return x->says;
+}
+
+/* clang-format off */
+static const struct {
+    const char *policy, *to;
+    bool is_asked;
+    const char *want, *own;
+} asking[] = {
+    { "", "203.0.113.6", true, "no default", "no own" },
+    { "", "10.0.0.5", true, "no default", "no own" },
+    { "default allow", "203.0.113.6", true, "yes default", "no own" },
+    { "default allow", "10.0.0.5", true, "no class", "no own" },
+    { "allow 203.0.113.0/24", "203.0.113.6", true, "yes " A0, "no own " A0 },
+    { "allow 203.0.113.6", "203.0.113.6", false, "yes " A0, "yes " A0 },
+    { "default allow; deny 203.0.113.6", "203.0.113.6", false, "no " D0,
+      "no " D0 },
+    { "", "127.0.0.1", false, "no never", "no never" },
+};
+/* clang-format on */
+
+TEST(whether_it_is_the_hosts_own_is_asked_where_it_matters)
+{
+    for (size_t i = 0; i < ARRAY_LEN(asking) * 2; i++) {
+        struct asked x = { .says = i % 2 };
+        struct arena a = { .limit = 1 << 20 };
+        struct net_addr to = nt_addr(asking[i / 2].to);
+        struct net_verdict v;
+        struct net_view view;
+        char note[256], got[128];
+
+        (void)snprintf(note, sizeof(note), "%s: %s%s", asking[i / 2].policy,
+                       asking[i / 2].to, x.says ? " own" : "");
+        NOTE(note);
+        nt_read(&np, asking[i / 2].policy);
+        view = nt_compile(&a, &np.p);
+        net_decide_asking(&view, &to, NET_TCP, 80, is_own, &x, &v);
+        nt_print(&v, got);
+        CHECK_STR(got, x.says ? asking[i / 2].own : asking[i / 2].want);
+        CHECK_INT(x.n, asking[i / 2].is_asked);
         arena_drop(&a);
     }
 }

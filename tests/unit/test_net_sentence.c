@@ -46,6 +46,23 @@ TEST(a_hint_says_what_would_allow_it)
     check_hint(&r, "--allow-host example.test:443");
 }
 
+/* What listens there may be kept from everybody else. */
+TEST(an_address_of_the_hosts_own_is_not_offered)
+{
+    struct gateway_record r = refused(GATEWAY_BY_POLICY, "");
+    struct buf b = { .max = 4096 };
+
+    net_addr_v4(&r.addr, (const uint8_t[]){ 203, 0, 113, 5 });
+    check_hint(&r, "--allow-net 203.0.113.5:443");
+    r.verdict_why = NET_BY_OWN;
+    check_hint(&r, "");
+    net_report_sentence(&r, &b);
+    CHECK_STR(b.data, "connecting to 203.0.113.5:443 (tcp) was refused: it is "
+                      "an address of this host's own, and no rule names it "
+                      "alone");
+    buf_drop(&b);
+}
+
 /* Somebody pastes it into a shell. */
 TEST(a_hint_has_no_name_that_is_none)
 {

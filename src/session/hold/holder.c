@@ -131,13 +131,12 @@ static int take_streams(struct holder *h, struct err *e)
  * that cannot be written is none. */
 static void open_events(struct holder *h)
 {
-    enum { EVENTS_ROOM = 4 << 20 };
     int fd =
         openat(h->dir, SESSION_EVENTS,
                O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 
     run_events_open(&h->events, fd, h->plan);
-    h->events.max = EVENTS_ROOM;
+    h->events.max = SESSION_EVENTS_ROOM;
     if (fd >= 0)
         h->report.events = &h->events;
 }
@@ -358,26 +357,40 @@ static void on_watch(struct holder *h)
         h->is_over = true;
 }
 
+static void take_record(struct holder *h, const struct gateway_record *rec)
+{
+    if (rec->kind == GATEWAY_READY) {
+        h->is_gateway_ready = true;
+    } else if (rec->kind == GATEWAY_FAILED) {
+        h->err = rec->err;
+        h->is_over = true;
+    } else {
+        net_report_take(&h->report, rec);
+        if (rec->kind == GATEWAY_PUBLISHED)
+            holder_log(h, "its port %u is port %u of this host's loopback",
+                       rec->forward.guest, rec->forward.host);
+    }
+}
+
+/* All that is there: what it refused a command is told before its end.  A
+ * socket holds less than this. */
 static void on_gateway(struct holder *h)
 {
+    enum { AT_ONCE = 1024 };
     struct gateway_record rec;
 
-    if (!gateway_hear(&h->gateway, &rec)) {
-        err_set(&h->err, ERR_BACKEND_ERROR,
-                "the gateway ended before the session did");
-        err_hint(&h->err, "look for an out-of-memory or seccomp kill in the "
-                          "kernel's log");
-        h->is_over = true;
-    } else if (rec.kind == GATEWAY_READY) {
-        h->is_gateway_ready = true;
-    } else if (rec.kind == GATEWAY_FAILED) {
-        h->err = rec.err;
-        h->is_over = true;
-    } else if (rec.kind != GATEWAY_NONE) {
-        net_report_take(&h->report, &rec);
-        if (rec.kind == GATEWAY_PUBLISHED)
-            holder_log(h, "its port %u is port %u of this host's loopback",
-                       rec.forward.guest, rec.forward.host);
+    for (int i = 0; i < AT_ONCE && !h->is_over; i++) {
+        if (!gateway_hear(&h->gateway, &rec)) {
+            err_set(&h->err, ERR_BACKEND_ERROR,
+                    "the gateway ended before the session did");
+            err_hint(&h->err, "look for an out-of-memory or seccomp kill in "
+                              "the kernel's log");
+            h->is_over = true;
+            return;
+        }
+        if (rec.kind == GATEWAY_NONE)
+            return;
+        take_record(h, &rec);
     }
 }
 
