@@ -579,6 +579,21 @@ def advisory_of_nothing_is_an_error():
 
 
 @test
+def no_swap_is_a_limit_too():
+    """Not held alone, by a request as by an option."""
+    for value in 0, 1:
+        policy = {'version': '1.1.0+c1', 'limits': {'swapBytes': value}}
+        inside(['true'], policy=policy,
+               flags=[*MORE, '--json', 'result.json']).failed(125, '')
+        error = json.loads(read('result.json'))['error']
+        eq((error['code'], error['details']['where']),
+           ('policy_validation', 'limits.swapBytes'), error)
+        has(error['message'], 'swap is limited, and memory is not')
+    inside(['true'], flags=[*MORE, '--limit', 'swap=0']).failed(
+        125, 'swap is limited, and memory is not')
+
+
+@test
 def doctor_says_which_can_be_held():
     told = {x['limit']: x for x in mxc('doctor', '--json', '1').json()['limits']}
     eq(len(told), 15)
