@@ -392,6 +392,24 @@ def size_of_a_file():
 
 
 @test
+def a_signal_may_be_anybody_s():
+    """Its own, too: what is told is the signal, and who may have sent it."""
+    for sends in ('exec head -c 2M /dev/zero >/tmp/x', 'kill -s XFSZ $$'):
+        r, result, _ = limited(['sh', '-c', sends], 'file-size=1M')
+        eq(r.status, 123)
+        ended(result, 'fileSizeBytes', 1 << 20)
+        says = result['error']['message']
+        has(says, "the workload died of SIGXFSZ, as at its limit "
+                  "'fileSizeBytes' of 1048576 bytes (size of one file); a "
+                  'process may send that to itself')
+        lacks(says, 'it reached')
+        has(r.err, says)
+        eq([e['message'] for e in map(json.loads,
+                                      read('events.jsonl').splitlines())
+            if e['event'] == 'limit'], [says])
+
+
+@test
 def an_exit_status_is_no_signal():
     """The workload's own word for an end by a limit stays its own."""
     for status in (153, 137, 152):
