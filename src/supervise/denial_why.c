@@ -14,6 +14,7 @@
 /* What the host has of the name that a grant would have. */
 struct host_look {
     enum host_seen seen;
+    bool met_link;           /* the name is one, or something on its way */
     struct host_found found; /* of HOST_THERE */
 };
 
@@ -302,9 +303,11 @@ static enum denial_is explain_missing(struct denials *all, struct denial *d,
                    ? explain_denied(d, p, host)
                    : not_found(host->seen);
     /* What is granted is the host's own, as it is; but for a link of it that
-     * leads elsewhere. */
+     * leads elsewhere, as one of the workload's that leads on by /proc. */
     if (p->kind == STEP_BIND)
-        return not_found(host->seen);
+        return host->seen == HOST_UNKNOWN && host->met_link
+                   ? DENIAL_UNKNOWN
+                   : not_found(host->seen);
     grant_of(d, grant);
     in_home = explain_home(all, d, grant);
     if (in_home != DENIAL_NONE)
@@ -473,11 +476,13 @@ static __attribute__((noinline)) void resolve(struct denials *all,
     int n;
 
     host->seen = HOST_UNKNOWN;
+    host->met_link = false;
     /* Of one that was cut the name is another's. */
     if (!slash || strlen(d->path) == sizeof(d->path) - 1)
         return;
     grant_of(d, grant);
     host->seen = host_see(&all->looks, grant, &host->found);
+    host->met_link = all->looks.met_link;
     in = place_find(all->plan, grant);
     if (host->seen != HOST_THERE || is_denied(p) ||
         is_itself(&in, grant, host->found.name))

@@ -313,6 +313,29 @@ def a_way_that_is_another_for_everybody_is_not_told():
     check(json.loads(read('r')).get('denialsLost', 0) > 0)
 
 
+@cases({'by a link': 'open("w/l")',
+        'by a link on its way': 'open("w/dir/x")',
+        'made by one': 'open("w/dir/new", "w")',
+        'root': 'open(f"/proc/self/root{here}/secret/x")',
+        'cwd': 'os.stat("/proc/self/cwd/secret/x")',
+        'another text of it': 'os.stat("/proc//self/cwd/secret/x")',
+        'of a descriptor': 'os.stat(f"/dev/fd/{d}/secret/x")'})
+def what_is_refused_behind_a_link_of_proc_is_counted(call):
+    key = write('secret/x', 'x')
+    os.makedirs('w')
+    here = os.path.abspath('.')
+    denials = told(f'import os\nhere = {here!r}\n'
+                   'os.symlink(f"/proc/self/root{here}/secret/x", "w/l")\n'
+                   'os.symlink(f"/proc/self/root{here}/secret", "w/dir")\n'
+                   'd = os.open(".", os.O_PATH)\n' + trying(call),
+                   '--rw', 'w', '--cwd', here, '--events', 'ev')
+    eq(about(denials, key), [])
+    result = json.loads(read('r'))
+    check(result.get('denialsLost', 0) > 0, result)
+    eq([e['reason'] for e in read_events(read('ev')) if e['event'] == 'gap'],
+       ['broker'])
+
+
 @test
 def a_name_that_is_cut_says_so():
     key = str(write('secret/key', 'x'))
