@@ -130,6 +130,8 @@ static int look(struct arena *a, struct policy *p, size_t i, unsigned depth,
     if (depth == MAX_DANGLING || h.dangling[0] != '/')
         return refuse(e, r, "is a symlink that leads nowhere",
                       "remove the link");
+    if (!r->named)
+        r->named = r->path;
     r->path = path_clean(a, h.dangling);
     if (!r->path)
         return err_set(e, ERR_POLICY_VALIDATION,

@@ -249,3 +249,11 @@ bool secret_is_in(const char *path, const char *home)
             return true;
     return false;
 }
+
+bool secret_is_home(const char *dir, const char *home)
+{
+    if (strcmp(dir, "/") == 0 || strcmp(dir, "/home") == 0 ||
+        strcmp(dir, "/root") == 0 || (home && home[0] && is_in(home, dir)))
+        return true;
+    return strncmp(dir, "/home/", 6) == 0 && !strchr(dir + 6, '/');
+}

@@ -12,4 +12,8 @@ const char *secret_why(const char *path, bool is_dir, const char *home);
 /* Would a grant of this path show some? */
 bool secret_is_in(const char *path, const char *home);
 
+/* Is it a home, the one inside too, or does it hold one?  Whoever may write
+ * there writes what its owner executes, and that is no remedy for one file. */
+bool secret_is_home(const char *dir, const char *home);
+
 #endif

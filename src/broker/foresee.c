@@ -273,8 +273,12 @@ static bool name_of(int fd, char out[PATH_MAX])
 
     proc_self_fd(fd, self);
     n = readlink(self, out, PATH_MAX - 1);
-    if (n <= 0 || out[0] != '/')
+    if (n < 0)
         return false;
+    if (n == 0 || out[0] != '/') {
+        errno = EINVAL; /* a pipe, or the like: it has none */
+        return false;
+    }
     out[n] = '\0';
     return true;
 }
@@ -418,7 +422,7 @@ bool sight_name(const struct sight *s, char out[PATH_MAX], bool *is_on_way)
 }
 
 /* The name in the directory that it is in; *link is the text of the link that
- * is there, or "". */
+ * is there, or "".  -1 and errno. */
 static int hold_above(int base, const char *path, char out[PATH_MAX],
                       char link[PATH_MAX])
 {
@@ -427,6 +431,7 @@ static int hold_above(int base, const char *path, char out[PATH_MAX],
     ssize_t linked;
     size_t len, n, at = last_of(path, &len);
 
+    errno = EINVAL;
     if (len == 0 || len > NAME_MAX)
         return -1;
     memcpy(last, path + at, len);
@@ -438,8 +443,10 @@ static int hold_above(int base, const char *path, char out[PATH_MAX],
     if (dir < 0 || !name_of(dir, out))
         return -1;
     n = strlen(out);
-    if (n + 1 + len >= PATH_MAX)
+    if (n + 1 + len >= PATH_MAX) {
+        errno = ENAMETOOLONG;
         return -1;
+    }
     if (n > 1)
         out[n++] = '/';
     memcpy(out + n, last, len + 1);
@@ -467,6 +474,7 @@ static bool resolve_new(const struct sight *s, char out[PATH_MAX])
             return true;
         memcpy(path, link, strlen(link) + 1);
     }
+    errno = ELOOP;
     return false;
 }
 
@@ -494,7 +502,9 @@ bool sight_resolve(const struct sight *s, char out[PATH_MAX])
     fd = sight_hold(s->base, s->path, flags);
     if (fd < 0)
         return false;
-    if (is_link_refused && (fstat(fd, &st) < 0 || S_ISLNK(st.st_mode)))
+    if (is_link_refused && (fstat(fd, &st) < 0 || S_ISLNK(st.st_mode))) {
+        errno = EINVAL;
         return false;
+    }
     return name_of(fd, out);
 }

@@ -222,7 +222,8 @@ bool sights_are_apart(const struct sight *old, const struct sight *made);
  * *is_on_way: not that, but the directory before a "..", which is not found.
  * False: it is not known. */
 bool sight_name(const struct sight *s, char out[PATH_MAX], bool *is_on_way);
-/* The same of what it leads to, as the kernel follows links. */
+/* The same of what it leads to, as the kernel follows links.  False and errno:
+ * ENOENT, ENOTDIR and EINVAL, where it is the call that fails. */
 bool sight_resolve(const struct sight *s, char out[PATH_MAX]);
 
 /* told.c: what was told, and how often it has happened since. */

@@ -148,6 +148,41 @@ static bool is_own(const char *path)
     return false;
 }
 
+/* Does it go on from there to what has another name? */
+static bool leads_on(const char *path)
+{
+    static const char *const links[] = { "root", "cwd", "stdin", "stdout",
+                                         "stderr" };
+    bool is_number = false; /* of a descriptor */
+
+    for (const char *at = path + strspn(path, "/"); *at;) {
+        const size_t part = strcspn(at, "/");
+        const char *behind = at + part + strspn(at + part, "/");
+        bool is_link = is_number;
+
+        for (size_t i = 0; i < ARRAY_LEN(links); i++)
+            is_link = is_link || (strlen(links[i]) == part &&
+                                  strncmp(at, links[i], part) == 0);
+        if (is_link && *behind)
+            return true;
+        is_number = part == 2 && strncmp(at, "fd", 2) == 0;
+        at = behind;
+    }
+    return false;
+}
+
+/* Nothing is known of it: it may be refused, or used. */
+static void lose_own(struct caller *c, const char *path)
+{
+    const struct report *r = c->b->report;
+
+    if (!leads_on(path))
+        return;
+    told_lose(r->told, false);
+    if (r->tells_uses)
+        told_lose(r->told, true);
+}
+
 /* What a policy has to do with: not that a name is no directory, too long, or
  * there already. */
 static bool is_refusal(const struct sight *s, int sys)
@@ -180,6 +215,14 @@ note_refused(struct caller *c, const struct sight *s, int sys)
         seen.op = WATCH_READ;
     if (!is_own(name))
         note(c, &seen);
+    else
+        lose_own(c, name);
+}
+
+/* The call fails by itself, of what could not be told of it. */
+static bool fails_itself(int sys)
+{
+    return sys == ENOENT || sys == ENOTDIR || sys == EINVAL;
 }
 
 static __attribute__((noinline)) void note_used(struct caller *c,
@@ -194,8 +237,14 @@ static __attribute__((noinline)) void note_used(struct caller *c,
                                 .path = name };
 
     /* Whom it may connect to is in the sandbox, too. */
-    if (s->how != HOW_CONNECT && sight_resolve(s, name) && !is_own(name))
+    if (s->how == HOW_CONNECT)
+        return;
+    if (!sight_resolve(s, name)) {
+        if (!fails_itself(errno))
+            told_lose(c->b->report->told, true);
+    } else if (!is_own(name)) {
         note(c, &seen);
+    }
 }
 
 /* --- looking ---------------------------------------------------------------
@@ -265,9 +314,13 @@ static void take_owner(const struct watched *w, const uint64_t args[6],
 static bool look_at(struct caller *c, const struct watched *w,
                     const uint64_t args[6], struct sight *s)
 {
-    if (!read_path(c, w, args, s->path) || is_own(s->path) ||
+    if (!read_path(c, w, args, s->path) ||
         (!s->path[0] && !is_of_descriptor(w, args, s->path)))
         return false;
+    if (is_own(s->path)) {
+        lose_own(c, s->path);
+        return false;
+    }
     if (s->path[0] != '/') {
         s->base =
             caller_base(c, w->dir < 0 ? AT_FDCWD : (int)args[w->dir], s->path);

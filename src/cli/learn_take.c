@@ -226,6 +226,14 @@ static const char *file_first(struct learning *x, const struct json *record,
                : c->path;
 }
 
+/* The text of a path is the path only where the host has it by that name. */
+static bool is_of_host(const char *path)
+{
+    char real[PATH_MAX];
+
+    return path[0] == '/' && realpath(path, real) && strcmp(real, path) == 0;
+}
+
 static void take_path(struct learning *x, const struct json *record,
                       bool is_counted, const struct learn_clause *c)
 {
@@ -241,6 +249,9 @@ static void take_path(struct learning *x, const struct json *record,
 
     if (!learn_is_path(c->path))
         e.left_out = "its name cannot be written into a policy";
+    /* What it would be judged by is another name's. */
+    else if (!is_of_host(c->path))
+        e.left_out = "your policy has it by the name of a link";
     else if (!learn_find(&x->l, e.kind, e.what, LEARN_ANY, 0))
         learn_judge(x, &e);
     known = enter(x, &e, record, is_counted);
@@ -267,6 +278,21 @@ static const char *why_never(const char *reason)
     return "its name cannot be written into a policy";
 }
 
+/* What is there, by a name that can be written, and would be allowed, is in
+ * nothing smaller than a home. */
+static const char *why_no_clause(struct arena *a, const struct json *record)
+{
+    const char *reason = text_of(a, record, "reason"),
+               *rule = text_of(a, record, "rule");
+
+    return learn_is_path(text_of(a, record, "resolved")) &&
+                   (strcmp(reason, "not_granted") == 0 ||
+                    strcmp(reason, "private_home") == 0 ||
+                    (strcmp(reason, "read_only") == 0 && rule[0]))
+               ? "it would take a grant of a whole home"
+               : why_never(reason);
+}
+
 static void take_file(struct learning *x, const struct json *record,
                       bool is_counted)
 {
@@ -276,7 +302,7 @@ static void take_file(struct learning *x, const struct json *record,
 
     if (!clause[0] || !read_clause(a, clause, &c)) {
         leave_out(x, record, is_counted, text_of(a, record, "resolved"),
-                  why_never(text_of(a, record, "reason")), NULL);
+                  why_no_clause(a, record), NULL);
     } else if (c.kind == LEARN_DENY) {
         take_denied(x, record, is_counted, c.path);
     } else {
@@ -450,14 +476,6 @@ void learn_take(struct learning *x, const struct json *record, bool is_counted)
 
 /* --- what was used ---------------------------------------------------------
  */
-
-/* The text of a path is the path only where the host has it by that name. */
-static bool is_of_host(const char *path)
-{
-    char real[PATH_MAX];
-
-    return path[0] == '/' && realpath(path, real) && strcmp(real, path) == 0;
-}
 
 void learn_take_access(struct learning *x, const struct json *record)
 {

@@ -222,10 +222,11 @@ struct asking {
     struct why_answer *w;
 };
 
-static const char *origin_of(const struct asking *x)
+/* What the step was made of; NULL: that is not known, or nobody's clause. */
+static const struct place *place_of(const struct asking *x)
 {
     const struct places *p = x->places;
-    const char *origin = NULL;
+    const struct place *found = NULL;
 
     for (size_t i = 0; p && i < p->n; i++) {
         const struct place *at = &p->item[i];
@@ -233,12 +234,21 @@ static const char *origin_of(const struct asking *x)
         if (at->kind == PLACE_ABSENT || at->kind == PLACE_WATCH ||
             at->kind == PLACE_PIN || strcmp(at->target, x->f.step.path) != 0)
             continue;
-        origin = at->origin;
+        found = at;
     }
-    return origin ? origin : p ? "base" : "the session's policy";
+    return found;
 }
 
-static const char *absent_origin(const struct asking *x)
+static const char *origin_of(const struct asking *x)
+{
+    const struct place *p = place_of(x);
+
+    return p && p->origin ? p->origin
+           : x->places    ? "base"
+                          : "the session's policy";
+}
+
+static const struct place *absent_of(const struct asking *x)
 {
     const struct places *p = x->places;
 
@@ -248,9 +258,9 @@ static const char *absent_origin(const struct asking *x)
         if (at->kind == PLACE_ABSENT &&
             strcmp(at->target, x->f.step.path) == 0 &&
             strcmp(at->rest, x->f.step.text) == 0)
-            return at->origin;
+            return at;
     }
-    return "the session's policy";
+    return NULL;
 }
 
 static void refuse(struct asking *x, int error, const char *mechanism,
@@ -283,8 +293,45 @@ static const char *quoted(struct arena *a, const char *path)
     return text;
 }
 
-/* What is not there cannot be granted, but the directory that it would be in;
- * and the root is nothing to suggest. */
+/* "/" or what stands before the last name. */
+static const char *directory_of(struct arena *a, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *dir = slash == path
+                          ? "/"
+                          : arena_printf(a, "%.*s", (int)(slash - path), path);
+
+    return dir ? dir : "/";
+}
+
+/* Whose name may be a link. */
+static bool is_home(const struct asking *x, const char *dir)
+{
+    struct hostpath home;
+    struct err ignored;
+
+    return secret_is_home(dir, x->home) ||
+           (x->home && x->home[0] == '/' &&
+            hostpath_look(x->a, x->home, &home, &ignored) == 0 && home.exists &&
+            secret_is_home(dir, home.real));
+}
+
+/* Of two grants of one path the one for reading would win. */
+static const char *grant(struct asking *x, const char *option, const char *what)
+{
+    const struct place *p = place_of(x);
+    const bool is_it = x->f.step.kind == STEP_BIND &&
+                       strcmp(x->f.step.path, what) == 0 && p && !p->base;
+
+    what = quoted(x->a, is_it && p->named ? p->named : what);
+    return what ? arena_printf(x->a, "%s %s%s", option, what,
+                               is_it ? " instead of --ro" : "")
+                : NULL;
+}
+
+/* What is not there cannot be granted, but the directory that it would be in,
+ * and that alone makes no other; and neither the root nor, to be written to, a
+ * home is anything to suggest. */
 static void suggest_grant(struct asking *x)
 {
     const bool writes = x->q->kind == WHY_WRITE;
@@ -293,26 +340,27 @@ static void suggest_grant(struct asking *x)
     const char *what;
 
     if (hostpath_look(x->a, x->f.path, &at, &ignored) < 0 ||
-        (!at.exists && !writes))
+        (!at.exists && (!writes || !at.rest || strchr(at.rest, '/'))))
         return;
-    what = at.exists ? x->f.path : at.real;
-    if (strcmp(what, "/") == 0 || !caller_may(what, writes ? W_OK : R_OK))
+    what = at.exists ? x->f.path : directory_of(x->a, x->f.path);
+    if (strcmp(what, "/") == 0 || (writes && is_home(x, at.real)) ||
+        !caller_may(what, writes ? W_OK : R_OK))
         return;
-    x->w->is_secret = secret_is_in(what, x->home);
-    what = quoted(x->a, what);
-    if (what)
-        x->w->remedy =
-            arena_printf(x->a, "%s %s", writes ? "--rw" : "--ro", what);
+    x->w->is_secret =
+        secret_is_in(what, x->home) || secret_is_in(at.real, x->home);
+    x->w->remedy = grant(x, writes ? "--rw" : "--ro", what);
 }
 
-static void suggest_less(struct asking *x)
+/* By the name that stands there: it may be another's, a link. */
+static void suggest_less(struct asking *x, const struct place *p)
 {
     /* Out of what, is not known, or nothing. */
     if (!x->places || x->f.step.flags & STEP_OURS)
         return;
     x->w->is_secret = secret_is_in(x->w->where, x->home);
     x->w->remedy =
-        arena_printf(x->a, "take '%s' out of %s", x->w->where, x->w->clause);
+        arena_printf(x->a, "take '%s' out of %s",
+                     p && p->named ? p->named : x->w->where, x->w->clause);
 }
 
 /* What nobody granted. */
@@ -324,17 +372,6 @@ static void of_nothing(struct asking *x)
            "nothing in the policy grants it, so for the sandbox it does not "
            "exist");
     suggest_grant(x);
-}
-
-/* "/" or what stands before the last name. */
-static const char *directory_of(struct arena *a, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    const char *dir = slash == path
-                          ? "/"
-                          : arena_printf(a, "%.*s", (int)(slash - path), path);
-
-    return dir ? dir : "/";
 }
 
 /* A directory of the sandbox's own: made for itself, or above what is shown. */
@@ -401,20 +438,22 @@ static void of_mask(struct asking *x)
     x->w->clause = origin_of(x);
     refuse(x, EACCES, "an unreadable object is mounted over it",
            x->f.step.flags & STEP_OURS ? own_place : "the policy denies it");
-    suggest_less(x);
+    suggest_less(x, place_of(x));
 }
 
 static void of_absent(struct asking *x)
 {
+    const struct place *p = absent_of(x);
+
     x->w->where = x->f.path;
-    x->w->clause = absent_origin(x);
+    x->w->clause = p ? p->origin : "the session's policy";
     x->w->is_new = true;
     refuse(x, x->q->kind == WHY_WRITE ? EACCES : ENOENT,
            "a broker on the calls that make names",
            x->f.step.flags & STEP_OURS
                ? own_place
                : "the policy denies it, and it does not exist yet");
-    suggest_less(x);
+    suggest_less(x, p);
 }
 
 /* A sandbox has no more rights than who made it, and no capability: of root

@@ -134,11 +134,11 @@ struct wslc_port {
     uint16_t container_port;
 };
 
-/* 1.1.0+c1 `limits`; 0 is absent everywhere but in swap_bytes, which stands
- * for what it says when memory_bytes is set. */
+/* 1.1.0+c1 `limits`; 0 is absent everywhere but in swap_bytes. */
 struct limits {
     uint64_t memory_bytes;
     uint64_t swap_bytes;
+    bool swap_present;
     uint32_t pids;
     uint32_t cpu_percent; /* 100: one processor */
     uint64_t cpu_time_ms;

@@ -561,6 +561,7 @@ int view_apply(struct view *v, const struct step *s, struct err *e)
     case STEP_CAPTURE:
     case STEP_LIMIT:
     case STEP_SHOWN:
+    case STEP_NAMED:
     case STEP_END:
         break; /* other stages' business */
     }

@@ -114,6 +114,7 @@ static void print_numbers(const struct step *s, struct buf *out)
     case STEP_RECORD:
     case STEP_SHOWN:
     case STEP_CAPTURE:
+    case STEP_NAMED:
     case STEP_END:
         break;
     }
@@ -133,7 +134,8 @@ static bool is_shown_by_size(enum step_kind kind)
 
 static bool is_shown_with_source(enum step_kind kind)
 {
-    return kind == STEP_BIND || kind == STEP_DEVICE || kind == STEP_OVERLAY;
+    return kind == STEP_BIND || kind == STEP_DEVICE || kind == STEP_OVERLAY ||
+           kind == STEP_NAMED;
 }
 
 void plan_print(const struct plan *p, struct buf *out)

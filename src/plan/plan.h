@@ -54,7 +54,8 @@
     X(30, RECORD, "record", '-', 's') /* what that becomes */                  \
     X(31, LIMIT, "limit", '-', '-')   /* num: enum limit, value */             \
     X(32, SHOWN, "shown", 'a', '-')   /* granted, and the base shows it */     \
-    X(33, CAPTURE, "capture", 'h', '-')
+    X(33, CAPTURE, "capture", 'h', '-')                                        \
+    X(34, NAMED, "named", 'a', 'h') /* by what name a clause has it */
 
 enum step_kind {
     STEP_NONE = 0,

@@ -311,6 +311,8 @@ int fs_decide(struct arena *a, struct fs_rule *rule, size_t *nrules,
         qsort(rule, *nrules, sizeof(*rule), by_path);
     n = drop_equal_paths(rule, *nrules);
     for (size_t i = 0; i < n; i++)
+        rule[i].named = rule[i].named ? rule[i].named : rule[i].path;
+    for (size_t i = 0; i < n; i++)
         if (check_rule(&rule[i], e) < 0)
             return -1;
     if (add_names(a, BY_MOUNT, &all, &n, e) < 0 ||

@@ -48,6 +48,8 @@ struct fs_rule {
     const char *path; /* absolute, clean */
     enum access access;
     const char *origin; /* "filesystem.deniedPaths[0]", "--rw" */
+    const char *named;  /* the path that stands there; NULL: `path`, as
+                         * fs_decide fills in */
     bool base;          /* of the sandbox's own base, not policy's */
     bool derived;       /* another name of what a rule restricts: holds
                          * where a grant shows it, shows nothing */
@@ -77,7 +79,8 @@ struct place {
     uint64_t dev;
     uint64_t ino;
     const char *origin;
-    uint32_t next; /* index chains, see fs_index.c */
+    const char *named; /* what the rule calls it; NULL for a pin or watch */
+    uint32_t next;     /* index chains, see fs_index.c */
     uint32_t next_source;
 };
 

@@ -17,7 +17,8 @@ static int cover_spot(struct places *ps, struct arena *a, size_t grant,
                        .is_dir = r->at.is_dir,
                        .dev = r->at.dev,
                        .ino = r->at.ino,
-                       .origin = r->origin };
+                       .origin = r->origin,
+                       .named = r->named };
 
     if (!spot)
         return err_set(e, ERR_BACKEND_ERROR, "out of memory for paths");
@@ -142,7 +143,8 @@ int fs_place_names(struct places *ps, struct arena *a,
                                 .target = path,
                                 .own_space = true,
                                 .is_dir = !r->at.exists || r->at.is_dir,
-                                .origin = r->origin },
+                                .origin = r->origin,
+                                .named = r->named },
                 e) < 0)
             return -1;
     }

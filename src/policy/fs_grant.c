@@ -54,7 +54,8 @@ static int place_rule(struct places *ps, struct arena *a, enum place_kind kind,
                         .base = r->base,
                         .dev = r->at.dev,
                         .ino = r->at.ino,
-                        .origin = r->origin },
+                        .origin = r->origin,
+                        .named = r->named },
         e);
 }
 

@@ -46,6 +46,14 @@ static bool is_advisory(const struct request *r, enum limit which)
     return false;
 }
 
+/* None at all is a limit of swap, and what its name alone stands for where
+ * memory is limited. */
+static bool is_said(const struct request *r, enum limit which, uint64_t value)
+{
+    return value || (which == LIMIT_SWAP &&
+                     (r->limits.swap_present || is_advisory(r, which)));
+}
+
 /* A name that nothing goes by would look like a permission that counts. */
 static int check_advisory(const struct policy *p, const struct request *r,
                           struct err *e)
@@ -92,8 +100,7 @@ int policy_from_limits(struct policy *p, struct arena *a,
         const enum limit which = (enum limit)i;
         const char *origin;
 
-        /* No swap is what memory alone means, too. */
-        if (!value[i] && !(which == LIMIT_SWAP && is_advisory(r, which)))
+        if (!is_said(r, which, value[i]))
             continue;
         origin = arena_printf(a, "limits.%s", limit_rows[i].name);
         if (!origin)

@@ -41,6 +41,7 @@ struct denial {
 /* What the looks at the host took so far (host_seen.c). */
 struct host_looks {
     unsigned work;
+    bool met_link; /* the last one, on its way */
     enum { ROOT_UNSEEN = 0, ROOT_IS_LOCAL, ROOT_IS_NOT } root;
 };
 

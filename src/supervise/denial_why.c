@@ -14,6 +14,7 @@
 /* What the host has of the name that a grant would have. */
 struct host_look {
     enum host_seen seen;
+    bool met_link;           /* the name is one, or something on its way */
     struct host_found found; /* of HOST_THERE */
 };
 
@@ -95,26 +96,71 @@ static bool fill(char out[DENIALS_TEXT], const char *text, const char *path,
     return is_whole;
 }
 
+/* `real` is what the name leads to on the host. */
 static enum denial_is allow(struct denial *d, const char *path,
-                            const char *clause, const char *hint)
+                            const char *real, const char *clause,
+                            const char *hint)
 {
-    d->is_secret = secret_is_in(path, d->home);
+    d->is_secret = secret_is_in(path, d->home) || secret_is_in(real, d->home);
     d->is_allowable = is_tellable(path) &&
                       fill(d->clause, clause, path, buf_json) &&
                       fill(d->hint, hint, path, buf_word);
     return DENIAL_FOUND;
 }
 
-static enum denial_is allow_by_grant(struct denial *d, const char *path)
+/* To grant a whole home, or more, for one file of it is no remedy.  `real` has
+ * no links, and the home's name may. */
+static bool is_wide(struct denials *all, const char *real)
 {
-    if (changes(d->op))
-        return allow(d, path, "filesystem.readwritePaths += %s", "--rw %s");
-    return allow(d, path, "filesystem.readonlyPaths += %s", "--ro %s");
+    struct host_found home;
+
+    return secret_is_home(real, all->home) ||
+           (all->home &&
+            host_see(&all->looks, all->home, &home) == HOST_THERE &&
+            secret_is_home(real, home.name));
 }
 
-static enum denial_is allow_instead(struct denial *d, const char *path)
+/* A file that is there, and was opened to be made if it were not. */
+static bool is_file_there(struct denials *all, const struct denial *d)
 {
-    return allow(d, path,
+    struct host_found file;
+
+    return d->op == WATCH_CREATE &&
+           (strncmp(d->call, "open", 4) == 0 ||
+            strcmp(d->call, "creat") == 0) &&
+           host_see(&all->looks, d->path, &file) == HOST_THERE &&
+           strcmp(file.name, d->path) == 0 && !file.is_dir && file.is_writable;
+}
+
+static enum denial_is allow_no_more(struct denials *all, struct denial *d)
+{
+    const size_t n = strlen(d->why);
+
+    if (is_file_there(all, d))
+        return allow(d, d->path, d->path, "filesystem.readwritePaths += %s",
+                     "--rw %s");
+    (void)snprintf(d->why + n, sizeof(d->why) - n,
+                   "; only a grant of a whole home would allow it");
+    return DENIAL_FOUND;
+}
+
+static enum denial_is allow_by_grant(struct denials *all, struct denial *d,
+                                     const char *path, const char *real)
+{
+    if (!changes(d->op))
+        return allow(d, path, real, "filesystem.readonlyPaths += %s",
+                     "--ro %s");
+    if (is_wide(all, real))
+        return allow_no_more(all, d);
+    return allow(d, path, real, "filesystem.readwritePaths += %s", "--rw %s");
+}
+
+static enum denial_is allow_instead(struct denials *all, struct denial *d,
+                                    const char *path, const char *real)
+{
+    if (is_wide(all, real))
+        return allow_no_more(all, d);
+    return allow(d, path, real,
                  "filesystem.readonlyPaths -= %s, "
                  "filesystem.readwritePaths += %s",
                  "--rw %s instead of --ro");
@@ -135,19 +181,19 @@ static bool add(char text[DENIALS_TEXT], const char *more, const char *path,
 
 /* The directory, and no longer what is in it by itself. */
 static enum denial_is allow_above(struct denial *d, const char *dir,
-                                  bool is_read)
+                                  const char *itself, bool is_read)
 {
     d->is_secret = secret_is_in(dir, d->home);
     d->is_allowable =
-        is_tellable(d->path) && is_tellable(dir) &&
+        is_tellable(itself) && is_tellable(dir) &&
         fill(d->clause,
              is_read ? "filesystem.readonlyPaths -= %s"
                      : "filesystem.readwritePaths -= %s",
-             d->path, buf_json) &&
+             itself, buf_json) &&
         add(d->clause, ", filesystem.readwritePaths += %s", dir, buf_json) &&
         fill(d->hint, "--rw %s", dir, buf_word) &&
         add(d->hint, is_read ? " instead of --ro %s" : " instead of --rw %s",
-            d->path, buf_word);
+            itself, buf_word);
     return DENIAL_FOUND;
 }
 
@@ -179,7 +225,7 @@ static enum denial_is explain_home(struct denials *all, struct denial *d,
         return not_found(seen);
     explain(d, "private_home", "mount namespace", NULL,
             "the home inside is private and empty, yours is not granted");
-    allow_by_grant(d, found.name);
+    allow_by_grant(all, d, found.name, found.name);
     (void)snprintf(host, sizeof(host), "HOME=%s", all->home);
     d->is_allowable = d->is_allowable && is_tellable(host) &&
                       add(d->clause, ", process.env += %s", host, buf_json) &&
@@ -191,7 +237,8 @@ static const char own_place[] =
     "mxc keeps its own files there, and no sandbox sees them";
 
 static enum denial_is explain_denied(struct denial *d,
-                                     const struct plan_place *p)
+                                     const struct plan_place *p,
+                                     const struct host_look *host)
 {
     char denied[DENIALS_TEXT];
 
@@ -203,8 +250,9 @@ static enum denial_is explain_denied(struct denial *d,
         return explain(d, "never", "mount", NULL,
                        "it tells of the host, and no policy shows it");
     (void)snprintf(denied, sizeof(denied), "%.*s", (int)p->len, d->path);
-    return allow(d, denied, "filesystem.deniedPaths -= %s",
-                 "leave out --deny %s");
+    return allow(d, p->named ? p->named : denied,
+                 host->seen == HOST_THERE ? host->found.name : denied,
+                 "filesystem.deniedPaths -= %s", "leave out --deny %s");
 }
 
 /* A mode, an owner and times are the owner's to set, whether or not he may
@@ -251,12 +299,15 @@ static enum denial_is explain_missing(struct denials *all, struct denial *d,
     char grant[DENIALS_TEXT];
 
     if (is_denied(p))
-        return d->is_link || host->seen == HOST_THERE ? explain_denied(d, p)
-                                                      : not_found(host->seen);
+        return d->is_link || host->seen == HOST_THERE
+                   ? explain_denied(d, p, host)
+                   : not_found(host->seen);
     /* What is granted is the host's own, as it is; but for a link of it that
-     * leads elsewhere. */
+     * leads elsewhere, as one of the workload's that leads on by /proc. */
     if (p->kind == STEP_BIND)
-        return not_found(host->seen);
+        return host->seen == HOST_UNKNOWN && host->met_link
+                   ? DENIAL_UNKNOWN
+                   : not_found(host->seen);
     grant_of(d, grant);
     in_home = explain_home(all, d, grant);
     if (in_home != DENIAL_NONE)
@@ -271,10 +322,10 @@ static enum denial_is explain_missing(struct denials *all, struct denial *d,
         return explain_useless(d);
     explain(d, "not_granted", "mount namespace", NULL,
             "the policy does not grant it, so it is not there");
-    return allow_by_grant(d, grant);
+    return allow_by_grant(all, d, grant, host->found.name);
 }
 
-static enum denial_is explain_read_only(struct denial *d,
+static enum denial_is explain_read_only(struct denials *all, struct denial *d,
                                         const struct plan_place *p,
                                         const struct host_look *host)
 {
@@ -302,21 +353,14 @@ static enum denial_is explain_read_only(struct denial *d,
                           : "the policy does not grant it");
     /* Of two grants of one path the one for reading would win. */
     if (p->is_granted && strlen(grant) == p->len)
-        return allow_instead(d, grant);
-    return allow_by_grant(d, grant);
-}
-
-/* To grant a whole home, or more, for one file of it is no remedy. */
-static bool is_wide(const struct denial *d, const char *dir)
-{
-    return strcmp(dir, "/") == 0 || is_in("/home/user", dir) ||
-           (d->home && is_in(d->home, dir));
+        return allow_instead(all, d, p->named ? p->named : grant,
+                             host->found.name);
+    return allow_by_grant(all, d, grant, host->found.name);
 }
 
 /* What is mounted has a name that stays: a grant of its own, or what leads to
  * something that a clause names. */
-static enum denial_is explain_mounted(const struct denials *all,
-                                      struct denial *d,
+static enum denial_is explain_mounted(struct denials *all, struct denial *d,
                                       const struct host_look *host)
 {
     const struct plan_place p = place_find(all->plan, d->path);
@@ -338,12 +382,13 @@ static enum denial_is explain_mounted(const struct denials *all,
                 : "it is granted by itself, and so it is a mount: it can be "
                   "written to, but not replaced, renamed or removed");
     if (p.flags & STEP_IS_DIR || host->seen != HOST_THERE ||
-        !host->found.is_writable || is_wide(d, dir))
+        !host->found.is_writable || is_wide(all, host->found.name))
         return DENIAL_FOUND;
-    return allow_above(d, dir, p.flags & STEP_READONLY);
+    return allow_above(d, dir, p.named ? p.named : d->path,
+                       p.flags & STEP_READONLY);
 }
 
-static enum denial_is explain_refused(struct denial *d,
+static enum denial_is explain_refused(struct denials *all, struct denial *d,
                                       const struct plan_place *p,
                                       const struct host_look *host)
 {
@@ -355,12 +400,12 @@ static enum denial_is explain_refused(struct denial *d,
                        "the sandbox has one user and one group, and no policy "
                        "gives it others");
     if (is_denied(p))
-        return explain_denied(d, p);
+        return explain_denied(d, p, host);
     if (p->kind == STEP_BIND && d->op == WATCH_EXEC && p->flags & STEP_NOEXEC)
         return explain(d, "no_exec", "mount", NULL,
                        "nothing is executed from there");
     if (changes(d->op) && d->sys == EROFS)
-        return explain_read_only(d, p, host);
+        return explain_read_only(all, d, p, host);
     return explain(d, "host", "permissions of the host", NULL,
                    "the permissions of the file, and not the policy, say no");
 }
@@ -384,33 +429,71 @@ static enum denial_is explain_socket(struct denial *d,
                    "with --host-service");
 }
 
+/* A grant may show by its own name, a link, what the host has by another: does
+ * `path` stand for `real` without a link below that? */
+static bool is_itself(const struct plan_place *in, const char *path,
+                      const char *real)
+{
+    const char *source = in->kind == STEP_BIND ? in->source : "";
+    const size_t n = strlen(source);
+
+    if (!n)
+        return strcmp(path, real) == 0;
+    return strncmp(real, source, n) == 0 &&
+           strcmp(real + n, path + in->len) == 0;
+}
+
+/* The name inside of what was reached by a link below such a grant: the host's
+ * own, but where only the grant shows it. */
+static __attribute__((noinline)) void name_inside(const struct denials *all,
+                                                  const struct denial *d,
+                                                  const struct plan_place *in,
+                                                  char real[PATH_MAX])
+{
+    char name[2 * PATH_MAX];
+
+    if (d->sys == ENOENT || in->kind != STEP_BIND || !is_in(real, in->source) ||
+        place_find(all->plan, real).kind != STEP_NONE)
+        return;
+    (void)snprintf(name, sizeof(name), "%.*s%s", (int)in->len, in->at,
+                   real + strlen(in->source));
+    if (strlen(name) < PATH_MAX)
+        memcpy(real, name, strlen(name) + 1);
+}
+
 /* The workload may have made a link in what it was given: what it leads to on
  * the host is what a grant of its name would give, and what is judged.  Where
  * that cannot be seen, nothing would be known of it. */
-static void resolve(struct denials *all, struct denial *d, struct plan_place *p,
-                    struct host_look *host)
+static __attribute__((noinline)) void resolve(struct denials *all,
+                                              struct denial *d,
+                                              struct plan_place *p,
+                                              struct host_look *host)
 {
     static const char cut[] = "...";
-    char grant[DENIALS_TEXT], last[NAME_MAX + 2] = "";
+    char grant[DENIALS_TEXT], last[NAME_MAX + 2] = "", to[PATH_MAX];
     const char *slash = strrchr(d->path, '/');
+    struct plan_place in;
     int n;
 
     host->seen = HOST_UNKNOWN;
+    host->met_link = false;
     /* Of one that was cut the name is another's. */
     if (!slash || strlen(d->path) == sizeof(d->path) - 1)
         return;
     grant_of(d, grant);
     host->seen = host_see(&all->looks, grant, &host->found);
+    host->met_link = all->looks.met_link;
+    in = place_find(all->plan, grant);
     if (host->seen != HOST_THERE || is_denied(p) ||
-        strcmp(host->found.name, grant) == 0)
+        is_itself(&in, grant, host->found.name))
         return;
     if (strcmp(grant, d->path) != 0)
         (void)snprintf(last, sizeof(last), "%s", slash);
-    *p = place_find(all->plan, host->found.name);
-    n = snprintf(
-        d->path, sizeof(d->path), "%s%s",
-        last[0] && strcmp(host->found.name, "/") == 0 ? "" : host->found.name,
-        last);
+    memcpy(to, host->found.name, strlen(host->found.name) + 1);
+    name_inside(all, d, &in, to);
+    *p = place_find(all->plan, to);
+    n = snprintf(d->path, sizeof(d->path), "%s%s",
+                 last[0] && strcmp(to, "/") == 0 ? "" : to, last);
     d->is_link = n > 0;
     /* It has no hint. */
     if (n >= (int)sizeof(d->path))
@@ -433,7 +516,7 @@ enum denial_is denial_explain(struct denials *all, struct denial *d)
     if (d->sys == EBUSY)
         return explain_mounted(all, d, &host);
     return d->sys == ENOENT ? explain_missing(all, d, &p, &host)
-                            : explain_refused(d, &p, &host);
+                            : explain_refused(all, d, &p, &host);
 }
 
 /* --- in words --------------------------------------------------------------

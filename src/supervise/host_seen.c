@@ -205,12 +205,14 @@ enum host_seen host_see(struct host_looks *looks, const char *path,
     struct host_walk w = { .looks = looks, .at = -1 };
     enum host_seen seen;
 
+    looks->met_link = false;
     if (path[0] != '/' || strlen(path) >= sizeof(w.left))
         return HOST_UNKNOWN;
     if (looks->work >= HOST_WORK)
         return HOST_UNASKED;
     memcpy(w.left, path, strlen(path) + 1);
     seen = walk(&w);
+    looks->met_link = w.links > 0;
     if (seen == HOST_THERE) {
         memcpy(out->name, w.name[0] ? w.name : "/",
                w.name[0] ? strlen(w.name) + 1 : 2);

@@ -31,7 +31,8 @@ static void consider(struct plan_place *p, const char *path,
                               .is_granted = s->kind == STEP_BIND && s->num[1],
                               .len = len,
                               .flags = s->flags,
-                              .kind = s->kind };
+                              .kind = s->kind,
+                              .source = s->kind == STEP_BIND ? s->text : NULL };
 }
 
 struct plan_place place_find(const struct plan_view *plan, const char *path)
@@ -44,6 +45,13 @@ struct plan_place place_find(const struct plan_view *plan, const char *path)
         if (s.kind == STEP_BIND || s.kind == STEP_MASK ||
             s.kind == STEP_HOLLOW || s.kind == STEP_ABSENT)
             consider(&p, path, &s);
+    }
+    for (size_t i = 0; i < plan->head.nsteps && p.len > 0; i++) {
+        const struct step s = plan_step(plan, i);
+
+        if (s.kind == STEP_NAMED && strlen(s.path) == p.len &&
+            strncmp(s.path, path, p.len) == 0)
+            p.named = s.text;
     }
     return p;
 }

@@ -13,8 +13,11 @@ struct plan_place {
     size_t len;
     uint32_t flags;
     enum step_kind kind; /* BIND, MASK, HOLLOW, ABSENT; NONE: private */
+    const char *source;  /* of a BIND: where it is on the host */
+    const char *named;   /* by what other name the clause has it, or NULL */
 };
 
+/* `named` is known in a plan of PLAN_DENIALS. */
 struct plan_place place_find(const struct plan_view *plan, const char *path);
 
 /* Is it below a grant of the policy's, where nothing of the base's or private

@@ -81,6 +81,8 @@ void limits_reach(const struct run_limits *l, enum limit which, uint64_t count,
     r->reached[which].value = l->value[which];
 }
 
+/* Of the size of a file there is no word but the signal, which whoever may
+ * signal the workload can send. */
 void limits_end(const struct run_limits *l, enum limit which, struct result *r)
 {
     struct buf b = { .max = 64 };
@@ -92,7 +94,11 @@ void limits_end(const struct run_limits *l, enum limit which, struct result *r)
     r->outcome = OUTCOME_LIMITED;
     r->exit_code = EXIT_LIMITED;
     err_set(&r->err, ERR_BACKEND_ERROR,
-            "the workload was ended: it reached its limit '%s' of %s (%s)",
+            which == LIMIT_FILE_SIZE
+                ? "the workload died of SIGXFSZ, as at its limit '%s' of %s "
+                  "(%s); a process may send that to itself"
+                : "the workload was ended: it reached its limit '%s' of %s "
+                  "(%s)",
             limit_rows[which].name, b.failed ? "?" : b.data,
             limit_rows[which].what);
     err_hint(&r->err, "raise limits.%s, or --limit %s=...",

@@ -209,6 +209,73 @@ def without_it_nothing_is_told():
     lacks(read('r'), 'accesses')
 
 
+# --- what has no name ------------------------------------------------------
+
+@cases({
+    'read by a link': ('open("w/root/f").read()', 1),
+    'written by a link': ('open("w/root/f", "a")', 1),
+    'made by a link': ('os.mkdir("w/root/d"); open("w/root/n", "w")', 2),
+    'removed by a link': ('os.unlink("w/root/f")', 1),
+    'a link to it': ('open("w/to-f").read()', 1),
+    'root': ('open(f"/proc/self/root/{os.getcwd()}/w/f").read()', 1),
+    'of a thread': ('open(f"/proc/thread-self/root{os.getcwd()}/w/f")', 1),
+    'cwd': ('open("/proc/self/cwd/w/f", "a")', 1),
+    'another text of it': ('open("//proc/./self/cwd/w/f")', 1),
+    'of a descriptor': ('d = os.open("w", os.O_PATH)\n'
+                        'open(f"/proc/self/fd/{d}/f"); open(f"/dev/fd/{d}/f")',
+                        2),
+    'below /proc': ('os.chdir("/proc/self"); open("cwd/status")', 1),
+})
+def what_cannot_be_named_is_counted(code, least):
+    """Behind a link of /proc it would be init's own; no use goes unseen."""
+    write('w/f', 'x')
+    here = os.path.abspath('w')
+    os.symlink(f'/proc/self/root{here}', 'w/root')
+    os.symlink(f'/proc/self/root{here}/f', 'w/to-f')
+    _, result = python(code, '--rw', 'w', '--cwd', os.getcwd())
+    check(result['accessesNotListed'] >= least, result)
+    gaps = [e for e in read_events(read('ev')) if e['event'] == 'gap']
+    check(gaps and {e['reason'] for e in gaps} == {'broker'}, gaps)
+
+
+@test
+def what_is_too_deep_for_a_name_is_counted():
+    os.mkdir('w')
+    accesses, result = python('''
+os.chdir('w')
+for _ in range(25):
+    os.mkdir('d' * 200)
+    os.chdir('d' * 200)
+open('f', 'w').close(); open('f').read(); os.stat('f'); os.unlink('f')
+''', '--rw', 'w', '--cwd', os.getcwd())
+    total = sum(a['count'] for a in accesses) + result['accessesNotListed']
+    check(total >= 1 + 2 * 25 + 4, result)
+
+
+@test
+def what_is_of_proc_itself_is_not():
+    """Nor what a link to it shows, or a call that fails by itself."""
+    write('w/f', 'x')
+    os.symlink('/proc/self/fd', 'w/fds')
+    _, result = python('''
+def no(f, *a, **k):
+    try: f(*a, **k)
+    except OSError: return
+    raise SystemExit(f'{a} was possible')
+for path in ('w/fds', '/proc/self/fd', '/dev/fd', '/proc/self/cwd',
+             '/proc/self/root'):
+    os.listdir(path); os.stat(path); os.lstat(path); os.readlink(
+        path) if path.startswith('/proc/self/c') else None
+os.readlink('/proc/self/fd/0'); os.stat('/proc/self/fd/1')
+open('/proc/self/status'); open('/dev/stdout', 'w')
+no(os.listdir, 'w/f'); no(os.rmdir, 'w/.'); no(os.rename, 'w', 'w/..')
+no(os.open, 'w/fds', os.O_NOFOLLOW)
+r, w = os.pipe(); os.fchmod(r, 0o600)
+''', '--rw', 'w', '--cwd', os.getcwd())
+    eq(result['accessesNotListed'], 0, result)
+    lacks(result, 'denialsLost')
+
+
 # --- bounds ----------------------------------------------------------------
 
 @test

@@ -150,6 +150,35 @@ def a_home_that_is_private():
 
 
 @test
+def a_whole_home_is_no_remedy_for_one_file():
+    """Who may write to a home writes what its owner executes."""
+    os.makedirs('real/d')
+    os.symlink('real', 'link')
+    write('real/old', 'x')
+    real = os.path.abspath('real')
+    for home in 'real', 'link':
+        home = os.path.abspath(home)
+        for options, reason in (([], 'not_granted'),
+                                (['--ro', real], 'read_only')):
+            mxc('run', '--denials', '--json', 'r', *options, '--env',
+                f'HOME={real}', '--', 'sh', '-c',
+                'echo x > ~/.foorc; mkdir ~/new; chmod 755 ~; echo x > '
+                '~/d/new; echo x > ~/old', env={'HOME': home})
+            denials = json.loads(read('r'))['denials']
+            for name in '.foorc', 'new':
+                d = one(denials, f'{real}/{name}')
+                eq((d['operation'], d['reason'], d['allowable']),
+                   ('create', reason, False), d)
+                check('hint' not in d and 'clause' not in d, d)
+                has(d['message'], 'only a grant of a whole home would allow it')
+            eq([d for d in about(denials, real) if d['allowable'] and
+                d['operation'] != 'read'], [], denials)
+            eq(one(denials, f'{real}/old')['hint'], f'--rw {real}/old')
+            has(one(denials, f'{real}/d/new')['hint'], f'--rw {real}/d')
+    eq(sorted(os.listdir('real')), ['d', 'old'])
+
+
+@test
 def a_system_call():
     denials = told('import ctypes\n'
                    'ctypes.CDLL(None).syscall(101, 0, 0, 0, 0)\n'
@@ -282,6 +311,29 @@ def a_way_that_is_another_for_everybody_is_not_told():
                    '--ro', 'data/cwd', '--cwd', f'{here}/data/cwd')
     eq([d for d in denials if d['resolved'].startswith(here)], [])
     check(json.loads(read('r')).get('denialsLost', 0) > 0)
+
+
+@cases({'by a link': 'open("w/l")',
+        'by a link on its way': 'open("w/dir/x")',
+        'made by one': 'open("w/dir/new", "w")',
+        'root': 'open(f"/proc/self/root{here}/secret/x")',
+        'cwd': 'os.stat("/proc/self/cwd/secret/x")',
+        'another text of it': 'os.stat("/proc//self/cwd/secret/x")',
+        'of a descriptor': 'os.stat(f"/dev/fd/{d}/secret/x")'})
+def what_is_refused_behind_a_link_of_proc_is_counted(call):
+    key = write('secret/x', 'x')
+    os.makedirs('w')
+    here = os.path.abspath('.')
+    denials = told(f'import os\nhere = {here!r}\n'
+                   'os.symlink(f"/proc/self/root{here}/secret/x", "w/l")\n'
+                   'os.symlink(f"/proc/self/root{here}/secret", "w/dir")\n'
+                   'd = os.open(".", os.O_PATH)\n' + trying(call),
+                   '--rw', 'w', '--cwd', here, '--events', 'ev')
+    eq(about(denials, key), [])
+    result = json.loads(read('r'))
+    check(result.get('denialsLost', 0) > 0, result)
+    eq([e['reason'] for e in read_events(read('ev')) if e['event'] == 'gap'],
+       ['broker'])
 
 
 @test
@@ -716,6 +768,93 @@ def a_link_is_told_by_what_it_leads_to():
     d = one(denials, 'shown/new')
     eq((d['reason'], d['hint']),
        ('read_only', f'--rw {here}/shown instead of --ro'))
+
+
+def follow(d, options):
+    """The options, with what the hint says in the place of what they say."""
+    option, path, *more = shlex.split(d['hint'])
+    if option == 'leave':
+        at = options.index(path := more[-1])
+        return options[:at - 1] + options[at + 1:]
+    if more:
+        eq(more, ['instead', 'of', '--ro'])
+        at = options.index(path)
+        eq(options[at - 1], '--ro')
+        options = options[:at - 1] + options[at + 1:]
+    return options + [option, path]
+
+
+@cases({'made': ('touch {p}/new', 'p', 'new', '--rw {p} instead of --ro'),
+        'written': ('echo y >> {p}/f', 'p', 'f', '--rw {p}/f'),
+        'made in it': ('touch {p}/sub/new', 'p', 'sub/new', '--rw {p}/sub'),
+        'by a link of it': ('echo y >> {p}/in', 'p', 'f', '--rw {p}/f'),
+        'by a link to it': ('touch {p}/lsub/new', 'p', 'sub/new',
+                            '--rw {p}/sub')})
+def what_is_granted_by_a_link(command, place, resolved, hint):
+    """It stands at the link's own name, as the clause says."""
+    write('disk/p/f', 'x')
+    write('disk/p/sub/f', 'x')
+    os.symlink('f', 'disk/p/in')
+    os.symlink('sub', 'disk/p/lsub')
+    os.symlink(os.path.abspath('disk/p'), 'p')
+    here = os.path.abspath('.')
+    place = f'{here}/{place}'
+    command, hint = command.format(p=place), hint.format(p=place)
+    options = ['--ro', place]
+    r = mxc('run', '--denials', '--json', 'r', *options, '--', 'sh', '-c',
+            command)
+    check(r.status != 0, r)
+    d = one(json.loads(read('r'))['denials'], f'{place}/{resolved}')
+    eq((d['reason'], d['rule'], d['errno'], d['hint']),
+       ('read_only', 'filesystem.readonlyPaths', 'EROFS', hint))
+    has(d['message'], 'the policy grants it for reading')
+    eq(d['clause'], f'filesystem.readonlyPaths -= "{place}", '
+       f'filesystem.readwritePaths += "{place}"' if hint.endswith('--ro') else
+       f'filesystem.readwritePaths += "{hint[5:]}"')
+    mxc('run', *follow(d, options), '--', 'sh', '-c', command).ok()
+
+
+@test
+def a_clause_that_names_a_link_is_told_as_it_stands():
+    """Where the object stands by a name that nobody wrote."""
+    write('data/x/f', 'x')
+    write('data/file', 'x')
+    here = os.path.abspath('.')
+    os.symlink(f'{here}/data/x', 'link')
+    os.symlink(f'{here}/data/file', 'flink')
+    os.symlink(f'{here}/data/later', 'llink')
+    write('keys/.ssh/id', 'x')
+    os.symlink(f'{here}/keys/.ssh', 'innocent')
+    for access, link, command, resolved, errno in (
+            ('deny', 'link', 'cat data/x/f', 'data/x/f', 'EACCES'),
+            ('deny', 'link', 'ls data/x', 'data/x', 'EACCES'),
+            ('deny', 'flink', 'cat data/file', 'data/file', 'EACCES'),
+            ('deny', 'llink', 'touch data/later', 'data/later', 'EACCES'),
+            ('ro', 'link', 'touch data/x/new', 'data/x/new', 'EROFS')):
+        options = ['--rw', f'{here}/data', f'--{access}', f'{here}/{link}']
+        r = mxc('run', '--denials', '--json', 'r', '--cwd', here, *options,
+                '--', 'sh', '-c', command)
+        check(r.status != 0, r)
+        d = one(json.loads(read('r'))['denials'], resolved)
+        eq(d['errno'], errno, d)
+        named = f'{here}/{link}'
+        eq((d['hint'], d['clause']),
+           (f'leave out --deny {named}',
+            f'filesystem.deniedPaths -= "{named}"') if access == 'deny' else
+           (f'--rw {named} instead of --ro',
+            f'filesystem.readonlyPaths -= "{named}", '
+            f'filesystem.readwritePaths += "{named}"'), d)
+        mxc('run', '--cwd', here, *follow(d, options), '--', 'sh', '-c',
+            command).ok()
+        for name in 'data/later', 'data/x/new':
+            if os.path.exists(name):
+                os.unlink(name)
+    # A secret stays one by another name.
+    mxc('run', '--denials', '--json', 'r', '--ro', 'keys', '--deny',
+        f'{here}/innocent', '--', 'ls', f'{here}/keys/.ssh')
+    d = one(json.loads(read('r'))['denials'], 'keys/.ssh')
+    eq((d['hint'], d.get('secret')), (f'leave out --deny {here}/innocent',
+                                      True))
 
 
 @test

@@ -67,6 +67,36 @@ def wide_directories_are_left_out():
 
 
 @test
+def what_takes_a_whole_home_is_left_out():
+    home = os.path.abspath('home')
+    write('home/old', 'x')
+    r, report = learn('--out', 'p.json', '--', 'sh', '-c',
+                      f'echo y >> {home}/old')
+    eq((r.status, granted(report, 'write')), (0, [f'{home}/old']), r)
+    r, report = learn('--out', 'q.json', '--', 'sh', '-c',
+                      f'echo x > {home}/.foorc')
+    check(r.status != 0)
+    eq(granted(report, 'write'), [])
+    has(left_out(report)[f'{home}/.foorc']['leftOut'], 'a whole home')
+    check(not os.path.exists('home/.foorc'))
+
+
+@test
+def a_link_s_name_is_not_judged_for_what_it_leads_to():
+    """By its own name .git would be none, and nothing in it denied."""
+    here = os.path.abspath('.')
+    os.makedirs('repo/.git/hooks')
+    write('repo/.git/hooks/x', 'x')
+    os.symlink('repo/.git/hooks', 'plain')
+    r, report = learn('--out', 'p.json', '--ro', f'{here}/plain', '--', 'sh',
+                      '-c', f'echo y > {here}/plain/new')
+    check(r.status != 0)
+    eq(granted(report, 'write'), [])
+    has(left_out(report)[f'{here}/plain']['leftOut'], 'the name of a link')
+    eq(os.listdir('repo/.git/hooks'), ['x'])
+
+
+@test
 def what_others_execute_is_not_writable():
     write('home/.bashrc', 'x')
     write('set-up', 'git init -q repo && cd repo && echo 1 > f && '

@@ -392,6 +392,24 @@ def size_of_a_file():
 
 
 @test
+def a_signal_may_be_anybody_s():
+    """Its own, too: what is told is the signal, and who may have sent it."""
+    for sends in ('exec head -c 2M /dev/zero >/tmp/x', 'kill -s XFSZ $$'):
+        r, result, _ = limited(['sh', '-c', sends], 'file-size=1M')
+        eq(r.status, 123)
+        ended(result, 'fileSizeBytes', 1 << 20)
+        says = result['error']['message']
+        has(says, "the workload died of SIGXFSZ, as at its limit "
+                  "'fileSizeBytes' of 1048576 bytes (size of one file); a "
+                  'process may send that to itself')
+        lacks(says, 'it reached')
+        has(r.err, says)
+        eq([e['message'] for e in map(json.loads,
+                                      read('events.jsonl').splitlines())
+            if e['event'] == 'limit'], [says])
+
+
+@test
 def an_exit_status_is_no_signal():
     """The workload's own word for an end by a limit stays its own."""
     for status in (153, 137, 152):
@@ -576,6 +594,21 @@ def advisory_of_nothing_is_an_error():
     inside(['true'], policy=policy, flags=MORE).failed(
         125, "'memoryBytes' is advisory, and the request does not set it",
         'limits.advisory[0]')
+
+
+@test
+def no_swap_is_a_limit_too():
+    """Not held alone, by a request as by an option."""
+    for value in 0, 1:
+        policy = {'version': '1.1.0+c1', 'limits': {'swapBytes': value}}
+        inside(['true'], policy=policy,
+               flags=[*MORE, '--json', 'result.json']).failed(125, '')
+        error = json.loads(read('result.json'))['error']
+        eq((error['code'], error['details']['where']),
+           ('policy_validation', 'limits.swapBytes'), error)
+        has(error['message'], 'swap is limited, and memory is not')
+    inside(['true'], flags=[*MORE, '--limit', 'swap=0']).failed(
+        125, 'swap is limited, and memory is not')
 
 
 @test

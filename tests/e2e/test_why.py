@@ -197,11 +197,57 @@ def what_is_suggested_helps():
     eq(got['remedy'], '--rw ' + os.path.abspath('r/d'))
     one(*flags, *got['remedy'].split(' ', 1), '--write', 'r/d/new', status=0)
     eq(one('--read', '/nowhere/at/all', status=1)['remedy'], None)
+    eq(one('--write', 'r/no/new', status=1)['remedy'], None)
     # As it would be typed.
     write("a b;'c", 'x')
     has(one('--read', "a b;'c", status=1)['remedy'], "a b;'\\''c'")
     flags = [f for f in flags if f != 'w/.env' or flags.remove('--deny')]
     one('--rw', 'w', '--read', 'w/.env', status=0)
+
+
+@test
+def what_is_suggested_is_named_as_the_clause_has_it():
+    """By a link, whose target nobody wrote."""
+    write('data/x/f', 'x')
+    here = os.path.abspath('.')
+    os.symlink('data/x', 'link')
+    os.symlink(f'{here}/data/later', 'llink')
+    for name, what in ('link', 'data/x/f'), ('llink', 'data/later'):
+        got = one('--rw', 'data', '--deny', name, '--write', what, status=1)
+        eq(got['remedy'], f"take '{here}/{name}' out of --deny")
+    # Of two grants of one path the one for reading wins.
+    for options in (['--ro', 'link'], ['--rw', 'data', '--ro', 'link']):
+        at = 'link' if len(options) == 2 else 'data/x'
+        for what in f'{at}/new', at:
+            got = one(*options, '--write', what, status=1)
+            eq(got['remedy'], f'--rw {here}/link instead of --ro')
+            one(*options[:-2], '--rw', 'link', '--write', what, status=0)
+    got = one('--ro', 'link', '--write', 'link/f', status=1)
+    eq(got['remedy'], f'--rw {here}/link/f')
+    one('--ro', 'link', '--rw', 'link/f', '--write', 'link/f', status=0)
+    # A secret stays one.
+    write('keys/.ssh/id', 'x')
+    os.symlink('keys/.ssh', 'innocent')
+    eq(one('--ro', 'innocent', '--write', 'innocent/new',
+           status=1).get('secret'), True)
+
+
+@test
+def a_home_is_never_suggested_for_writing():
+    os.makedirs('home/d')
+    os.symlink('home', 'link')
+    real = os.path.abspath('home')
+    for home in real, os.path.abspath('link'):
+        os.environ['HOME'] = home
+        for options in [], ['--ro', real]:
+            for path in ('.foorc', 'a/b/c', '.'):
+                got = one('--no-try', *options, '--write', f'{real}/{path}',
+                          status=1)
+                eq((got['decision'], got['remedy']), ('refused', None), got)
+            got = one('--no-try', *options, '--write', f'{real}/d/new',
+                      status=1)
+            eq(got['remedy'], f'--rw {real}/d')
+    eq(one('--no-try', '--read', real, status=1)['remedy'], f'--ro {real}')
 
 
 @test

@@ -69,6 +69,7 @@ static void make_plan(struct plan *p, struct arena *a)
     add(p, a,
         (struct step){ STEP_LIMIT, STEP_BY_GROUP, { 1, 9 }, NULL, NULL, 0 });
     add(p, a, (struct step){ STEP_SHOWN, 0, { 0 }, "/usr/x", NULL, 0 });
+    add(p, a, (struct step){ STEP_NAMED, 0, { 0 }, "/w/m", "/h/l", 0 });
 }
 
 static const char printed[] = "root bytes=4096 inodes=16\n"
@@ -101,6 +102,7 @@ static const char printed[] = "root bytes=4096 inodes=16\n"
                               "record {\\n}\n"
                               "limit swapBytes 9 bytes group\n"
                               "shown /usr/x\n"
+                              "named /w/m <- /h/l\n"
                               "capture /h/record\n";
 
 static struct plan_view pack(struct plan *p, struct arena *a)

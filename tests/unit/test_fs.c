@@ -292,6 +292,36 @@ TEST(a_granted_path_must_exist)
     arena_drop(&a);
 }
 
+/* What a rule names is a link, or was one that led nowhere. */
+TEST(a_place_knows_what_its_rule_names)
+{
+    struct arena a = { .limit = 1 << 20 };
+    struct fs_rule r[] = { dir("/data", ACCESS_WRITE, 1),
+                           dir("/links/deny", ACCESS_DENY, 2),
+                           dir("/links/read", ACCESS_READ, 3),
+                           missing("/data", "z", "/data/z") };
+    static const char *const want[][2] = { { "/data", "/data" },
+                                           { "/data/x", "/links/deny" },
+                                           { "/data/y", "/links/read" },
+                                           { "/links/read", "/links/read" },
+                                           { "/data", "/links/none" } };
+    struct places ps = { 0 };
+    struct err e = { 0 };
+    size_t n = ARRAY_LEN(r), found = 0;
+
+    r[1].at.real = "/data/x";
+    r[2].at.real = "/data/y";
+    r[3].named = "/links/none";
+    CHECK_INT(fs_decide(&a, r, &n, &ps, &e), 0);
+    for (size_t i = 0; i < ps.n; i++)
+        for (size_t k = 0; k < ARRAY_LEN(want); k++)
+            found += ps.item[i].named && ps.item[i].target &&
+                     strcmp(ps.item[i].target, want[k][0]) == 0 &&
+                     strcmp(ps.item[i].named, want[k][1]) == 0;
+    CHECK_INT(found, ARRAY_LEN(want));
+    arena_drop(&a);
+}
+
 /* For the host the name that is denied would be there. */
 TEST(a_missing_name_must_have_one_spelling)
 {

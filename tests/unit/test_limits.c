@@ -145,6 +145,54 @@ TEST(swap_without_memory_has_no_end)
     CHECK(strstr(e.msg, "swap is limited, and memory is not"));
 }
 
+/* No swap is a limit as well as some. */
+TEST(no_swap_is_said_by_a_zero)
+{
+    static const struct {
+        const char *limits;
+        const char *msg;      /* "": it holds */
+        bool is_swap_advised; /* then */
+    } rows[] = {
+        { "'swapBytes':0", "swap is limited, and memory is not", 0 },
+        { "'swapBytes':1", "swap is limited, and memory is not", 0 },
+        { "'pids':7", "", 0 },
+        { "'memoryBytes':9999999,'swapBytes':0,'advisory':['memoryBytes']", "",
+          0 },
+        { "'memoryBytes':9999999,'swapBytes':1,'advisory':['memoryBytes']", "",
+          0 },
+        { "'memoryBytes':9999999,'advisory':['memoryBytes']", "", 1 },
+        { "'memoryBytes':9999999,'swapBytes':0,'advisory':['swapBytes']", "",
+          1 },
+        { "'memoryBytes':9999999,'advisory':['swapBytes']", "", 1 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena a = { .limit = 1 << 20 };
+        struct request *r;
+        struct err e = { 0 };
+        struct policy p;
+        char *text = arena_printf(&a,
+                                  "{'version':'1.1.0+c1','process':"
+                                  "{'commandLine':'x'},'limits':{%s}}",
+                                  rows[i].limits);
+
+        NOTE(rows[i].limits);
+        for (char *q = text; *q; q++)
+            if (*q == '\'')
+                *q = '"';
+        policy_default(&p);
+        CHECK_INT(request_parse(&a, text, strlen(text), &r, &e), 0);
+        CHECK_INT(policy_from_limits(&p, &a, r, &e), 0);
+        CHECK_INT(policy_check_limits(&p, &e), rows[i].msg[0] ? -1 : 0);
+        CHECK(strstr(e.msg, rows[i].msg));
+        CHECK_STR(e.where, rows[i].msg[0] ? "limits.swapBytes" : "");
+        if (!rows[i].msg[0])
+            CHECK_INT(!(p.limits.advisory & LIMIT_BIT(LIMIT_SWAP)),
+                      !rows[i].is_swap_advised);
+        arena_drop(&a);
+    }
+}
+
 TEST(memory_alone_means_no_swap)
 {
     for (int advisory = 0; advisory < 2; advisory++) {

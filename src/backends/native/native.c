@@ -186,6 +186,22 @@ static uint32_t ours(const struct place *p)
     return p->origin && strncmp(p->origin, "mxc's ", 6) == 0 ? STEP_OURS : 0;
 }
 
+/* What a report of refusals has to call it: a clause may have named a link. */
+static int add_name(struct builder *b, const struct place *p, struct err *e)
+{
+    const char *target = p->target;
+
+    if (!b->p->denials || p->base || !p->named)
+        return 0;
+    if (p->kind == PLACE_ABSENT)
+        target = arena_printf(b->a, "%s/%s", target[1] ? target : "", p->rest);
+    if (!target)
+        return err_set(e, ERR_BACKEND_ERROR, "out of memory for the plan");
+    if (strcmp(p->named, target) == 0 || strlen(target) > PATH_LONGEST)
+        return 0;
+    return native_add(b, STEP_NAMED, 0, 0, 0, target, p->named, e);
+}
+
 static int add_place(struct builder *b, const struct place *p, struct err *e)
 {
     uint32_t create = p->own_space ? STEP_CREATE : 0;
@@ -217,7 +233,7 @@ static int add_places(struct builder *b, struct err *e)
     for (size_t i = 0; i < b->fs->n; i++) {
         const struct place *p = &b->fs->item[i];
 
-        if (add_place(b, p, e) < 0)
+        if (add_place(b, p, e) < 0 || add_name(b, p, e) < 0)
             return -1;
         /* A host socket below a granted directory is a way to a daemon that
          * acts for whoever connects: the broker decides. */
