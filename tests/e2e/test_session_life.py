@@ -288,14 +288,6 @@ def is_told(p, s):
        f"deprovision {s.id} ends it)\n")
 
 
-def ended(p):
-    """Its status and what it said.  The other ends of its streams may be with
-    the holder, which has not read what it was sent."""
-    status = p.wait(timeout=20)
-    os.set_blocking(p.stderr.fileno(), False)
-    return status, (p.stderr.read() or b'').decode()
-
-
 @test
 def who_waits_for_a_holder_that_hangs_is_told():
     os.mkdir('w')
