@@ -51,29 +51,47 @@ static void does_not_answer(struct err *e)
                 "`mxc deprovision` ends it");
 }
 
+/* Whether somebody holds it, by the socket alone, whatever is written. */
+enum reached {
+    REACH_FAILED = -1, /* nobody knows, and *e says why */
+    REACH_DONE,        /* *conn */
+    REACH_HANGS,       /* it takes no connection, and *e */
+    REACH_NOBODY
+};
+
+static enum reached reach(const struct session_dir *d, int *conn, struct err *e)
+{
+    const int r = try_connect(d, TALK_CONTROL, conn);
+
+    if (r == 0)
+        return REACH_DONE;
+    if (r == -ENOENT || r == -ECONNREFUSED)
+        return REACH_NOBODY;
+    if (r == -EAGAIN) {
+        does_not_answer(e);
+        return REACH_HANGS;
+    }
+    err_sys(e, "connect(2)", -r, "cannot talk to the session's holder");
+    return REACH_FAILED;
+}
+
 int session_look_up(const struct session_dir *d, enum session_state *state,
                     int *conn, struct err *e)
 {
     struct session_holder h;
     bool has_holder = false;
-    int r;
 
     *conn = -1;
     /* Twice: it may have been started between the two looks. */
     for (int i = 0; i < 2; i++) {
-        r = try_connect(d, TALK_CONTROL, conn);
-        if (r == 0) {
+        const enum reached r = reach(d, conn, e);
+
+        if (r == REACH_FAILED)
+            return -1;
+        if (r != REACH_NOBODY) {
             *state = SESSION_STARTED;
-            return 0;
+            return r == REACH_HANGS;
         }
-        if (r == -EAGAIN) {
-            *state = SESSION_STARTED;
-            does_not_answer(e);
-            return 1;
-        }
-        if (r != -ENOENT && r != -ECONNREFUSED)
-            return err_sys(e, "connect(2)", -r,
-                           "cannot talk to the session's holder");
         if (session_holder(d, &has_holder, &h, e) < 0)
             return -1;
         *state = has_holder ? SESSION_STALE : SESSION_PROVISIONED;
@@ -272,8 +290,9 @@ static int ask(int conn, enum ask_what what, uint64_t timeout_ms, struct err *e)
                  : 0;
 }
 
-/* The process at the other end; -1: it has ended.  By the socket, so that it
- * can be no other: it holds its end still, so the number was its own. */
+/* The process at the other end, or -errno; -ESRCH: it has ended.  By the
+ * socket, so that it can be no other: it holds its end still, so the number was
+ * its own. */
 static int holder_of(int conn, pid_t *pid)
 {
     struct ucred who;
@@ -282,10 +301,12 @@ static int holder_of(int conn, pid_t *pid)
     struct pollfd p = { .fd = conn };
 
     if (getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
-        return -1;
+        return -errno;
     pidfd = (int)syscall(__NR_pidfd_open, who.pid, 0);
-    if (pidfd < 0 || poll(&p, 1, 0) != 0)
-        return -1;
+    if (pidfd < 0)
+        return -errno;
+    if (poll(&p, 1, 0) != 0)
+        return -ESRCH;
     *pid = who.pid;
     return take_fd(&pidfd);
 }
@@ -299,8 +320,9 @@ static bool signal_holder(int pidfd, int number)
     return poll(&p, 1, PATIENCE_MS) > 0;
 }
 
-/* The same where it takes no connection: by what was written of it. */
-static int recorded_holder(const struct session_dir *d)
+/* The same where it takes no connection: by what was written of it; -ENOENT:
+ * nothing that we know. */
+static int recorded_holder(const struct session_dir *d, pid_t *pid)
 {
     char boot[SESSION_BOOT_MAX];
     scoped(drop_fd) int pidfd = -1;
@@ -309,26 +331,51 @@ static int recorded_holder(const struct session_dir *d)
     struct err none;
 
     session_boot(boot);
-    if (session_holder(d, &has_one, &h, &none) < 0 || !has_one ||
+    if (session_holder(d, &has_one, &h, &none) < 0 || !has_one || !h.start ||
         strcmp(boot, h.boot) != 0)
-        return -1;
+        return -ENOENT;
     pidfd = (int)syscall(__NR_pidfd_open, h.pid, 0);
+    if (pidfd < 0)
+        return -errno;
     /* The number may be another's by now, but not since it was opened. */
-    if (pidfd < 0 || !h.start || session_start_of(h.pid) != h.start)
-        return -1;
+    if (session_start_of(h.pid) != h.start)
+        return -ESRCH;
+    *pid = h.pid;
     return take_fd(&pidfd);
 }
 
-/* One that does not answer, as when somebody stopped it: its sandbox ends with
- * it. */
-static void kill_holder(const struct session_dir *d, int conn)
+static int not_ended(const char *what, pid_t pid, struct err *e)
 {
-    pid_t pid;
-    scoped(drop_fd) int pidfd =
-        conn >= 0 ? holder_of(conn, &pid) : recorded_holder(d);
+    err_set(e, ERR_BACKEND_ERROR,
+            "%s, process %d, was killed, but has not ended yet", what,
+            (int)pid);
+    return err_hint(e,
+                    "it waits in the kernel (state D in ps(1)): look at what "
+                    "serves the granted directories, then try again");
+}
 
-    if (pidfd >= 0)
-        (void)signal_holder(pidfd, SIGKILL);
+/* One that does not answer, as when somebody stopped it: its sandbox ends with
+ * it.  0 once it has ended. */
+static int kill_holder(const struct session_dir *d, int conn, struct err *e)
+{
+    pid_t pid = 0;
+    scoped(drop_fd) int pidfd =
+        conn >= 0 ? holder_of(conn, &pid) : recorded_holder(d, &pid);
+
+    if (pidfd == -ESRCH)
+        return 0;
+    if (pidfd == -ENOENT) {
+        err_set(e, ERR_BACKEND_ERROR,
+                "the session's holder does not answer, and no record tells "
+                "which process it is");
+        return err_hint(e, "kill it (mxc-hold in ps(1)), then try again");
+    }
+    if (pidfd < 0)
+        return err_sys(e, "pidfd_open(2)", -pidfd,
+                       "cannot end the session's holder");
+    return signal_holder(pidfd, SIGKILL)
+               ? 0
+               : not_ended("the session's holder", pid, e);
 }
 
 /* Until the other end is closed: the holder has ended. */
@@ -403,7 +450,7 @@ int session_end_start(const struct session_dir *d, struct err *e)
 {
     scoped(drop_fd) int conn = -1;
     scoped(drop_fd) int pidfd = -1;
-    pid_t pid;
+    pid_t pid = 0;
 
     if (try_connect(d, TALK_STARTING, &conn) < 0)
         return 0;
@@ -412,26 +459,23 @@ int session_end_start(const struct session_dir *d, struct err *e)
     if (pidfd < 0 || signal_holder(pidfd, SIGTERM) ||
         signal_holder(pidfd, SIGKILL))
         return 1;
-    err_set(e, ERR_BACKEND_ERROR,
-            "a start of the session, process %d, was killed, but has not ended "
-            "yet",
-            (int)pid);
-    return err_hint(e,
-                    "it waits in the kernel (state D in ps(1)): look at what "
-                    "serves the granted directories, then try again");
+    return not_ended("a start of the session", pid, e);
 }
 
 int session_deprovision(struct session_dir *d, uint64_t grace_ms, struct err *e)
 {
     scoped(drop_fd) int conn = -1;
-    enum session_state state;
+    const enum reached r = reach(d, &conn, e);
     struct err ignored;
-    /* A record that cannot be read is no reason to keep it. */
-    const int r = session_look_up(d, &state, &conn, &ignored);
 
-    if (r == 1 || (r == 0 && state == SESSION_STARTED &&
-                   stop_started(conn, grace_ms, &ignored) < 0))
-        kill_holder(d, conn);
+    /* What we cannot look at, for lack of a descriptor or so, may well run. */
+    if (r == REACH_FAILED)
+        return -1;
+    if (r == REACH_HANGS ||
+        (r == REACH_DONE && stop_started(conn, grace_ms, &ignored) < 0)) {
+        if (kill_holder(d, conn, e) < 0)
+            return -1;
+    }
     return session_dir_remove(d, e);
 }
 

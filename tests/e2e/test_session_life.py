@@ -77,6 +77,38 @@ def gc_removes_nothing_that_it_cannot_look_at():
         s.exec('true').ok()
 
 
+@cases({f'{n} descriptors': n for n in range(5, 14)})
+def deprovision_removes_nothing_that_it_cannot_look_at(n):
+    """What is removed does not run on."""
+    with Session() as s:
+        holder = s.holder()
+        s.sh('sleep 1234 >/dev/null 2>&1 &').ok()
+        r = run(['bash', '-c', f'ulimit -n {n}; exec "$0" "$@"', MXC,
+                 'deprovision', s.id, '--grace', '0'])
+        if r.status:
+            r.failed(1, 'cannot ')
+            check(re.search('No file descriptors|Too many open files', r.err),
+                  r)
+        if os.path.exists(s.dir):
+            eq((r.status, goes_on(holder)), (1, True))
+            eq(s.names(), ['sleep'])
+        else:
+            eq(goes_on(holder), False, r)
+
+
+@test
+def deprovision_keeps_what_hangs_and_cannot_be_found():
+    with Session() as s:
+        record = os.path.join(s.dir, 'running')
+        was = read(record)
+        with a_full_queue(s):
+            write(record, '{"version":99}')
+            s.do('deprovision', '--grace', '0').failed(
+                1, 'no record tells which process it is')
+            write(record, was)
+        s.exec('true').ok()
+
+
 def unreadable(s):
     """What another version of mxc may have written."""
     write(os.path.join(s.dir, 'session'), '{"version":99}')
