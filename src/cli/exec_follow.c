@@ -96,8 +96,9 @@ static void on_late_order(struct follow *f)
  * its timeout, which a holder keeps that goes on, it is asked for something. */
 static uint64_t next_look(const struct follow *f)
 {
-    const uint64_t over =
-        f->way->timeout_ms ? f->begun_ms + f->way->timeout_ms : UINT64_MAX;
+    const uint64_t over = f->way->timeout_ms
+                              ? later_ms(f->begun_ms, f->way->timeout_ms)
+                              : UINT64_MAX;
 
     if (!f->way->is_prompt)
         return UINT64_MAX;
@@ -105,8 +106,7 @@ static uint64_t next_look(const struct follow *f)
         return over;
     if (f->sent_ms)
         return f->sent_ms + SESSION_BUSY_MS;
-    return f->has_probed || over == UINT64_MAX ? UINT64_MAX
-                                               : over + SESSION_BUSY_MS;
+    return f->has_probed ? UINT64_MAX : later_ms(over, SESSION_BUSY_MS);
 }
 
 static void end_unheard(struct follow *f)
@@ -322,7 +322,8 @@ static uint64_t wait_ends(const struct follow *f)
 {
     if (!f->has_ended || !result_is_orderly(&f->x->result))
         return now_ms() + DRAIN_MS;
-    return f->way->timeout_ms ? f->started_ms + f->way->timeout_ms : UINT64_MAX;
+    return f->way->timeout_ms ? later_ms(f->started_ms, f->way->timeout_ms)
+                              : UINT64_MAX;
 }
 
 static void on_due(struct follow *f)

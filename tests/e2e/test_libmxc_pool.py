@@ -4,6 +4,7 @@
 import os
 import signal
 import sys
+import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
 from tap import *  # noqa: E402,F403
 from libmxc import *  # noqa: E402,F403
@@ -84,6 +85,8 @@ def orders_and_ends():
             eq((b.wait(), b.status.exit_code), (EXITED, 5))
         with p.spawn('sleep', '100', timeout_ms=100) as b:
             eq((b.wait(), b.status.exit_code), (TIMED_OUT, 124))
+        with p.spawn('true', timeout_ms=2**64 - 1) as b:
+            eq((b.wait(), b.status.exit_code), (EXITED, 0))
         with p.spawn('no-such-command') as b:
             eq((b.wait(), b.status.exit_code), (NEVER_BEGAN, 127))
         with p.spawn('sh', '-c', 'stty size', stdio=PTY, rows=31,
@@ -94,6 +97,13 @@ def orders_and_ends():
             eq(lib.sandbox_pid(b.box), p.look()['pid'], 'the keeper')
         eventually(lambda: 'sleep' not in descendants().values(),
                    what='it ends with its handle')
+
+
+@test
+def a_time_that_never_comes():
+    with Pooled(idle_timeout_ms=2**64 - 1, max_age_ms=2**64 - 1) as p:
+        time.sleep(0.3)
+        eq(p.run('true', timeout_ms=2**64 - 1).how, EXITED)
 
 
 @test

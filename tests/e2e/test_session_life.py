@@ -526,6 +526,19 @@ def an_idle_session_stops_and_a_busy_one_does_not():
         has(s.do('logs').out, 'idle')
 
 
+@cases({name: name for name in ('maxAge', 'idleTimeout')})
+def a_time_that_never_comes(member):
+    write('request', json.dumps({
+        'version': '1.1.0+c1', 'session': {member: 2**64 - 1}}))
+    ident = mxc('provision', 'request').ok().out.strip()
+    mxc('start', ident).ok()
+    time.sleep(0.3)
+    [said] = all_of_them()
+    eq((said['state'], said[member + 'Ms']),
+       ('started', 2**64 - 1))
+    mxc('deprovision', ident).ok()
+
+
 @test
 def a_maximum_age():
     with Session('--max-age', '400ms') as s:

@@ -395,7 +395,7 @@ static void hear_slot(struct keeper *k, struct slot *s)
 static void stop(struct keeper *k, uint64_t grace_ms)
 {
     const struct pool_record rec = { .word = WORD_STOP, .grace_ms = grace_ms };
-    const uint64_t stop_ms = now_ms() + grace_ms + LAST_MS;
+    const uint64_t stop_ms = later_ms(now_ms(), later_ms(grace_ms, LAST_MS));
 
     if (k->is_stopping && stop_ms >= k->stop_ms)
         return;
@@ -510,9 +510,9 @@ static uint64_t next_due(const struct keeper *k, uint64_t now)
     if (k->next_ms > now)
         nearer(&at, k->next_ms);
     if (k->is_up && k->facts.age_ms)
-        nearer(&at, k->started_ms + k->facts.age_ms);
+        nearer(&at, later_ms(k->started_ms, k->facts.age_ms));
     if (k->is_up && k->facts.idle_ms && !count(k, SLOT_BUSY))
-        nearer(&at, k->idle_since_ms + k->facts.idle_ms);
+        nearer(&at, later_ms(k->idle_since_ms, k->facts.idle_ms));
     return at;
 }
 
@@ -533,11 +533,11 @@ static void on_time(struct keeper *k)
 
     if (k->is_stopping || !k->is_up)
         return;
-    if (k->facts.age_ms && now >= k->started_ms + k->facts.age_ms) {
+    if (k->facts.age_ms && now >= later_ms(k->started_ms, k->facts.age_ms)) {
         note(k, "it has reached its maximum age");
         stop(k, USUAL_GRACE_MS);
     } else if (k->facts.idle_ms && !count(k, SLOT_BUSY) &&
-               now >= k->idle_since_ms + k->facts.idle_ms) {
+               now >= later_ms(k->idle_since_ms, k->facts.idle_ms)) {
         note(k, "it was idle for too long");
         stop(k, 0);
     }

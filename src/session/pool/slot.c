@@ -530,7 +530,7 @@ static void end_stopped(struct slot *s)
 /* The earliest end is meant. */
 static void on_stop(struct slot *s, uint64_t grace_ms)
 {
-    const uint64_t stop_ms = now_ms() + grace_ms;
+    const uint64_t stop_ms = later_ms(now_ms(), grace_ms);
 
     if (s->is_stopping && stop_ms >= s->stop_ms)
         return;
@@ -577,7 +577,7 @@ static void on_time(struct slot *s)
     }
     if (s->state != RUNNING)
         return;
-    if (s->limit_ms && now >= s->started_ms + s->limit_ms)
+    if (s->limit_ms && now >= later_ms(s->started_ms, s->limit_ms))
         end(s, OUTCOME_TIMED_OUT, 0);
     else if (s->is_stopping && now >= s->stop_ms)
         end_stopped(s);
@@ -593,8 +593,8 @@ static int wait_ms(const struct slot *s)
         return -1;
     if (!s->is_known_busy)
         at = s->taken_ms + SLOT_SHORT_MS;
-    if (s->limit_ms && s->started_ms + s->limit_ms < at)
-        at = s->started_ms + s->limit_ms;
+    if (s->limit_ms && later_ms(s->started_ms, s->limit_ms) < at)
+        at = later_ms(s->started_ms, s->limit_ms);
     if (s->is_stopping && s->stop_ms < at)
         at = s->stop_ms;
     if (s->signals && now + RETRY_MS < at)
