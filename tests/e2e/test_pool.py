@@ -459,6 +459,19 @@ def who_finds_none_waits_or_makes_one():
 
 
 @test
+def who_ended_in_time_is_not_timed_out():
+    """However late its supervisor hears of it."""
+    with Pool() as p:
+        q = p.spawn('sh', '-c', 'echo up; sleep 0.3', flags=['--timeout', '1s'])
+        eq(q.stdout.readline(), b'up\n')
+        with contextlib.ExitStack() as stack:
+            for slot in p.slots():
+                stack.enter_context(stopped(slot))
+            time.sleep(1.5)
+        eq((q.communicate(timeout=20)[1], q.returncode), (b'', 0))
+
+
+@test
 def who_does_not_wait_gets_what_is_ready():
     least = 1 << 30
 

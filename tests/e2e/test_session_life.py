@@ -392,6 +392,20 @@ def a_holder_that_hangs_later():
 
 
 @test
+def who_ended_in_time_is_not_timed_out():
+    """However late its holder hears of it."""
+    with Session() as s:
+        both = [s.spawn('sh', '-c', 'echo up; sleep 0.3',
+                        flags=['--timeout', '1s']) for _ in range(2)]
+        for p in both:
+            eq(p.stdout.readline(), b'up\n')
+        with stopped(s.holder()):
+            time.sleep(1.5)
+        for p in both:
+            eq((p.communicate(timeout=20)[1], p.returncode), (b'', 0))
+
+
+@test
 def a_long_command_is_no_reason_for_a_word():
     with Session() as s:
         p = s.spawn('sleep', '3', flags=['--timeout', '60s'])
