@@ -157,7 +157,14 @@ static void is_another_version(struct err *e)
     err_hint(e, "deprovision it, or use that version");
 }
 
-/* One answer, awaited at most so long. */
+/* 1, for who has asked something. */
+static int has_ended(struct err *e)
+{
+    err_set(e, ERR_BACKEND_ERROR, "the session's holder has ended");
+    return 1;
+}
+
+/* One answer, awaited at most so long.  1: it has ended, and there is none. */
 static int hear(int conn, struct say *out, int timeout_ms, struct err *e)
 {
     struct pollfd p = { .fd = conn, .events = POLLIN };
@@ -179,7 +186,7 @@ static int hear(int conn, struct say *out, int timeout_ms, struct err *e)
         is_another_version(e);
         return -1;
     }
-    return err_set(e, ERR_BACKEND_ERROR, "the session's holder has ended");
+    return has_ended(e);
 }
 
 /* --- start -----------------------------------------------------------------
@@ -267,7 +274,7 @@ int session_start(const struct session_dir *d, const char *launcher,
         return err_set(e, ERR_ALREADY_STARTED,
                        "session '%s' is started already", id);
     }
-    if (launch(d, launcher, &ours, e) < 0 || hear(ours, &s, -1, e) < 0)
+    if (launch(d, launcher, &ours, e) < 0 || hear(ours, &s, -1, e) != 0)
         return -1;
     if (s.what == SAY_DONE)
         return 0;
@@ -285,9 +292,28 @@ static int ask(int conn, enum ask_what what, uint64_t timeout_ms, struct err *e)
                            .timeout_ms = timeout_ms };
     int r = talk_send(conn, &a, sizeof(a), NULL, 0, 0);
 
+    if (r == -EPIPE || r == -ECONNRESET)
+        return has_ended(e);
     return r < 0 ? err_sys(e, "send(2)", -r,
                            "cannot talk to the session's holder")
                  : 0;
+}
+
+/* Something to be done, in that time and what it takes to say so.  1: it has
+ * ended, and nobody has heard of it. */
+static int order(int conn, enum ask_what what, int timeout_ms, struct err *e)
+{
+    struct say s;
+    int r = ask(conn, what, (uint64_t)timeout_ms, e);
+
+    if (r == 0)
+        r = hear(conn, &s, timeout_ms + PATIENCE_MS, e);
+    if (r != 0)
+        return r;
+    if (s.what == SAY_DONE)
+        return 0;
+    *e = s.err;
+    return -1;
 }
 
 /* The process at the other end, or -errno; -ESRCH: it has ended.  By the
@@ -393,19 +419,29 @@ static void await_end(int conn)
 static int stop_started(int conn, uint64_t grace_ms, struct err *e)
 {
     const uint64_t most = INT_MAX - PATIENCE_MS;
-    struct say s;
+    const int r =
+        order(conn, ASK_STOP, (int)(grace_ms < most ? grace_ms : most), e);
 
-    if (grace_ms > most)
-        grace_ms = most;
-    if (ask(conn, ASK_STOP, grace_ms, e) < 0 ||
-        hear(conn, &s, (int)grace_ms + PATIENCE_MS, e) < 0)
-        return -1;
-    if (s.what != SAY_DONE) {
-        *e = s.err;
-        return -1;
+    if (r == 0)
+        await_end(conn);
+    return r;
+}
+
+/* It ended by itself, as when its time is up, before it heard of us; or was
+ * killed. */
+static int stopped_meanwhile(const struct session_dir *d, struct err *e)
+{
+    scoped(drop_fd) int conn = -1;
+    enum session_state state;
+    struct err other;
+
+    if (session_look_up(d, &state, &conn, &other) == 0) {
+        if (state == SESSION_PROVISIONED)
+            return 0;
+        if (state == SESSION_STALE)
+            return stale(d, e);
     }
-    await_end(conn);
-    return 0;
+    return -1;
 }
 
 int session_stop(const struct session_dir *d, uint64_t grace_ms, struct err *e)
@@ -413,6 +449,7 @@ int session_stop(const struct session_dir *d, uint64_t grace_ms, struct err *e)
     scoped(drop_fd) int conn = -1;
     enum session_state state;
     char id[SESSION_ID_MAX];
+    int r;
 
     if (session_look_up(d, &state, &conn, e) != 0)
         return -1;
@@ -423,7 +460,8 @@ int session_stop(const struct session_dir *d, uint64_t grace_ms, struct err *e)
         return err_set(e, ERR_ALREADY_STOPPED, "session '%s' is not started",
                        id);
     }
-    return stop_started(conn, grace_ms, e);
+    r = stop_started(conn, grace_ms, e);
+    return r > 0 ? stopped_meanwhile(d, e) : r;
 }
 
 static bool is_locked(const struct session_dir *d)
@@ -472,7 +510,7 @@ int session_deprovision(struct session_dir *d, uint64_t grace_ms, struct err *e)
     if (r == REACH_FAILED)
         return -1;
     if (r == REACH_HANGS ||
-        (r == REACH_DONE && stop_started(conn, grace_ms, &ignored) < 0)) {
+        (r == REACH_DONE && stop_started(conn, grace_ms, &ignored) != 0)) {
         if (kill_holder(d, conn, e) < 0)
             return -1;
     }
@@ -486,15 +524,14 @@ int session_order(const struct session_dir *d, enum ask_what what,
                   struct err *e)
 {
     scoped(drop_fd) int conn = -1;
-    struct say s;
+    int r;
 
-    if (session_connect(d, &conn, e) < 0 || ask(conn, what, 0, e) < 0 ||
-        hear(conn, &s, PATIENCE_MS, e) < 0)
+    if (session_connect(d, &conn, e) < 0)
         return -1;
-    if (s.what == SAY_DONE)
-        return 0;
-    *e = s.err;
-    return -1;
+    r = order(conn, what, 0, e);
+    if (r > 0)
+        session_command_explain(d, e);
+    return r ? -1 : 0;
 }
 
 int session_inspect(int conn, struct look *out, pid_t *holder, struct err *e)
@@ -509,7 +546,7 @@ int session_inspect(int conn, struct look *out, pid_t *holder, struct err *e)
     if (getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
         return err_sys(e, "getsockopt(2)", errno,
                        "cannot talk to the session's holder");
-    if (ask(conn, ASK_LOOK, 0, e) < 0)
+    if (ask(conn, ASK_LOOK, 0, e) != 0)
         return -1;
     *holder = who.pid;
     if (poll(&p, 1, PATIENCE_MS) <= 0) {

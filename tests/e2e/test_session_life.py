@@ -540,6 +540,52 @@ def an_idle_session_stops_and_a_busy_one_does_not():
         has(s.do('logs').out, 'idle')
 
 
+def wait_for_answer(p):
+    eventually(lambda: 'poll' in read(f'/proc/{p.pid}/wchan'),
+               what='it has asked')
+
+
+@cases({'stop': ('stop', None), 'pause': ('pause', 'not_started'),
+        'resume': ('resume', 'not_started')})
+def who_asks_one_that_ends_by_itself(word, code):
+    with Session() as s:
+        init = s.init()
+        with stopped(s.holder()):
+            p = spawn([MXC, word, s.id, '--json', '1'])
+            wait_for_answer(p)
+            os.kill(init, signal.SIGKILL)
+            eventually(lambda: not goes_on(init), what='its end')
+        out, err = p.communicate(timeout=20)
+        said = json.loads(out)
+        eq((said.get('error', {}).get('code'), p.returncode),
+           (code, 1 if code else 0), err)
+        eq(s.state(), 'provisioned')
+        refused('already_stopped', 'stop', s.id)
+
+
+@test
+def a_stop_beside_the_end_of_an_idle_one():
+    with Session('--idle-timeout', '50ms', start=False) as s:
+        for n in range(20):
+            s.do('start').ok()
+            time.sleep(n * 0.003)
+            done, said = answer('stop', s.id)
+            if done.status:
+                eq((said['error']['code'], done.status), ('already_stopped', 1))
+
+
+@test
+def a_stop_of_one_that_is_killed_meanwhile():
+    with Session() as s:
+        holder = s.holder()
+        with stopped(holder):
+            p = spawn([MXC, 'stop', s.id, '--json', '1'])
+            wait_for_answer(p)
+            os.kill(holder, signal.SIGKILL)
+        said = json.loads(p.communicate(timeout=20)[0])
+        eq((said['error']['code'], p.returncode), ('stale_id', 1))
+
+
 @cases({name: name for name in ('maxAge', 'idleTimeout')})
 def a_time_that_never_comes(member):
     write('request', json.dumps({
