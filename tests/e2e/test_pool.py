@@ -772,6 +772,25 @@ def a_stop_asks_and_then_kills():
 
 
 @test
+def what_stops_takes_no_claim():
+    """Though what runs in it is given time."""
+    with Pool() as p:
+        rude = p.spawn('sh', '-c', 'trap "" TERM; echo up; sleep 60')
+        eq(rude.stdout.readline(), b'up\n')
+        slow = spawn([MXC, 'pool', 'stop', p.name, '--grace', '60s'])
+        eventually(lambda: 'told to stop' in mxc('pool', 'logs', p.name).out,
+                   what='it stops')
+        done, said = answer('pool', 'run', p.name, '--', 'true')
+        within(done.seconds, 1)
+        eq((said['error']['code'], done.status), ('stale_id', 125))
+        has(said['error']['message'], 'it was stopped')
+        eq((slow.poll(), rude.poll()), (None, None), 'it goes on')
+        mxc('pool', 'stop', p.name, '--grace', '0').ok()
+        for q in (slow, rude):
+            q.communicate(timeout=20)
+
+
+@test
 def a_second_stop_can_only_be_sooner():
     with Pool() as p:
         rude = p.spawn('sh', '-c', 'trap "" TERM; echo up; sleep 100')

@@ -544,6 +544,9 @@ static void on_stop(struct slot *s, uint64_t grace_ms)
 {
     const uint64_t stop_ms = later_ms(now_ms(), grace_ms);
 
+    /* Nobody shall wait there: we take no other, however long this one may
+     * take. */
+    drop_fd(&s->door);
     if (s->is_stopping && stop_ms >= s->stop_ms)
         return;
     s->is_stopping = true;
@@ -757,7 +760,7 @@ static enum pool_word last_word(const struct slot *s)
 }
 
 /* A slot knows nothing of the sandbox before. */
-static bool serve_once(const struct slot *like)
+static bool serve_once(struct slot *like)
 {
     scoped(drop_mem) struct slot *s = calloc(1, sizeof(*s));
 
@@ -771,7 +774,8 @@ static bool serve_once(const struct slot *like)
     s->keeper = like->keeper;
     one_sandbox(s);
     tell_keeper(s, last_word(s), &s->err);
-    return is_wanted_again(s);
+    like->door = s->door;
+    return s->door >= 0 && is_wanted_again(s);
 }
 
 static void serve(struct slot *like, const char *launcher, const char *mounts,
