@@ -458,6 +458,58 @@ def who_finds_none_waits_or_makes_one():
         p.run('true', flags=('--wait', '10s')).ok()
 
 
+@cases([
+    ('a signal', lambda p, w: p.send_signal(signal.SIGINT), 130),
+    ('another', lambda p, w: p.send_signal(signal.SIGHUP), 129),
+    ('one after one that ends nothing',
+     lambda p, w: [p.send_signal(signal.SIGUSR1), time.sleep(0.1),
+                   p.send_signal(signal.SIGTERM)], 143),
+    ('an order', lambda p, w: os.write(w, b'signal 15\n'), 143),
+    ('a kill', lambda p, w: os.write(w, b'kill\n'), 137),
+    ('a kill of what would have a terminal',
+     lambda p, w: os.write(w, b'resize 9 99\nkill\n'), 137, '--pty', '24x80'),
+])
+def who_waits_can_be_interrupted(ask, status, *flags):
+    os.mkdir('w')
+    r, w = os.pipe()
+    with Pool(rw='w') as p:
+        with Stopped(p):
+            p.run('true').ok()
+            waits = p.spawn('touch', os.path.abspath('w/ran'),
+                            flags=['--control', str(r), *flags],
+                            popen={'pass_fds': (r,)})
+            eventually(lambda: 'poll' in read(f'/proc/{waits.pid}/wchan'),
+                       what='it waits')
+            begun = time.monotonic()
+            ask(waits, w)
+            said = ended(waits)
+            within(time.monotonic() - begun, 1)
+            eq(said, (status, '' if status == 137 else 'mxc: interrupted by '
+                      f'signal {status - 128}; nothing was run\n'))
+        # Behind those at the door.
+        for _ in range(3):
+            p.run('true').ok()
+        eq(os.listdir('w'), [])
+
+
+@test
+def what_ends_nothing_waits_with_who_waits():
+    """Each number once, and the later of stop and go on."""
+    with Pool() as p:
+        with Stopped(p):
+            p.run('true').ok()
+            waits = p.spawn('sh', '-c', 'echo begun; sleep 60')
+            eventually(lambda: 'poll' in read(f'/proc/{waits.pid}/wchan'),
+                       what='it waits')
+            for _ in range(40):
+                for number in (signal.SIGWINCH, signal.SIGUSR2):
+                    waits.send_signal(number)
+                time.sleep(0.005)
+            eq(waits.poll(), None, 'it waits')
+        waits.communicate(timeout=20)
+        eq(waits.returncode, 128 + signal.SIGUSR2)
+
+
 @test
 def who_ended_in_time_is_not_timed_out():
     """However late its supervisor hears of it."""

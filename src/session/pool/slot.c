@@ -318,6 +318,14 @@ static int begin(struct slot *s, const int *fds, size_t n, struct err *e)
     return 0;
 }
 
+/* Who waited no longer for this: it costs nobody a sandbox. */
+static bool has_left(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+
+    return poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
+}
+
 static void on_ask(struct slot *s, ssize_t got, int *fds, size_t n)
 {
     const struct pool_ask *a = &s->in.ask.head;
@@ -333,6 +341,9 @@ static void on_ask(struct slot *s, ssize_t got, int *fds, size_t n)
         refuse(s);
     } else if (a->want == POOL_TAKE) {
         say(s, &taken, -1);
+    } else if (has_left(s->client)) {
+        /* It was given up while it lay there (cli/exec_follow.c). */
+        end(s, OUTCOME_KILLED, 0);
     } else if (begin(s, fds, n, &s->err) < 0) {
         refuse(s);
     }
@@ -385,14 +396,6 @@ static void on_client(struct slot *s)
         on_order(s, &s->in.order);
     for (size_t i = 0; i < n; i++)
         drop_fd(&fds[i]);
-}
-
-/* Who waited no longer for this: it costs nobody a sandbox. */
-static bool has_left(int fd)
-{
-    struct pollfd p = { .fd = fd, .events = POLLIN };
-
-    return poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
 }
 
 static void accept_one(struct slot *s)
