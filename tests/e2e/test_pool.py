@@ -478,8 +478,7 @@ def who_waits_can_be_interrupted(ask, status, *flags):
             waits = p.spawn('touch', os.path.abspath('w/ran'),
                             flags=['--control', str(r), *flags],
                             popen={'pass_fds': (r,)})
-            eventually(lambda: 'poll' in read(f'/proc/{waits.pid}/wchan'),
-                       what='it waits')
+            wait_for_answer(waits)
             begun = time.monotonic()
             ask(waits, w)
             said = ended(waits)
@@ -499,8 +498,7 @@ def what_ends_nothing_waits_with_who_waits():
         with Stopped(p):
             p.run('true').ok()
             waits = p.spawn('sh', '-c', 'echo begun; sleep 60')
-            eventually(lambda: 'poll' in read(f'/proc/{waits.pid}/wchan'),
-                       what='it waits')
+            wait_for_answer(waits)
             for _ in range(40):
                 for number in (signal.SIGWINCH, signal.SIGUSR2):
                     waits.send_signal(number)
@@ -840,6 +838,34 @@ def what_stops_takes_no_claim():
         mxc('pool', 'stop', p.name, '--grace', '0').ok()
         for q in (slow, rude):
             q.communicate(timeout=20)
+
+
+@cases({'and what runs is given time': signal.SIGTERM, 'and all ends': None})
+def who_waits_is_told_of_a_stop(end):
+    with Pool() as p:
+        keeper = p.keeper()
+        with Stopped(p):
+            rude = p.spawn('sh', '-c', 'trap "" TERM; echo up; sleep 60')
+            eq(rude.stdout.readline(), b'up\n')
+            waits = [p.spawn('true', flags=['--json', '1', *more])
+                     for more in ([], [], ['--wait', '60s'])]
+            for q in waits:
+                wait_for_answer(q)
+            if end:
+                os.kill(keeper, end)
+            else:
+                rude.kill()
+                stop = spawn([MXC, 'pool', 'stop', p.name, '--grace', '0'])
+                wait_for_answer(stop)
+        for q in waits:
+            said = json.loads(q.communicate(timeout=20)[0])
+            eq((said['error']['code'], q.returncode), ('stale_id', 125))
+            has(said['error']['message'], 'it was stopped')
+        if end:
+            eq(rude.poll(), None, 'it is given time')
+            stop = spawn([MXC, 'pool', 'stop', p.name, '--grace', '0'])
+        eq((stop.communicate(timeout=20)[1], stop.returncode), (b'', 0))
+        rude.communicate(timeout=20)
 
 
 @test

@@ -540,11 +540,6 @@ def an_idle_session_stops_and_a_busy_one_does_not():
         has(s.do('logs').out, 'idle')
 
 
-def wait_for_answer(p):
-    eventually(lambda: 'poll' in read(f'/proc/{p.pid}/wchan'),
-               what='it has asked')
-
-
 @cases({'stop': ('stop', None), 'pause': ('pause', 'not_started'),
         'resume': ('resume', 'not_started')})
 def who_asks_one_that_ends_by_itself(word, code):

@@ -169,6 +169,12 @@ def stopped(pid):
             os.kill(pid, signal.SIGCONT)
 
 
+def wait_for_answer(p):
+    """Of whom it has asked something."""
+    eventually(lambda: 'poll' in read(f'/proc/{p.pid}/wchan'),
+               what='it has asked')
+
+
 def goes_on(pid):
     """Does it run, and will it?"""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -212,4 +218,4 @@ def refused(code, *args, status=1):
 
 
 __all__ = '''ID FOREIGN directory ident_of root grants provision Session answer refused
-hanging_start kill_and_wait state_of stopped goes_on ended'''.split()
+hanging_start kill_and_wait state_of stopped goes_on ended wait_for_answer'''.split()

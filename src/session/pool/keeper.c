@@ -401,8 +401,6 @@ static void stop(struct keeper *k, uint64_t grace_ms)
         return;
     k->is_stopping = true;
     k->stop_ms = stop_ms;
-    /* Who waits there shall not wait for ever. */
-    drop_fd(&k->door);
     for (size_t i = 0; i < POOL_SLOTS; i++)
         if (k->slot[i].state != SLOT_NONE)
             (void)talk_send(k->slot[i].word, &rec, sizeof(rec), NULL, 0,
@@ -461,14 +459,17 @@ static void accept_peer(struct keeper *k)
     drop_fd(&fd);
 }
 
-/* None is ready, and none can be made: who waits is told why. */
+/* None is ready, and none can be made, or shall be: who waits is told why. */
 static bool must_refuse(const struct keeper *k)
 {
-    return k->is_up && !k->is_stopping && k->pause_ms &&
-           !count(k, SLOT_READY) && !count(k, SLOT_MAKING);
+    if (k->is_stopping)
+        return true;
+    return k->is_up && k->pause_ms && !count(k, SLOT_READY) &&
+           !count(k, SLOT_MAKING);
 }
 
-static void refuse_claim(const struct keeper *k)
+/* False: there is none. */
+static bool refuse_claim(const struct keeper *k)
 {
     struct say s = { .version = TALK_VERSION,
                      .what = SAY_FAILED,
@@ -477,9 +478,14 @@ static void refuse_claim(const struct keeper *k)
         accept4(k->door, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     if (fd < 0 || !pool_is_owner(fd))
-        return;
-    err_ctx(&s.err, "the pool has no sandbox");
+        return fd >= 0;
+    if (k->is_stopping)
+        err_set(&s.err, ERR_STALE_ID, "pool '%s' is gone: it was stopped",
+                k->name);
+    else
+        err_ctx(&s.err, "the pool has no sandbox");
     (void)talk_send(fd, &s, sizeof(s), NULL, 0, MSG_DONTWAIT);
+    return true;
 }
 
 static void on_signal(struct keeper *k)
@@ -581,7 +587,7 @@ static void turn(struct keeper *k)
     if (p[1].revents)
         accept_peer(k);
     if (p[2].revents && must_refuse(k))
-        refuse_claim(k);
+        (void)refuse_claim(k);
     on_time(k);
     fill_up(k);
     if (!k->is_up && !k->is_over && !k->is_stopping &&
@@ -625,6 +631,8 @@ static void finish(struct keeper *k)
     kill_slots(k);
     if (k->is_up)
         remove_dir(k);
+    while (k->is_stopping && refuse_claim(k))
+        continue;
     for (size_t i = 0; i < PEERS; i++)
         if (k->peer[i].waits)
             (void)talk_send(k->peer[i].fd, &s, sizeof(s), NULL, 0,
