@@ -481,7 +481,8 @@ MXC_API int mxc_pool_exec(struct mxc_pool *pool,
                           struct mxc_sandbox **sandbox,
                           struct mxc_error *error);
 
-/* Run it to its end and capture the output, as mxc_run does. */
+/* Run it to its end and capture the output, as mxc_run does; `cancel_fd` ends
+ * the wait for a sandbox, too. */
 MXC_API int mxc_pool_run(struct mxc_pool *pool,
                          const struct mxc_command *command, int64_t wait_ms,
                          const struct mxc_options *options,

@@ -232,21 +232,35 @@ static int take_terminal(struct mxc_sandbox *s, const struct mxc_options *o,
     return 0;
 }
 
+/* Nobody has taken it, and who does finds it given up. */
+static void cancel_start(struct mxc_sandbox *s)
+{
+    s->said =
+        (struct result){ .outcome = OUTCOME_KILLED, .exit_code = EXIT_KILLED };
+    s->was_told = true;
+    (void)shutdown(s->wait_fd, SHUT_RDWR);
+}
+
 /* Until it has started, or never will.  That it could not be executed is the
  * command's end, and no error here: as with mxc_spawn. */
 static int await_start(struct mxc_sandbox *s, const struct lib_way *way,
                        struct err *e)
 {
-    struct pollfd p = { .fd = s->wait_fd, .events = POLLIN };
+    struct pollfd p[] = { { .fd = s->wait_fd, .events = POLLIN },
+                          { .fd = way->cancel, .events = POLLIN } };
     struct say say;
     int r;
 
     do
-        r = poll(&p, 1, way->waits ? -1 : PATIENCE_MS);
+        r = poll(p, 2, way->waits ? -1 : PATIENCE_MS);
     while (r < 0 && errno == EINTR);
     if (r <= 0)
         return err_set(e, ERR_BACKEND_ERROR, "the %s does not answer",
                        s->holder);
+    if (p[1].revents && (!p[0].revents || p[0].revents & POLLHUP)) {
+        cancel_start(s);
+        return 0;
+    }
     if (way->hear(s->wait_fd, &say, &s->terminal, e) < 0)
         return -1;
     if (say.what == SAY_FAILED) {
@@ -303,6 +317,7 @@ static int ask(struct mxc_session *session, struct mxc_sandbox *s,
                                           .block = SESSION_COMMAND_BLOCK };
     struct lib_way way = { .send = send_to_holder,
                            .hear = session_command_hear,
+                           .cancel = -1,
                            .libexec = session->libexec };
     const struct plan_view *plan;
     void *bytes;

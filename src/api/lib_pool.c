@@ -202,14 +202,16 @@ static int claim(struct arena *a, struct mxc_pool *pool, struct mxc_sandbox *s,
 {
     struct lib_way way = { .send = send_claim,
                            .hear = pool_hear,
-                           .waits = wait_ms < 0,
+                           .waits = wait_ms<0, .cancel = o->cancel_fd> 0
+                                        ? o->cancel_fd
+                                        : -1,
                            .libexec = pool->libexec };
     struct pool_extra extra;
     void *bytes;
 
     if (add_grants(a, pool, o, c, &extra, e) < 0 ||
         pool_claim_plan(a, c, &extra, &bytes, &way.len, e) < 0 ||
-        pool_connect(&pool->dir, wait_ms, &s->wait_fd, e) < 0)
+        pool_connect(&pool->dir, wait_ms, way.cancel, &s->wait_fd, e) < 0)
         return -1;
     if (s->wait_fd < 0)
         return none_ready(wait_ms, e);

@@ -55,7 +55,8 @@ struct lib_way {
                 const struct session_command *c, const int streams[3],
                 struct err *e);
     int (*hear)(int conn, struct say *out, int *fd, struct err *e);
-    bool waits;       /* for ever until it has started */
+    bool waits;       /* for ever until it has started, */
+    int cancel;       /* or until this is readable; or -1 */
     const void *plan; /* packed */
     size_t len;
     const char *libexec;

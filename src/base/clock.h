@@ -14,4 +14,10 @@ static inline uint64_t now_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+/* So long after that; whoever asks for more than there is asks for never. */
+static inline uint64_t later_ms(uint64_t ms, uint64_t by)
+{
+    return by < UINT64_MAX - ms ? ms + by : UINT64_MAX;
+}
+
 #endif

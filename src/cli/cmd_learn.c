@@ -385,7 +385,7 @@ int cmd_learn(int argc, char **argv)
         if (c.learn.rounds)
             x.rounds = (unsigned)c.learn.rounds;
         if (c.flags.has_timeout)
-            x.deadline = now_ms() + c.flags.timeout_ms;
+            x.deadline = later_ms(now_ms(), c.flags.timeout_ms);
         if (check(&x, &e) < 0)
             r = cli_fail(&c, &e, CLI_USAGE);
     }

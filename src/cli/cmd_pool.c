@@ -250,7 +250,7 @@ static int run_warm(struct claim *k, int64_t wait_ms, struct err *e)
     if (pool_claim_plan(&k->cli->arena, &k->command, &k->extra, &bytes,
                         &way.len, e) < 0 ||
         (k->exec.json >= 0 && pool_plan(&k->dir, &pool, e) < 0) ||
-        pool_connect(&k->dir, wait_ms, &k->exec.conn, e) < 0)
+        pool_connect(&k->dir, wait_ms, -1, &k->exec.conn, e) < 0)
         return -1;
     if (k->exec.conn < 0)
         return 1;

@@ -41,7 +41,8 @@ struct exec_way {
 /* Hand it over, and follow it to its end: x->result.  Our signals go on to it,
  * and the terminal is given back as it was.  Where the holder does not take
  * what it is sent, that is told, and the wait ends by the timeout, or by a
- * signal that asks for an end. */
+ * signal that asks for an end; and where that is no wonder, as at a pool's
+ * door, by that signal at once. */
 int exec_follow(struct exec *x, const struct exec_way *way, struct err *e);
 
 /* --- of the command line (cmd_exec.c) --------------------------------------

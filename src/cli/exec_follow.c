@@ -10,11 +10,15 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "supervise/supervise.h"
 #include "sys/signals.h"
+
+/* How often who has signals for the command looks whether it is taken. */
+enum { HELD_MS = 20 };
 
 struct follow {
     struct exec *x;
@@ -28,6 +32,8 @@ struct follow {
     uint64_t sent_ms;  /* what was sent then may not be taken yet; 0: it is */
     bool has_taken;    /* the holder, the command */
     bool has_probed;
+    uint16_t rows, columns; /* asked for before there was a terminal, or 0 */
+    uint64_t held;          /* signals for it, until then: 1 << number - 1 */
     int unheard;  /* an order that found the command ended: a signal or -1 */
     bool is_told; /* that the holder does not answer */
     bool is_cut;  /* the wait for the reader of its last output has ended */
@@ -59,6 +65,32 @@ static void tell(struct follow *f, enum ask_what what, int number)
     r = talk_send(f->x->conn, &a, sizeof(a), NULL, 0, 0);
     if (r == -EPIPE || r == -ECONNRESET)
         f->unheard = what == ASK_KILL ? -1 : number;
+}
+
+static void pass_on_held(struct follow *f)
+{
+    const uint64_t held = f->held;
+
+    if (!held || (!f->has_taken && is_unheard(f)))
+        return;
+    f->held = 0;
+    for (int i = 1; i <= CONTROL_SIGNAL_MAX; i++)
+        if (held >> (i - 1) & 1)
+            tell(f, ASK_SIGNAL, i);
+}
+
+/* Until the command is taken they are kept here, each number once, as with
+ * signals that are blocked: who waits for long shall not fill the queue. */
+static void pass_on(struct follow *f, int number)
+{
+    const uint64_t bit = 1ull << (number - 1),
+                   halt = 1ull << (SIGSTOP - 1) | 1ull << (SIGCONT - 1);
+
+    /* The later of stop and go on is meant. */
+    if (bit & halt)
+        f->held &= ~halt;
+    f->held |= bit;
+    pass_on_held(f);
 }
 
 static void end_wait(struct follow *f, enum outcome outcome, int exit_code)
@@ -96,8 +128,9 @@ static void on_late_order(struct follow *f)
  * its timeout, which a holder keeps that goes on, it is asked for something. */
 static uint64_t next_look(const struct follow *f)
 {
-    const uint64_t over =
-        f->way->timeout_ms ? f->begun_ms + f->way->timeout_ms : UINT64_MAX;
+    const uint64_t over = f->way->timeout_ms
+                              ? later_ms(f->begun_ms, f->way->timeout_ms)
+                              : UINT64_MAX;
 
     if (!f->way->is_prompt)
         return UINT64_MAX;
@@ -105,8 +138,7 @@ static uint64_t next_look(const struct follow *f)
         return over;
     if (f->sent_ms)
         return f->sent_ms + SESSION_BUSY_MS;
-    return f->has_probed || over == UINT64_MAX ? UINT64_MAX
-                                               : over + SESSION_BUSY_MS;
+    return f->has_probed ? UINT64_MAX : later_ms(over, SESSION_BUSY_MS);
 }
 
 static void end_unheard(struct follow *f)
@@ -144,12 +176,24 @@ static void look_at_holder(struct follow *f)
     }
 }
 
-/* Who has been told may end the wait: the holder hears of no signal. */
+/* Whether the wait may be ended since nobody hears of it: by who was told that
+ * the holder does not answer; and by who waits for one to take the command, as
+ * at a pool's door.  Then it is: who takes it from now on finds it given up, so
+ * that what lies there still is not begun. */
+static bool gives_up(struct follow *f)
+{
+    if (!(f->way->is_prompt ? f->is_told : !f->has_taken) || !is_unheard(f))
+        return false;
+    (void)shutdown(f->x->conn, SHUT_RDWR);
+    (void)is_unheard(f);
+    return true;
+}
+
 static bool ends_unheard(struct follow *f, int number)
 {
     struct result *r = &f->x->result;
 
-    if (!f->is_told || !signals_is_end(number) || !is_unheard(f))
+    if (!signals_is_end(number) || !gives_up(f))
         return false;
     err_set(&r->err, ERR_BACKEND_ERROR,
             f->has_taken ? "ended by signal %d"
@@ -171,7 +215,7 @@ static void on_halted(struct follow *f)
         return;
     f->is_stopping = false;
     (void)raise(SIGSTOP);
-    tell(f, ASK_SIGNAL, SIGCONT);
+    pass_on(f, SIGCONT);
 }
 
 static void on_signal(struct follow *f)
@@ -198,7 +242,7 @@ static void on_signal(struct follow *f)
         return;
     }
     f->is_stopping = si.ssi_signo == SIGTSTP;
-    tell(f, ASK_SIGNAL, f->is_stopping ? SIGSTOP : (int)si.ssi_signo);
+    pass_on(f, f->is_stopping ? SIGSTOP : (int)si.ssi_signo);
 }
 
 /* What a caller left open stops here: it may wait for the end of what it gave
@@ -218,9 +262,12 @@ static int on_started(struct follow *f, int master)
 
     if (close_strangers(f, master) < 0)
         return -1;
-    f->control.fd = f->x->control;
-    return master < 0 ? 0
-                      : tty_create(master, c->rows, c->columns, &f->tty, f->e);
+    if (master >= 0 &&
+        tty_create(master, c->rows, c->columns, &f->tty, f->e) < 0)
+        return -1;
+    if (f->tty && f->rows)
+        tty_resize(f->tty, f->rows, f->columns);
+    return 0;
 }
 
 static int on_message(struct follow *f)
@@ -250,6 +297,14 @@ static int on_message(struct follow *f)
     return -1;
 }
 
+static void resize(struct follow *f, uint16_t rows, uint16_t columns)
+{
+    f->rows = rows;
+    f->columns = columns;
+    if (f->tty)
+        tty_resize(f->tty, rows, columns);
+}
+
 static int obey(struct follow *f)
 {
     struct control_order o;
@@ -263,14 +318,13 @@ static int obey(struct follow *f)
         else if (o.word == CONTROL_SIGNAL && ends_unheard(f, o.signal))
             break;
         else if (o.word == CONTROL_SIGNAL)
-            tell(f, ASK_SIGNAL, o.signal);
-        else if (o.word == CONTROL_KILL &&
-                 (f->has_ended || (f->is_told && is_unheard(f))))
+            pass_on(f, o.signal);
+        else if (o.word == CONTROL_KILL && (f->has_ended || gives_up(f)))
             end_wait(f, OUTCOME_KILLED, EXIT_KILLED);
         else if (o.word == CONTROL_KILL)
             tell(f, ASK_KILL, 0);
-        else if (o.word == CONTROL_RESIZE && f->tty)
-            tty_resize(f->tty, o.rows, o.columns);
+        else if (o.word == CONTROL_RESIZE)
+            resize(f, o.rows, o.columns);
     } while (o.word != CONTROL_NONE && !f->is_cut);
     return 0;
 }
@@ -295,8 +349,9 @@ static int turn(struct follow *f)
     };
     size_t n = FIXED + (f->tty ? tty_poll(f->tty, p + FIXED) : 0);
     const uint64_t look = next_look(f);
+    const uint64_t wake = f->held ? now_ms() + HELD_MS : look;
 
-    if (poll(p, n, wait_ms(look)) < 0 && errno != EINTR)
+    if (poll(p, n, wait_ms(wake < look ? wake : look)) < 0 && errno != EINTR)
         return err_sys(f->e, "poll(2)", errno, "cannot wait");
     /* Its end first: what comes with it was for the wait, not for it. */
     if (p[0].revents && on_message(f) < 0)
@@ -305,6 +360,7 @@ static int turn(struct follow *f)
         return 0;
     if (!p[0].revents && now_ms() >= look)
         look_at_holder(f);
+    pass_on_held(f);
     if (f->tty && n > FIXED)
         tty_serve(f->tty, p + FIXED, n - FIXED);
     if (p[1].revents)
@@ -322,7 +378,8 @@ static uint64_t wait_ends(const struct follow *f)
 {
     if (!f->has_ended || !result_is_orderly(&f->x->result))
         return now_ms() + DRAIN_MS;
-    return f->way->timeout_ms ? f->started_ms + f->way->timeout_ms : UINT64_MAX;
+    return f->way->timeout_ms ? later_ms(f->started_ms, f->way->timeout_ms)
+                              : UINT64_MAX;
 }
 
 static void on_due(struct follow *f)
@@ -386,7 +443,9 @@ static int finish_tty(struct follow *f)
 
 int exec_follow(struct exec *x, const struct exec_way *way, struct err *e)
 {
-    struct follow f = { .x = x, .way = way, .control = { .fd = -1 }, .e = e };
+    struct follow f = {
+        .x = x, .way = way, .control = { .fd = x->control }, .e = e
+    };
     struct terminal terminal;
     int r;
 

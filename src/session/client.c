@@ -52,29 +52,47 @@ static void does_not_answer(struct err *e)
              "what it was told when it goes on; `mxc deprovision` ends it");
 }
 
+/* Whether somebody holds it, by the socket alone, whatever is written. */
+enum reached {
+    REACH_FAILED = -1, /* nobody knows, and *e says why */
+    REACH_DONE,        /* *conn */
+    REACH_HANGS,       /* it takes no connection, and *e */
+    REACH_NOBODY
+};
+
+static enum reached reach(const struct session_dir *d, int *conn, struct err *e)
+{
+    const int r = try_connect(d, TALK_CONTROL, conn);
+
+    if (r == 0)
+        return REACH_DONE;
+    if (r == -ENOENT || r == -ECONNREFUSED)
+        return REACH_NOBODY;
+    if (r == -EAGAIN) {
+        does_not_answer(e);
+        return REACH_HANGS;
+    }
+    err_sys(e, "connect(2)", -r, "cannot talk to the session's holder");
+    return REACH_FAILED;
+}
+
 int session_look_up(const struct session_dir *d, enum session_state *state,
                     int *conn, struct err *e)
 {
     struct session_holder h;
     bool has_holder = false;
-    int r;
 
     *conn = -1;
     /* Twice: it may have been started between the two looks. */
     for (int i = 0; i < 2; i++) {
-        r = try_connect(d, TALK_CONTROL, conn);
-        if (r == 0) {
+        const enum reached r = reach(d, conn, e);
+
+        if (r == REACH_FAILED)
+            return -1;
+        if (r != REACH_NOBODY) {
             *state = SESSION_STARTED;
-            return 0;
+            return r == REACH_HANGS;
         }
-        if (r == -EAGAIN) {
-            *state = SESSION_STARTED;
-            does_not_answer(e);
-            return 1;
-        }
-        if (r != -ENOENT && r != -ECONNREFUSED)
-            return err_sys(e, "connect(2)", -r,
-                           "cannot talk to the session's holder");
         if (session_holder(d, &has_holder, &h, e) < 0)
             return -1;
         *state = has_holder ? SESSION_STALE : SESSION_PROVISIONED;
@@ -140,7 +158,14 @@ static void is_another_version(struct err *e)
     err_hint(e, "deprovision it, or use that version");
 }
 
-/* One answer, awaited at most so long. */
+/* 1, for who has asked something. */
+static int has_ended(struct err *e)
+{
+    err_set(e, ERR_BACKEND_ERROR, "the session's holder has ended");
+    return 1;
+}
+
+/* One answer, awaited at most so long.  1: it has ended, and there is none. */
 static int hear(int conn, struct say *out, int timeout_ms, struct err *e)
 {
     struct pollfd p = { .fd = conn, .events = POLLIN };
@@ -162,7 +187,7 @@ static int hear(int conn, struct say *out, int timeout_ms, struct err *e)
         is_another_version(e);
         return -1;
     }
-    return err_set(e, ERR_BACKEND_ERROR, "the session's holder has ended");
+    return has_ended(e);
 }
 
 /* --- start -----------------------------------------------------------------
@@ -250,7 +275,7 @@ int session_start(const struct session_dir *d, const char *launcher,
         return err_set(e, ERR_ALREADY_STARTED,
                        "session '%s' is started already", id);
     }
-    if (launch(d, launcher, &ours, e) < 0 || hear(ours, &s, -1, e) < 0)
+    if (launch(d, launcher, &ours, e) < 0 || hear(ours, &s, -1, e) != 0)
         return -1;
     if (s.what == SAY_DONE)
         return 0;
@@ -268,13 +293,33 @@ static int ask(int conn, enum ask_what what, uint64_t timeout_ms, struct err *e)
                            .timeout_ms = timeout_ms };
     int r = talk_send(conn, &a, sizeof(a), NULL, 0, 0);
 
+    if (r == -EPIPE || r == -ECONNRESET)
+        return has_ended(e);
     return r < 0 ? err_sys(e, "send(2)", -r,
                            "cannot talk to the session's holder")
                  : 0;
 }
 
-/* The process at the other end; -1: it has ended.  By the socket, so that it
- * can be no other: it holds its end still, so the number was its own. */
+/* Something to be done, in that time and what it takes to say so.  1: it has
+ * ended, and nobody has heard of it. */
+static int order(int conn, enum ask_what what, int timeout_ms, struct err *e)
+{
+    struct say s;
+    int r = ask(conn, what, (uint64_t)timeout_ms, e);
+
+    if (r == 0)
+        r = hear(conn, &s, timeout_ms + PATIENCE_MS, e);
+    if (r != 0)
+        return r;
+    if (s.what == SAY_DONE)
+        return 0;
+    *e = s.err;
+    return -1;
+}
+
+/* The process at the other end, or -errno; -ESRCH: it has ended.  By the
+ * socket, so that it can be no other: it holds its end still, so the number was
+ * its own. */
 static int holder_of(int conn, pid_t *pid)
 {
     struct ucred who;
@@ -283,10 +328,12 @@ static int holder_of(int conn, pid_t *pid)
     struct pollfd p = { .fd = conn };
 
     if (getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
-        return -1;
+        return -errno;
     pidfd = (int)syscall(__NR_pidfd_open, who.pid, 0);
-    if (pidfd < 0 || poll(&p, 1, 0) != 0)
-        return -1;
+    if (pidfd < 0)
+        return -errno;
+    if (poll(&p, 1, 0) != 0)
+        return -ESRCH;
     *pid = who.pid;
     return take_fd(&pidfd);
 }
@@ -300,8 +347,9 @@ static bool signal_holder(int pidfd, int number)
     return poll(&p, 1, PATIENCE_MS) > 0;
 }
 
-/* The same where it takes no connection: by what was written of it. */
-static int recorded_holder(const struct session_dir *d)
+/* The same where it takes no connection: by what was written of it; -ENOENT:
+ * nothing that we know. */
+static int recorded_holder(const struct session_dir *d, pid_t *pid)
 {
     char boot[SESSION_BOOT_MAX];
     scoped(drop_fd) int pidfd = -1;
@@ -310,26 +358,51 @@ static int recorded_holder(const struct session_dir *d)
     struct err none;
 
     session_boot(boot);
-    if (session_holder(d, &has_one, &h, &none) < 0 || !has_one ||
+    if (session_holder(d, &has_one, &h, &none) < 0 || !has_one || !h.start ||
         strcmp(boot, h.boot) != 0)
-        return -1;
+        return -ENOENT;
     pidfd = (int)syscall(__NR_pidfd_open, h.pid, 0);
+    if (pidfd < 0)
+        return -errno;
     /* The number may be another's by now, but not since it was opened. */
-    if (pidfd < 0 || !h.start || session_start_of(h.pid) != h.start)
-        return -1;
+    if (session_start_of(h.pid) != h.start)
+        return -ESRCH;
+    *pid = h.pid;
     return take_fd(&pidfd);
 }
 
-/* One that does not answer, as when somebody stopped it: its sandbox ends with
- * it. */
-static void kill_holder(const struct session_dir *d, int conn)
+static int not_ended(const char *what, pid_t pid, struct err *e)
 {
-    pid_t pid;
-    scoped(drop_fd) int pidfd =
-        conn >= 0 ? holder_of(conn, &pid) : recorded_holder(d);
+    err_set(e, ERR_BACKEND_ERROR,
+            "%s, process %d, was killed, but has not ended yet", what,
+            (int)pid);
+    return err_hint(e,
+                    "it waits in the kernel (state D in ps(1)): look at what "
+                    "serves the granted directories, then try again");
+}
 
-    if (pidfd >= 0)
-        (void)signal_holder(pidfd, SIGKILL);
+/* One that does not answer, as when somebody stopped it: its sandbox ends with
+ * it.  0 once it has ended. */
+static int kill_holder(const struct session_dir *d, int conn, struct err *e)
+{
+    pid_t pid = 0;
+    scoped(drop_fd) int pidfd =
+        conn >= 0 ? holder_of(conn, &pid) : recorded_holder(d, &pid);
+
+    if (pidfd == -ESRCH)
+        return 0;
+    if (pidfd == -ENOENT) {
+        err_set(e, ERR_BACKEND_ERROR,
+                "the session's holder does not answer, and no record tells "
+                "which process it is");
+        return err_hint(e, "kill it (mxc-hold in ps(1)), then try again");
+    }
+    if (pidfd < 0)
+        return err_sys(e, "pidfd_open(2)", -pidfd,
+                       "cannot end the session's holder");
+    return signal_holder(pidfd, SIGKILL)
+               ? 0
+               : not_ended("the session's holder", pid, e);
 }
 
 /* Until the other end is closed: the holder has ended. */
@@ -347,19 +420,29 @@ static void await_end(int conn)
 static int stop_started(int conn, uint64_t grace_ms, struct err *e)
 {
     const uint64_t most = INT_MAX - PATIENCE_MS;
-    struct say s;
+    const int r =
+        order(conn, ASK_STOP, (int)(grace_ms < most ? grace_ms : most), e);
 
-    if (grace_ms > most)
-        grace_ms = most;
-    if (ask(conn, ASK_STOP, grace_ms, e) < 0 ||
-        hear(conn, &s, (int)grace_ms + PATIENCE_MS, e) < 0)
-        return -1;
-    if (s.what != SAY_DONE) {
-        *e = s.err;
-        return -1;
+    if (r == 0)
+        await_end(conn);
+    return r;
+}
+
+/* It ended by itself, as when its time is up, before it heard of us; or was
+ * killed. */
+static int stopped_meanwhile(const struct session_dir *d, struct err *e)
+{
+    scoped(drop_fd) int conn = -1;
+    enum session_state state;
+    struct err other;
+
+    if (session_look_up(d, &state, &conn, &other) == 0) {
+        if (state == SESSION_PROVISIONED)
+            return 0;
+        if (state == SESSION_STALE)
+            return stale(d, e);
     }
-    await_end(conn);
-    return 0;
+    return -1;
 }
 
 int session_stop(const struct session_dir *d, uint64_t grace_ms, struct err *e)
@@ -367,6 +450,7 @@ int session_stop(const struct session_dir *d, uint64_t grace_ms, struct err *e)
     scoped(drop_fd) int conn = -1;
     enum session_state state;
     char id[SESSION_ID_MAX];
+    int r;
 
     if (session_look_up(d, &state, &conn, e) != 0)
         return -1;
@@ -377,7 +461,8 @@ int session_stop(const struct session_dir *d, uint64_t grace_ms, struct err *e)
         return err_set(e, ERR_ALREADY_STOPPED, "session '%s' is not started",
                        id);
     }
-    return stop_started(conn, grace_ms, e);
+    r = stop_started(conn, grace_ms, e);
+    return r > 0 ? stopped_meanwhile(d, e) : r;
 }
 
 static bool is_locked(const struct session_dir *d)
@@ -404,7 +489,7 @@ int session_end_start(const struct session_dir *d, struct err *e)
 {
     scoped(drop_fd) int conn = -1;
     scoped(drop_fd) int pidfd = -1;
-    pid_t pid;
+    pid_t pid = 0;
 
     if (try_connect(d, TALK_STARTING, &conn) < 0)
         return 0;
@@ -413,26 +498,23 @@ int session_end_start(const struct session_dir *d, struct err *e)
     if (pidfd < 0 || signal_holder(pidfd, SIGTERM) ||
         signal_holder(pidfd, SIGKILL))
         return 1;
-    err_set(e, ERR_BACKEND_ERROR,
-            "a start of the session, process %d, was killed, but has not ended "
-            "yet",
-            (int)pid);
-    return err_hint(e,
-                    "it waits in the kernel (state D in ps(1)): look at what "
-                    "serves the granted directories, then try again");
+    return not_ended("a start of the session", pid, e);
 }
 
 int session_deprovision(struct session_dir *d, uint64_t grace_ms, struct err *e)
 {
     scoped(drop_fd) int conn = -1;
-    enum session_state state;
+    const enum reached r = reach(d, &conn, e);
     struct err ignored;
-    /* A record that cannot be read is no reason to keep it. */
-    const int r = session_look_up(d, &state, &conn, &ignored);
 
-    if (r == 1 || (r == 0 && state == SESSION_STARTED &&
-                   stop_started(conn, grace_ms, &ignored) < 0))
-        kill_holder(d, conn);
+    /* What we cannot look at, for lack of a descriptor or so, may well run. */
+    if (r == REACH_FAILED)
+        return -1;
+    if (r == REACH_HANGS ||
+        (r == REACH_DONE && stop_started(conn, grace_ms, &ignored) != 0)) {
+        if (kill_holder(d, conn, e) < 0)
+            return -1;
+    }
     return session_dir_remove(d, e);
 }
 
@@ -443,15 +525,14 @@ int session_order(const struct session_dir *d, enum ask_what what,
                   struct err *e)
 {
     scoped(drop_fd) int conn = -1;
-    struct say s;
+    int r;
 
-    if (session_connect(d, &conn, e) < 0 || ask(conn, what, 0, e) < 0 ||
-        hear(conn, &s, PATIENCE_MS, e) < 0)
+    if (session_connect(d, &conn, e) < 0)
         return -1;
-    if (s.what == SAY_DONE)
-        return 0;
-    *e = s.err;
-    return -1;
+    r = order(conn, what, 0, e);
+    if (r > 0)
+        session_command_explain(d, e);
+    return r ? -1 : 0;
 }
 
 int session_inspect(int conn, struct look *out, pid_t *holder, struct err *e)
@@ -466,7 +547,7 @@ int session_inspect(int conn, struct look *out, pid_t *holder, struct err *e)
     if (getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
         return err_sys(e, "getsockopt(2)", errno,
                        "cannot talk to the session's holder");
-    if (ask(conn, ASK_LOOK, 0, e) < 0)
+    if (ask(conn, ASK_LOOK, 0, e) != 0)
         return -1;
     *holder = who.pid;
     if (poll(&p, 1, PATIENCE_MS) <= 0) {

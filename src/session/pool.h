@@ -167,9 +167,10 @@ int pool_claim_plan(struct arena *a, const struct session_command *c,
                     struct err *e);
 
 /* A connection to the door; it may have to wait there for a sandbox.  With
- * wait_ms >= 0 at most so long, and *conn is -1 when there was none. */
-int pool_connect(const struct pool_dir *d, int64_t wait_ms, int *conn,
-                 struct err *e);
+ * wait_ms >= 0 at most so long, and *conn is -1 when there was none.  When
+ * `cancel` (or -1) is readable before, it is given up: nothing comes of it. */
+int pool_connect(const struct pool_dir *d, int64_t wait_ms, int cancel,
+                 int *conn, struct err *e);
 
 /* Hand it over, with three streams (unless it has a terminal).  flags:
  * POOL_TELL_START. */

@@ -140,10 +140,11 @@ int pool_hear(int conn, struct say *out, int *fd, struct err *e)
 enum { ANSWER_MS = 20 };
 
 /* Somebody answers once the sandbox is ours: 1; 0 when nobody did. */
-static int hear_taken(int conn, int64_t wait_ms, struct err *e)
+static int hear_taken(int conn, int64_t wait_ms, int cancel, struct err *e)
 {
     const struct pool_ask take = { .version = POOL_VERSION, .want = POOL_TAKE };
-    struct pollfd p = { .fd = conn, .events = POLLIN };
+    struct pollfd p[] = { { .fd = conn, .events = POLLIN },
+                          { .fd = cancel, .events = POLLIN } };
     struct say s;
     int none;
 
@@ -151,8 +152,12 @@ static int hear_taken(int conn, int64_t wait_ms, struct err *e)
         wait_ms = ANSWER_MS;
     /* Who has hung up has said why. */
     (void)talk_send(conn, &take, sizeof(take), NULL, 0, 0);
-    if (poll(&p, 1, wait_ms > INT_MAX ? INT_MAX : (int)wait_ms) <= 0)
+    if (poll(p, 2, wait_ms > INT_MAX ? INT_MAX : (int)wait_ms) <= 0)
         return 0;
+    if (!p[0].revents) {
+        (void)shutdown(conn, SHUT_RDWR);
+        return 1;
+    }
     if (pool_hear(conn, &s, &none, e) < 0)
         return -1;
     drop_fd(&none);
@@ -162,8 +167,8 @@ static int hear_taken(int conn, int64_t wait_ms, struct err *e)
     return -1;
 }
 
-int pool_connect(const struct pool_dir *d, int64_t wait_ms, int *conn,
-                 struct err *e)
+int pool_connect(const struct pool_dir *d, int64_t wait_ms, int cancel,
+                 int *conn, struct err *e)
 {
     struct sockaddr_un at;
     unsigned len = talk_address(d->fd, "door", &at);
@@ -182,7 +187,7 @@ int pool_connect(const struct pool_dir *d, int64_t wait_ms, int *conn,
             return is_gone(d, errno, e);
     }
     if (wait_ms >= 0)
-        r = hear_taken(fd, wait_ms, e);
+        r = hear_taken(fd, wait_ms, cancel, e);
     if (r > 0)
         *conn = take_fd(&fd);
     return r < 0 ? -1 : 0;

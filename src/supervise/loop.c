@@ -458,7 +458,7 @@ static void look_at_output(struct loop *l)
     if (is_full)
         end_by_limit(l, LIMIT_OUTPUT);
     else if (is_set(l, LIMIT_SILENCE) &&
-             now >= l->heard_ms + l->limits.value[LIMIT_SILENCE])
+             now >= later_ms(l->heard_ms, l->limits.value[LIMIT_SILENCE]))
         end_by_limit(l, LIMIT_SILENCE);
 }
 
@@ -487,7 +487,8 @@ static int wait_ms(const struct loop *l)
     if (is_set(l, LIMIT_CPU_TIME))
         wait = sooner(wait, now, l->cpu_look_ms);
     if (is_set(l, LIMIT_SILENCE))
-        wait = sooner(wait, now, l->heard_ms + l->limits.value[LIMIT_SILENCE]);
+        wait = sooner(wait, now,
+                      later_ms(l->heard_ms, l->limits.value[LIMIT_SILENCE]));
     return wait;
 }
 

@@ -4,11 +4,13 @@
 import os
 import signal
 import sys
+import threading
+import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../lib')
 from tap import *  # noqa: E402,F403
 from libmxc import *  # noqa: E402,F403
 from libmxc import lib  # noqa: E402
-from sessions import root  # noqa: E402
+from sessions import root, stopped  # noqa: E402
 from pools import pools  # noqa: E402
 
 
@@ -84,6 +86,8 @@ def orders_and_ends():
             eq((b.wait(), b.status.exit_code), (EXITED, 5))
         with p.spawn('sleep', '100', timeout_ms=100) as b:
             eq((b.wait(), b.status.exit_code), (TIMED_OUT, 124))
+        with p.spawn('true', timeout_ms=2**64 - 1) as b:
+            eq((b.wait(), b.status.exit_code), (EXITED, 0))
         with p.spawn('no-such-command') as b:
             eq((b.wait(), b.status.exit_code), (NEVER_BEGAN, 127))
         with p.spawn('sh', '-c', 'stty size', stdio=PTY, rows=31,
@@ -94,6 +98,13 @@ def orders_and_ends():
             eq(lib.sandbox_pid(b.box), p.look()['pid'], 'the keeper')
         eventually(lambda: 'sleep' not in descendants().values(),
                    what='it ends with its handle')
+
+
+@test
+def a_time_that_never_comes():
+    with Pooled(idle_timeout_ms=2**64 - 1, max_age_ms=2**64 - 1) as p:
+        time.sleep(0.3)
+        eq(p.run('true', timeout_ms=2**64 - 1).how, EXITED)
 
 
 @test
@@ -110,6 +121,26 @@ def none_is_ready():
         eq(p.run('true', wait_ms=20000).how, EXITED)
         for ever in (2**63 - 1, 2**62, 2**63 // 1000 + 1):
             eq(p.run('true', wait_ms=ever).how, EXITED)
+
+
+@cases({'for ever': -1, 'for long': 60000})
+def who_waits_can_be_cancelled(wait_ms):
+    os.mkdir('w')
+    r, w = os.pipe()
+    with Pooled() as p:
+        with stopped(p.look()['pid']):
+            eq(p.run('true').how, EXITED)
+            timer = threading.Timer(0.2, os.write, (w, b'x'))
+            timer.start()
+            begun = time.monotonic()
+            e = p.run('touch', *here('w/ran'), wait_ms=wait_ms, cancel_fd=r,
+                      readwrite=here('w'))
+            within(time.monotonic() - begun, 1.2)
+            eq((e.how, e.code, e.out), (KILLED, 137, b''))
+            timer.join()
+        for _ in range(3):
+            eq(p.run('true').how, EXITED)
+        eq(os.listdir('w'), [])
 
 
 @test

@@ -305,6 +305,8 @@ def how_a_command_ends():
         eq((e.how, e.code, e.signal), (SIGNALED, 143, 15))
         e = k.run('sleep', '99', timeout_ms=200)
         eq((e.how, e.code, e.json['timedOut']), (TIMED_OUT, 124, True))
+        e = k.run('true', timeout_ms=2**64 - 1)
+        eq((e.how, e.code), (EXITED, 0), 'for ever')
         e = k.run('/nope')
         eq((e.r, e.how, e.code), (0, NEVER_BEGAN, 127))
         has(e.json['error']['message'], '/nope')

@@ -458,6 +458,69 @@ def who_finds_none_waits_or_makes_one():
         p.run('true', flags=('--wait', '10s')).ok()
 
 
+@cases([
+    ('a signal', lambda p, w: p.send_signal(signal.SIGINT), 130),
+    ('another', lambda p, w: p.send_signal(signal.SIGHUP), 129),
+    ('one after one that ends nothing',
+     lambda p, w: [p.send_signal(signal.SIGUSR1), time.sleep(0.1),
+                   p.send_signal(signal.SIGTERM)], 143),
+    ('an order', lambda p, w: os.write(w, b'signal 15\n'), 143),
+    ('a kill', lambda p, w: os.write(w, b'kill\n'), 137),
+    ('a kill of what would have a terminal',
+     lambda p, w: os.write(w, b'resize 9 99\nkill\n'), 137, '--pty', '24x80'),
+])
+def who_waits_can_be_interrupted(ask, status, *flags):
+    os.mkdir('w')
+    r, w = os.pipe()
+    with Pool(rw='w') as p:
+        with Stopped(p):
+            p.run('true').ok()
+            waits = p.spawn('touch', os.path.abspath('w/ran'),
+                            flags=['--control', str(r), *flags],
+                            popen={'pass_fds': (r,)})
+            wait_for_answer(waits)
+            begun = time.monotonic()
+            ask(waits, w)
+            said = ended(waits)
+            within(time.monotonic() - begun, 1)
+            eq(said, (status, '' if status == 137 else 'mxc: interrupted by '
+                      f'signal {status - 128}; nothing was run\n'))
+        # Behind those at the door.
+        for _ in range(3):
+            p.run('true').ok()
+        eq(os.listdir('w'), [])
+
+
+@test
+def what_ends_nothing_waits_with_who_waits():
+    """Each number once, and the later of stop and go on."""
+    with Pool() as p:
+        with Stopped(p):
+            p.run('true').ok()
+            waits = p.spawn('sh', '-c', 'echo begun; sleep 60')
+            wait_for_answer(waits)
+            for _ in range(40):
+                for number in (signal.SIGWINCH, signal.SIGUSR2):
+                    waits.send_signal(number)
+                time.sleep(0.005)
+            eq(waits.poll(), None, 'it waits')
+        waits.communicate(timeout=20)
+        eq(waits.returncode, 128 + signal.SIGUSR2)
+
+
+@test
+def who_ended_in_time_is_not_timed_out():
+    """However late its supervisor hears of it."""
+    with Pool() as p:
+        q = p.spawn('sh', '-c', 'echo up; sleep 0.3', flags=['--timeout', '1s'])
+        eq(q.stdout.readline(), b'up\n')
+        with contextlib.ExitStack() as stack:
+            for slot in p.slots():
+                stack.enter_context(stopped(slot))
+            time.sleep(1.5)
+        eq((q.communicate(timeout=20)[1], q.returncode), (b'', 0))
+
+
 @test
 def who_does_not_wait_gets_what_is_ready():
     least = 1 << 30
@@ -756,6 +819,53 @@ def a_stop_asks_and_then_kills():
         eq(rude.returncode, 125)
         has(err.decode(), 'the pool was stopped')
         eq(os.listdir(root()), [], 'what is left')
+
+
+@test
+def what_stops_takes_no_claim():
+    """Though what runs in it is given time."""
+    with Pool() as p:
+        rude = p.spawn('sh', '-c', 'trap "" TERM; echo up; sleep 60')
+        eq(rude.stdout.readline(), b'up\n')
+        slow = spawn([MXC, 'pool', 'stop', p.name, '--grace', '60s'])
+        eventually(lambda: 'told to stop' in mxc('pool', 'logs', p.name).out,
+                   what='it stops')
+        done, said = answer('pool', 'run', p.name, '--', 'true')
+        within(done.seconds, 1)
+        eq((said['error']['code'], done.status), ('stale_id', 125))
+        has(said['error']['message'], 'it was stopped')
+        eq((slow.poll(), rude.poll()), (None, None), 'it goes on')
+        mxc('pool', 'stop', p.name, '--grace', '0').ok()
+        for q in (slow, rude):
+            q.communicate(timeout=20)
+
+
+@cases({'and what runs is given time': signal.SIGTERM, 'and all ends': None})
+def who_waits_is_told_of_a_stop(end):
+    with Pool() as p:
+        keeper = p.keeper()
+        with Stopped(p):
+            rude = p.spawn('sh', '-c', 'trap "" TERM; echo up; sleep 60')
+            eq(rude.stdout.readline(), b'up\n')
+            waits = [p.spawn('true', flags=['--json', '1', *more])
+                     for more in ([], [], ['--wait', '60s'])]
+            for q in waits:
+                wait_for_answer(q)
+            if end:
+                os.kill(keeper, end)
+            else:
+                rude.kill()
+                stop = spawn([MXC, 'pool', 'stop', p.name, '--grace', '0'])
+                wait_for_answer(stop)
+        for q in waits:
+            said = json.loads(q.communicate(timeout=20)[0])
+            eq((said['error']['code'], q.returncode), ('stale_id', 125))
+            has(said['error']['message'], 'it was stopped')
+        if end:
+            eq(rude.poll(), None, 'it is given time')
+            stop = spawn([MXC, 'pool', 'stop', p.name, '--grace', '0'])
+        eq((stop.communicate(timeout=20)[1], stop.returncode), (b'', 0))
+        rude.communicate(timeout=20)
 
 
 @test

@@ -77,6 +77,38 @@ def gc_removes_nothing_that_it_cannot_look_at():
         s.exec('true').ok()
 
 
+@cases({f'{n} descriptors': n for n in range(5, 14)})
+def deprovision_removes_nothing_that_it_cannot_look_at(n):
+    """What is removed does not run on."""
+    with Session() as s:
+        holder = s.holder()
+        s.sh('sleep 1234 >/dev/null 2>&1 &').ok()
+        r = run(['bash', '-c', f'ulimit -n {n}; exec "$0" "$@"', MXC,
+                 'deprovision', s.id, '--grace', '0'])
+        if r.status:
+            r.failed(1, 'cannot ')
+            check(re.search('No file descriptors|Too many open files', r.err),
+                  r)
+        if os.path.exists(s.dir):
+            eq((r.status, goes_on(holder)), (1, True))
+            eq(s.names(), ['sleep'])
+        else:
+            eq(goes_on(holder), False, r)
+
+
+@test
+def deprovision_keeps_what_hangs_and_cannot_be_found():
+    with Session() as s:
+        record = os.path.join(s.dir, 'running')
+        was = read(record)
+        with a_full_queue(s):
+            write(record, '{"version":99}')
+            s.do('deprovision', '--grace', '0').failed(
+                1, 'no record tells which process it is')
+            write(record, was)
+        s.exec('true').ok()
+
+
 def unreadable(s):
     """What another version of mxc may have written."""
     write(os.path.join(s.dir, 'session'), '{"version":99}')
@@ -288,14 +320,6 @@ def is_told(p, s):
        f"deprovision {s.id} ends it)\n")
 
 
-def ended(p):
-    """Its status and what it said.  The other ends of its streams may be with
-    the holder, which has not read what it was sent."""
-    status = p.wait(timeout=20)
-    os.set_blocking(p.stderr.fileno(), False)
-    return status, (p.stderr.read() or b'').decode()
-
-
 @test
 def who_waits_for_a_holder_that_hangs_is_told():
     os.mkdir('w')
@@ -365,6 +389,20 @@ def a_holder_that_hangs_later():
             has(err, 'timeout of 6000 ms is over, and the session\'s holder '
                 'does not answer')
         eventually(lambda: not s.names(), what='both are ended then')
+
+
+@test
+def who_ended_in_time_is_not_timed_out():
+    """However late its holder hears of it."""
+    with Session() as s:
+        both = [s.spawn('sh', '-c', 'echo up; sleep 0.3',
+                        flags=['--timeout', '1s']) for _ in range(2)]
+        for p in both:
+            eq(p.stdout.readline(), b'up\n')
+        with stopped(s.holder()):
+            time.sleep(1.5)
+        for p in both:
+            eq((p.communicate(timeout=20)[1], p.returncode), (b'', 0))
 
 
 @test
@@ -500,6 +538,60 @@ def an_idle_session_stops_and_a_busy_one_does_not():
         eq(s.state(), 'started')
         eventually(lambda: s.state() == 'provisioned', what='it stopped')
         has(s.do('logs').out, 'idle')
+
+
+@cases({'stop': ('stop', None), 'pause': ('pause', 'not_started'),
+        'resume': ('resume', 'not_started')})
+def who_asks_one_that_ends_by_itself(word, code):
+    with Session() as s:
+        init = s.init()
+        with stopped(s.holder()):
+            p = spawn([MXC, word, s.id, '--json', '1'])
+            wait_for_answer(p)
+            os.kill(init, signal.SIGKILL)
+            eventually(lambda: not goes_on(init), what='its end')
+        out, err = p.communicate(timeout=20)
+        said = json.loads(out)
+        eq((said.get('error', {}).get('code'), p.returncode),
+           (code, 1 if code else 0), err)
+        eq(s.state(), 'provisioned')
+        refused('already_stopped', 'stop', s.id)
+
+
+@test
+def a_stop_beside_the_end_of_an_idle_one():
+    with Session('--idle-timeout', '50ms', start=False) as s:
+        for n in range(20):
+            s.do('start').ok()
+            time.sleep(n * 0.003)
+            done, said = answer('stop', s.id)
+            if done.status:
+                eq((said['error']['code'], done.status), ('already_stopped', 1))
+
+
+@test
+def a_stop_of_one_that_is_killed_meanwhile():
+    with Session() as s:
+        holder = s.holder()
+        with stopped(holder):
+            p = spawn([MXC, 'stop', s.id, '--json', '1'])
+            wait_for_answer(p)
+            os.kill(holder, signal.SIGKILL)
+        said = json.loads(p.communicate(timeout=20)[0])
+        eq((said['error']['code'], p.returncode), ('stale_id', 1))
+
+
+@cases({name: name for name in ('maxAge', 'idleTimeout')})
+def a_time_that_never_comes(member):
+    write('request', json.dumps({
+        'version': '1.1.0+c1', 'session': {member: 2**64 - 1}}))
+    ident = mxc('provision', 'request').ok().out.strip()
+    mxc('start', ident).ok()
+    time.sleep(0.3)
+    [said] = all_of_them()
+    eq((said['state'], said[member + 'Ms']),
+       ('started', 2**64 - 1))
+    mxc('deprovision', ident).ok()
 
 
 @test

@@ -169,15 +169,30 @@ def stopped(pid):
             os.kill(pid, signal.SIGCONT)
 
 
+def wait_for_answer(p):
+    """Of whom it has asked something."""
+    eventually(lambda: 'poll' in read(f'/proc/{p.pid}/wchan'),
+               what='it has asked')
+
+
+def goes_on(pid):
+    """Does it run, and will it?"""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return state_of(pid) not in 'ZX'
+    return False
+
+
+def ended(p):
+    """Its status and what it said.  The other ends of its streams may be with
+    who is to hold it, and has not read what it was sent."""
+    status = p.wait(timeout=20)
+    os.set_blocking(p.stderr.fileno(), False)
+    return status, (p.stderr.read() or b'').decode()
+
+
 def wait_for_end(holder):
     """Of a killed one: its socket listens a little longer than it speaks."""
-    def is_over():
-        try:
-            with open(f'/proc/{holder}/stat') as f:
-                return f.read().rsplit(')', 1)[1].split()[0] in 'ZX'
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-    eventually(is_over, what='the killed holder is gone')
+    eventually(lambda: not goes_on(holder), what='the killed holder is gone')
 
 
 def answer(*args, **kw):
@@ -203,4 +218,4 @@ def refused(code, *args, status=1):
 
 
 __all__ = '''ID FOREIGN directory ident_of root grants provision Session answer refused
-hanging_start kill_and_wait state_of stopped'''.split()
+hanging_start kill_and_wait state_of stopped goes_on ended wait_for_answer'''.split()

@@ -430,6 +430,19 @@ async def end_async(process: asyncio.subprocess.Process, call: Call,
         await asyncio.gather(*waiting, return_exceptions=True)
 
 
+async def see_through(work: asyncio.Future[Any]
+                      ) -> Optional[asyncio.CancelledError]:
+    """Wait for its end, however often we are cancelled meanwhile: then the
+    last of these.  For what has to be undone, and cannot be before."""
+    cancelled = None
+    while not work.done():
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    return cancelled
+
+
 async def start_async(call: Call, **stdio: Any
                       ) -> asyncio.subprocess.Process:
     """mxc begun; cancelled meanwhile, it is ended as at any other time.
@@ -445,7 +458,8 @@ async def start_async(call: Call, **stdio: Any
         return process
     except asyncio.CancelledError:
         with contextlib.suppress(OSError):
-            process = await starter
+            await see_through(starter)
+            process = starter.result()
             call.started()
             await end_async(process, call, [
                 asyncio.ensure_future(_forget(s))

@@ -14,8 +14,8 @@ import math
 import os
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import (TYPE_CHECKING, Any, Dict, List, Mapping, Optional,
-                    Sequence, Tuple, Type, Union, overload)
+from typing import (TYPE_CHECKING, Any, Callable, Dict, List, Mapping,
+                    Optional, Sequence, Tuple, Type, TypeVar, Union, overload)
 
 from ._call import ask
 from ._contract import CONTRACT, Guarantees, Limits
@@ -24,13 +24,16 @@ from ._policy import (FilesystemArg, Job, NetworkArg, RequestArg, StrPath,
                       absolute, check_options, make_job, milliseconds,
                       placeholder, section, variables, words_of)
 from ._result import Command, Result
-from ._run import MAX_OUTPUT, check_most, input_bytes, run_job, run_job_async
+from ._run import (MAX_OUTPUT, check_most, input_bytes, run_job, run_job_async,
+                   see_through)
 from ._sandbox import PIPE, AsyncSandbox, PtyArg, Sandbox, Stream
 
 if TYPE_CHECKING:
     from typing import Literal
 
     from ._options import CommandOptions, SessionOptions, Unpack
+
+T = TypeVar('T')
 
 
 @dataclass(frozen=True)
@@ -344,6 +347,11 @@ class Session(_Common):
             self.deprovision()
 
 
+def _in_thread(call: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+    """No task, which asyncio.run() would cancel at its end."""
+    return asyncio.get_running_loop().run_in_executor(None, call, *args)
+
+
 class AsyncSession(_Common):
     """The same for asyncio.
 
@@ -361,22 +369,25 @@ class AsyncSession(_Common):
                         **policy: Unpack[SessionOptions]) -> AsyncSession:
         """Make one, as Session.provision() does; cancelled, it makes none."""
         check_options('AsyncSession.provision', Session.provision, policy)
-        making = asyncio.ensure_future(asyncio.to_thread(
-            _provision, dict(policy), idle_timeout, max_age, executable))
-        try:
-            ident, warnings = await asyncio.shield(making)
-        except asyncio.CancelledError:
-            # The thread goes on, and what it makes would be nobody's.
+        making = _in_thread(_provision, dict(policy), idle_timeout, max_age,
+                            executable)
+        cancelled = await see_through(making)
+        if cancelled is not None:
+            # The thread went on, and what it has made would be nobody's.
             with contextlib.suppress(MxcError):
-                await asyncio.to_thread(_phase, 'deprovision', executable,
-                                        (await making)[0])
-            raise
+                undoing = _in_thread(_phase, 'deprovision', executable,
+                                     making.result()[0])
+                await see_through(undoing)
+                undoing.result()
+            raise cancelled
+        ident, warnings = making.result()
         made = cls(ident, executable=executable)
         made._warnings = warnings
         return made
 
     async def _ask(self, verb: str, *more: str) -> Dict[str, Any]:
-        return await asyncio.to_thread(self._do, verb, *more)
+        # Not taken back where it waits for a thread.
+        return await asyncio.shield(_in_thread(self._do, verb, *more))
 
     async def start(self) -> AsyncSession:
         await self._ask('start')

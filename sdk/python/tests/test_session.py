@@ -4,9 +4,11 @@ import asyncio
 import os
 import signal
 import threading
+import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
-from tests.common import Case, eventually, mxc, reap_orphans
+from tests.common import Case, eventually, mxc, mxc_path, reap_orphans
 
 FOREIGN = 'native:' + '0' * 32
 
@@ -362,6 +364,57 @@ class Async(SessionCase):
                     cancelled += 1
             self.assertGreater(cancelled, 0)
         self.asyncio(main())
+        self.assertEqual(self.left(), [])
+
+    def slow(self):
+        """An mxc that takes its time before it does anything."""
+        path = self.folder / 'slow'
+        path.write_text(f'#!/bin/sh\nsleep 0.5\nexec {mxc_path()} "$@"\n')
+        path.chmod(0o755)
+        return path
+
+    def test_a_provision_that_is_cancelled_again_and_again(self):
+        async def main():
+            for times in (2, 3):
+                task = asyncio.ensure_future(
+                    mxc.AsyncSession.provision(executable=self.slow()))
+                for _ in range(times):
+                    await asyncio.sleep(0.05)
+                    task.cancel()
+                with self.assertRaises(asyncio.CancelledError):
+                    await task
+                self.assertEqual(self.left(), [])
+            # At the loop's end, which cancels everything.
+            asyncio.ensure_future(
+                mxc.AsyncSession.provision(executable=self.slow()))
+            await asyncio.sleep(0.05)
+
+        async def while_it_is_undone():
+            task = asyncio.ensure_future(
+                mxc.AsyncSession.provision(executable=self.slow()))
+            for seconds in (0.2, 0.6):
+                await asyncio.sleep(seconds)
+                task.cancel()
+            with self.assertRaises(asyncio.CancelledError):
+                await task
+            self.assertEqual(self.left(), [])
+        for case in (main, while_it_is_undone):
+            self.asyncio(case())
+            self.assertEqual(self.left(), [])
+
+    def test_a_deprovision_that_is_cancelled_goes_on(self):
+        async def main():
+            loop = asyncio.get_running_loop()
+            s = await mxc.AsyncSession.provision()
+            loop.set_default_executor(ThreadPoolExecutor(1))
+            busy = loop.run_in_executor(None, time.sleep, 0.3)
+            task = asyncio.ensure_future(s.deprovision())
+            await asyncio.sleep(0.05)
+            task.cancel()
+            with self.assertRaises(asyncio.CancelledError):
+                await task
+            await busy
+        self.asyncio(main())    # whose end waits for the threads
         self.assertEqual(self.left(), [])
 
 

@@ -252,11 +252,11 @@ static void nearer(uint64_t *at, uint64_t when)
         *at = when;
 }
 
-/* From when its time counts.  One that init does not get to start, since others
- * keep it from that, has been asked for. */
-static uint64_t begun_ms(const struct peer *p)
+/* When its time is up.  That of one that init does not get to start, since
+ * others keep it from that, counts from when it was asked for. */
+static uint64_t ends_ms(const struct peer *p)
 {
-    return p->pid ? p->started_ms : p->asked_ms;
+    return later_ms(p->pid ? p->started_ms : p->asked_ms, p->limit_ms);
 }
 
 /* When something is due next; UINT64_MAX: never. */
@@ -267,9 +267,9 @@ static uint64_t next_due(const struct holder *h)
     if (h->is_stopping)
         nearer(&at, h->stop_ms);
     if (h->is_up && h->facts.age_ms && !h->is_stopping)
-        nearer(&at, h->started_ms + h->facts.age_ms);
+        nearer(&at, later_ms(h->started_ms, h->facts.age_ms));
     if (h->is_up && h->facts.idle_ms && !h->is_stopping && !holder_is_busy(h))
-        nearer(&at, h->idle_since_ms + h->facts.idle_ms);
+        nearer(&at, later_ms(h->idle_since_ms, h->facts.idle_ms));
     if (h->accept_ms)
         nearer(&at, h->accept_ms);
     nearer(&at, holder_pause_due(h));
@@ -277,7 +277,7 @@ static uint64_t next_due(const struct holder *h)
         const struct peer *p = &h->peer[i];
 
         if (p->id && p->limit_ms && !p->is_timed_out)
-            nearer(&at, begun_ms(p) + p->limit_ms);
+            nearer(&at, ends_ms(p));
         if (p->id && p->killed_ms)
             nearer(&at, p->killed_ms + HOLDER_KILL_MS);
     }
@@ -300,8 +300,7 @@ static void end_late_commands(struct holder *h, uint64_t now)
     for (size_t i = 0; i < h->npeers; i++) {
         struct peer *p = &h->peer[i];
 
-        if (!p->id || !p->limit_ms || p->is_timed_out ||
-            now < begun_ms(p) + p->limit_ms)
+        if (!p->id || !p->limit_ms || p->is_timed_out || now < ends_ms(p))
             continue;
         p->is_timed_out = true;
         holder_kill(h, p);
@@ -325,11 +324,11 @@ static void on_time(struct holder *h)
     }
     if (!h->is_up)
         return;
-    if (h->facts.age_ms && now >= h->started_ms + h->facts.age_ms) {
+    if (h->facts.age_ms && now >= later_ms(h->started_ms, h->facts.age_ms)) {
         holder_log(h, "it has reached its maximum age");
         holder_stop(h, HOLDER_GRACE_MS);
     } else if (h->facts.idle_ms && !holder_is_busy(h) &&
-               now >= h->idle_since_ms + h->facts.idle_ms) {
+               now >= later_ms(h->idle_since_ms, h->facts.idle_ms)) {
         holder_log(h, "it was idle for too long");
         holder_stop(h, 0);
     }

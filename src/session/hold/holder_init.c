@@ -179,12 +179,11 @@ static void about_command(struct holder *h, struct peer *p,
 {
     const bool by_signal = WIFSIGNALED(rec->status);
     /* One that ended by itself just before did so. */
-    const bool is_killed =
-        p->is_killed && by_signal && WTERMSIG(rec->status) == SIGKILL;
-    const enum outcome why = p->is_timed_out ? OUTCOME_TIMED_OUT
-                             : is_killed     ? OUTCOME_KILLED
-                             : by_signal     ? OUTCOME_SIGNALED
-                                             : OUTCOME_EXITED;
+    const bool by_us = by_signal && WTERMSIG(rec->status) == SIGKILL;
+    const enum outcome why = by_us && p->is_timed_out ? OUTCOME_TIMED_OUT
+                             : by_us && p->is_killed  ? OUTCOME_KILLED
+                             : by_signal              ? OUTCOME_SIGNALED
+                                                      : OUTCOME_EXITED;
 
     switch (rec->msg) {
     case MSG_STARTED:
@@ -231,7 +230,8 @@ static void on_gone(struct holder *h)
     h->is_over = true;
 }
 
-void holder_hear_init(struct holder *h)
+/* False: there is none, or it was the last. */
+static bool hear_one(struct holder *h)
 {
     struct launch_record rec;
     struct peer *p;
@@ -241,7 +241,7 @@ void holder_hear_init(struct holder *h)
                              &nfds, MSG_DONTWAIT);
 
     if (n == -EAGAIN)
-        return;
+        return false;
     /* A word of ours that it did not hear is told once, before its last. */
     if (n == -ECONNRESET)
         n = talk_receive(h->sandbox.status, &rec, sizeof(rec), &fd, 1, &nfds,
@@ -249,7 +249,7 @@ void holder_hear_init(struct holder *h)
     if (n != (ssize_t)sizeof(rec)) {
         drop_fd(&fd);
         on_gone(h);
-        return;
+        return false;
     }
     err_end_texts(&rec.err);
     if (rec.msg == MSG_LAST_EXITED)
@@ -266,4 +266,13 @@ void holder_hear_init(struct holder *h)
     else if (rec.exec == 0 && rec.msg == MSG_DELIVERED)
         on_delivered(h);
     drop_fd(&fd);
+    return !h->is_over;
+}
+
+/* All that is there, before the time is looked at: who ended in time did so,
+ * however late that is heard.  But everybody else gets a turn. */
+void holder_hear_init(struct holder *h)
+{
+    for (int i = 0; i < TALK_COMMANDS && hear_one(h); i++)
+        continue;
 }

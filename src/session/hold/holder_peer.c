@@ -222,7 +222,7 @@ static void ask_exec(struct holder *h, struct peer *p, const struct asked *m,
 void holder_stop(struct holder *h, uint64_t grace_ms)
 {
     h->is_stopping = true;
-    h->stop_ms = now_ms() + grace_ms;
+    h->stop_ms = later_ms(now_ms(), grace_ms);
     holder_everybody(h, SIGTERM);
     holder_end_pause(h);
 }

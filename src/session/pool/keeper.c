@@ -395,14 +395,12 @@ static void hear_slot(struct keeper *k, struct slot *s)
 static void stop(struct keeper *k, uint64_t grace_ms)
 {
     const struct pool_record rec = { .word = WORD_STOP, .grace_ms = grace_ms };
-    const uint64_t stop_ms = now_ms() + grace_ms + LAST_MS;
+    const uint64_t stop_ms = later_ms(now_ms(), later_ms(grace_ms, LAST_MS));
 
     if (k->is_stopping && stop_ms >= k->stop_ms)
         return;
     k->is_stopping = true;
     k->stop_ms = stop_ms;
-    /* Who waits there shall not wait for ever. */
-    drop_fd(&k->door);
     for (size_t i = 0; i < POOL_SLOTS; i++)
         if (k->slot[i].state != SLOT_NONE)
             (void)talk_send(k->slot[i].word, &rec, sizeof(rec), NULL, 0,
@@ -461,14 +459,17 @@ static void accept_peer(struct keeper *k)
     drop_fd(&fd);
 }
 
-/* None is ready, and none can be made: who waits is told why. */
+/* None is ready, and none can be made, or shall be: who waits is told why. */
 static bool must_refuse(const struct keeper *k)
 {
-    return k->is_up && !k->is_stopping && k->pause_ms &&
-           !count(k, SLOT_READY) && !count(k, SLOT_MAKING);
+    if (k->is_stopping)
+        return true;
+    return k->is_up && k->pause_ms && !count(k, SLOT_READY) &&
+           !count(k, SLOT_MAKING);
 }
 
-static void refuse_claim(const struct keeper *k)
+/* False: there is none. */
+static bool refuse_claim(const struct keeper *k)
 {
     struct say s = { .version = TALK_VERSION,
                      .what = SAY_FAILED,
@@ -477,9 +478,14 @@ static void refuse_claim(const struct keeper *k)
         accept4(k->door, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     if (fd < 0 || !pool_is_owner(fd))
-        return;
-    err_ctx(&s.err, "the pool has no sandbox");
+        return fd >= 0;
+    if (k->is_stopping)
+        err_set(&s.err, ERR_STALE_ID, "pool '%s' is gone: it was stopped",
+                k->name);
+    else
+        err_ctx(&s.err, "the pool has no sandbox");
     (void)talk_send(fd, &s, sizeof(s), NULL, 0, MSG_DONTWAIT);
+    return true;
 }
 
 static void on_signal(struct keeper *k)
@@ -510,9 +516,9 @@ static uint64_t next_due(const struct keeper *k, uint64_t now)
     if (k->next_ms > now)
         nearer(&at, k->next_ms);
     if (k->is_up && k->facts.age_ms)
-        nearer(&at, k->started_ms + k->facts.age_ms);
+        nearer(&at, later_ms(k->started_ms, k->facts.age_ms));
     if (k->is_up && k->facts.idle_ms && !count(k, SLOT_BUSY))
-        nearer(&at, k->idle_since_ms + k->facts.idle_ms);
+        nearer(&at, later_ms(k->idle_since_ms, k->facts.idle_ms));
     return at;
 }
 
@@ -533,11 +539,11 @@ static void on_time(struct keeper *k)
 
     if (k->is_stopping || !k->is_up)
         return;
-    if (k->facts.age_ms && now >= k->started_ms + k->facts.age_ms) {
+    if (k->facts.age_ms && now >= later_ms(k->started_ms, k->facts.age_ms)) {
         note(k, "it has reached its maximum age");
         stop(k, USUAL_GRACE_MS);
     } else if (k->facts.idle_ms && !count(k, SLOT_BUSY) &&
-               now >= k->idle_since_ms + k->facts.idle_ms) {
+               now >= later_ms(k->idle_since_ms, k->facts.idle_ms)) {
         note(k, "it was idle for too long");
         stop(k, 0);
     }
@@ -581,7 +587,7 @@ static void turn(struct keeper *k)
     if (p[1].revents)
         accept_peer(k);
     if (p[2].revents && must_refuse(k))
-        refuse_claim(k);
+        (void)refuse_claim(k);
     on_time(k);
     fill_up(k);
     if (!k->is_up && !k->is_over && !k->is_stopping &&
@@ -625,6 +631,8 @@ static void finish(struct keeper *k)
     kill_slots(k);
     if (k->is_up)
         remove_dir(k);
+    while (k->is_stopping && refuse_claim(k))
+        continue;
     for (size_t i = 0; i < PEERS; i++)
         if (k->peer[i].waits)
             (void)talk_send(k->peer[i].fd, &s, sizeof(s), NULL, 0,

@@ -318,6 +318,14 @@ static int begin(struct slot *s, const int *fds, size_t n, struct err *e)
     return 0;
 }
 
+/* Who waited no longer for this: it costs nobody a sandbox. */
+static bool has_left(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+
+    return poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
+}
+
 static void on_ask(struct slot *s, ssize_t got, int *fds, size_t n)
 {
     const struct pool_ask *a = &s->in.ask.head;
@@ -333,6 +341,9 @@ static void on_ask(struct slot *s, ssize_t got, int *fds, size_t n)
         refuse(s);
     } else if (a->want == POOL_TAKE) {
         say(s, &taken, -1);
+    } else if (has_left(s->client)) {
+        /* It was given up while it lay there (cli/exec_follow.c). */
+        end(s, OUTCOME_KILLED, 0);
     } else if (begin(s, fds, n, &s->err) < 0) {
         refuse(s);
     }
@@ -385,14 +396,6 @@ static void on_client(struct slot *s)
         on_order(s, &s->in.order);
     for (size_t i = 0; i < n; i++)
         drop_fd(&fds[i]);
-}
-
-/* Who waited no longer for this: it costs nobody a sandbox. */
-static bool has_left(int fd)
-{
-    struct pollfd p = { .fd = fd, .events = POLLIN };
-
-    return poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
 }
 
 static void accept_one(struct slot *s)
@@ -466,7 +469,8 @@ static void on_message(struct slot *s, const struct launch_record *rec, int *fd)
     }
 }
 
-static void on_init(struct slot *s)
+/* False: there was none. */
+static bool hear_init(struct slot *s)
 {
     struct launch_record rec;
     size_t nfds;
@@ -475,7 +479,7 @@ static void on_init(struct slot *s)
                              &nfds, MSG_DONTWAIT);
 
     if (n == -EAGAIN)
-        return;
+        return false;
     /* A word of ours that it did not hear is told once, before its last. */
     if (n == -ECONNRESET)
         n = talk_receive(s->sandbox.status, &rec, sizeof(rec), &fd, 1, &nfds,
@@ -487,6 +491,17 @@ static void on_init(struct slot *s)
         on_gone(s);
     }
     drop_fd(&fd);
+    return true;
+}
+
+/* All that is there, before the time is looked at: a command that ended in time
+ * did so, however late that is heard.  But everybody else gets a turn. */
+static void on_init(struct slot *s)
+{
+    enum { AT_ONCE = 64 };
+
+    for (int i = 0; i < AT_ONCE && s->state != OVER && hear_init(s); i++)
+        continue;
 }
 
 /* --- everybody else --------------------------------------------------------
@@ -530,8 +545,11 @@ static void end_stopped(struct slot *s)
 /* The earliest end is meant. */
 static void on_stop(struct slot *s, uint64_t grace_ms)
 {
-    const uint64_t stop_ms = now_ms() + grace_ms;
+    const uint64_t stop_ms = later_ms(now_ms(), grace_ms);
 
+    /* Nobody shall wait there: we take no other, however long this one may
+     * take. */
+    drop_fd(&s->door);
     if (s->is_stopping && stop_ms >= s->stop_ms)
         return;
     s->is_stopping = true;
@@ -577,7 +595,7 @@ static void on_time(struct slot *s)
     }
     if (s->state != RUNNING)
         return;
-    if (s->limit_ms && now >= s->started_ms + s->limit_ms)
+    if (s->limit_ms && now >= later_ms(s->started_ms, s->limit_ms))
         end(s, OUTCOME_TIMED_OUT, 0);
     else if (s->is_stopping && now >= s->stop_ms)
         end_stopped(s);
@@ -593,8 +611,8 @@ static int wait_ms(const struct slot *s)
         return -1;
     if (!s->is_known_busy)
         at = s->taken_ms + SLOT_SHORT_MS;
-    if (s->limit_ms && s->started_ms + s->limit_ms < at)
-        at = s->started_ms + s->limit_ms;
+    if (s->limit_ms && later_ms(s->started_ms, s->limit_ms) < at)
+        at = later_ms(s->started_ms, s->limit_ms);
     if (s->is_stopping && s->stop_ms < at)
         at = s->stop_ms;
     if (s->signals && now + RETRY_MS < at)
@@ -644,7 +662,11 @@ static void turn(struct slot *s)
     bool is_due[SOURCES] = { false };
     int n = epoll_wait(s->epoll, ev, SOURCES, wait_ms(s));
 
-    if (n < 0 && errno != EINTR) {
+    /* As when it was stopped, and goes on (signal(7)): what came meanwhile is
+     * heard before the time is looked at. */
+    if (n < 0 && errno == EINTR)
+        return;
+    if (n < 0) {
         err_sys(&s->err, "epoll_wait(2)", errno, "cannot hold a sandbox");
         end(s, OUTCOME_FAILED, 0);
     }
@@ -741,7 +763,7 @@ static enum pool_word last_word(const struct slot *s)
 }
 
 /* A slot knows nothing of the sandbox before. */
-static bool serve_once(const struct slot *like)
+static bool serve_once(struct slot *like)
 {
     scoped(drop_mem) struct slot *s = calloc(1, sizeof(*s));
 
@@ -755,7 +777,8 @@ static bool serve_once(const struct slot *like)
     s->keeper = like->keeper;
     one_sandbox(s);
     tell_keeper(s, last_word(s), &s->err);
-    return is_wanted_again(s);
+    like->door = s->door;
+    return s->door >= 0 && is_wanted_again(s);
 }
 
 static void serve(struct slot *like, const char *launcher, const char *mounts,
