@@ -200,11 +200,11 @@ static int claim(struct arena *a, struct mxc_pool *pool, struct mxc_sandbox *s,
                  struct session_command *c, int64_t wait_ms,
                  const struct mxc_options *o, struct err *e)
 {
+    const int cancel = o->cancel_fd > 0 ? o->cancel_fd : -1;
     struct lib_way way = { .send = send_claim,
                            .hear = pool_hear,
-                           .waits = wait_ms<0, .cancel = o->cancel_fd> 0
-                                        ? o->cancel_fd
-                                        : -1,
+                           .waits = wait_ms < 0,
+                           .cancel = cancel,
                            .libexec = pool->libexec };
     struct pool_extra extra;
     void *bytes;

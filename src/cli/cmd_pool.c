@@ -121,19 +121,20 @@ static void list_one(void *context, const char *name)
     struct pool_dir d = POOL_DIR_NONE;
     struct pool_look look;
     struct err other;
-    bool is_up;
+    enum pool_seen seen;
 
     /* It may be ending while we look. */
     if (pool_open(l->cli->flags.runtime, name, &d, &other) < 0)
         return;
     buf_puts(l->b, l->b->len > 1 ? "," : "");
-    is_up = pool_members(&d, &look, l->b);
+    seen = pool_members(&d, &look, l->b);
     buf_putc(l->b, '}');
     pool_close(&d);
     if (!l->cli->json)
-        (void)printf("%-16s  %-7s  %5u  %5u  %5u\n", name,
-                     is_up ? "started" : "stale", look.size, look.ready,
-                     look.busy);
+        (void)printf("%-16s  %-7s  %5u  %5u  %5u%s\n", name,
+                     seen == POOL_GONE ? "stale" : "started", look.size,
+                     look.ready, look.busy,
+                     seen == POOL_SILENT ? "  does not answer" : "");
 }
 
 static int do_ls(struct cli *c, struct err *e)

@@ -149,9 +149,10 @@ int pool_look(const struct pool_dir *d, struct pool_look *out, pid_t *keeper,
 int pool_stop(const struct pool_dir *d, uint64_t grace_ms, struct err *e);
 
 /* What there is to see of it as JSON, an object's members without its end, and
- * as numbers.  False: its keeper is gone. */
-bool pool_members(const struct pool_dir *d, struct pool_look *look,
-                  struct buf *out);
+ * as numbers, where its keeper answers. */
+enum pool_seen { POOL_UP, POOL_SILENT, POOL_GONE };
+enum pool_seen pool_members(const struct pool_dir *d, struct pool_look *look,
+                            struct buf *out);
 
 /* --- a claim (pool_claim.c) ------------------------------------------------
  */

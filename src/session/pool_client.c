@@ -29,6 +29,15 @@ static int silent(struct err *e)
     return err_set(e, ERR_BACKEND_ERROR, "the pool's keeper does not answer");
 }
 
+static int gone(const struct pool_dir *d, struct err *e)
+{
+    err_set(e, ERR_STALE_ID,
+            "pool '%s' is gone: it was stopped, or its keeper was killed, and "
+            "its sandboxes with it",
+            d->name);
+    return err_hint(e, "`mxc gc` removes what is left");
+}
+
 static int reach(const struct pool_dir *d, int *conn, struct err *e)
 {
     struct sockaddr_un at;
@@ -48,11 +57,7 @@ static int reach(const struct pool_dir *d, int *conn, struct err *e)
             return silent(e);
         if (errno != ECONNREFUSED && errno != ENOENT)
             return err_sys(e, "connect(2)", errno, "cannot talk to the pool");
-        err_set(e, ERR_STALE_ID,
-                "pool '%s' is gone: it was stopped, or its keeper was killed, "
-                "and its sandboxes with it",
-                d->name);
-        return err_hint(e, "`mxc gc` removes what is left");
+        return gone(d, e);
     }
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof(none));
     *conn = take_fd(&fd);
@@ -86,43 +91,49 @@ int pool_look(const struct pool_dir *d, struct pool_look *out, pid_t *keeper,
     scoped(drop_fd) int conn = -1;
     struct ucred who;
     socklen_t len = sizeof(who);
+    ssize_t n;
     size_t none;
 
     if (reach(d, &conn, e) < 0 || ask(conn, ASK_LOOK, 0, e) < 0)
         return -1;
     if (getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 ||
-        !has_word(conn, PATIENCE_MS) ||
-        talk_receive(conn, out, sizeof(*out), NULL, 0, &none, 0) !=
-            (ssize_t)sizeof(*out) ||
-        out->version != TALK_VERSION || out->what != SAY_LOOK)
+        !has_word(conn, PATIENCE_MS))
+        return silent(e);
+    n = talk_receive(conn, out, sizeof(*out), NULL, 0, &none, 0);
+    /* It ended while it was asked. */
+    if (n == 0 || n == -ECONNRESET)
+        return gone(d, e);
+    if (n != (ssize_t)sizeof(*out) || out->version != TALK_VERSION ||
+        out->what != SAY_LOOK)
         return silent(e);
     *keeper = who.pid;
     return 0;
 }
 
-bool pool_members(const struct pool_dir *d, struct pool_look *look,
-                  struct buf *b)
+enum pool_seen pool_members(const struct pool_dir *d, struct pool_look *look,
+                            struct buf *b)
 {
     struct pool_facts f = { 0 };
     struct err other;
+    enum pool_seen seen = POOL_UP;
     pid_t keeper = 0;
 
     *look = (struct pool_look){ 0 };
     (void)pool_facts(d, &f, &other);
     if (pool_look(d, look, &keeper, &other) < 0) {
         *look = (struct pool_look){ .size = f.size };
-        keeper = 0;
+        seen = other.code == ERR_STALE_ID ? POOL_GONE : POOL_SILENT;
     }
     buf_puts(b, "{\"pool\":");
     buf_json(b, d->name);
     buf_printf(b, ",\"state\":\"%s\",\"createdMs\":%" PRIu64 ",\"size\":%u",
-               keeper ? "started" : "stale", f.created_ms, f.size);
+               seen == POOL_GONE ? "stale" : "started", f.created_ms, f.size);
     if (f.idle_ms)
         buf_printf(b, ",\"idleTimeoutMs\":%" PRIu64, f.idle_ms);
     if (f.age_ms)
         buf_printf(b, ",\"maxAgeMs\":%" PRIu64, f.age_ms);
-    if (!keeper)
-        return false;
+    if (seen != POOL_UP)
+        return seen;
     buf_printf(b,
                ",\"pid\":%d,\"ready\":%u,\"making\":%u,\"busy\":%u,"
                "\"ageMs\":%" PRIu64 ",\"idleMs\":%" PRIu64
@@ -133,7 +144,7 @@ bool pool_members(const struct pool_dir *d, struct pool_look *look,
         buf_puts(b, ",\"error\":");
         report_json(b, &look->err);
     }
-    return true;
+    return seen;
 }
 
 /* Of one that is gone, what is left.  One that was killed a moment ago holds on

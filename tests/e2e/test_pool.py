@@ -458,6 +458,19 @@ def who_finds_none_waits_or_makes_one():
         p.run('true', flags=('--wait', '10s')).ok()
 
 
+@test(seconds=60)
+def one_whose_keeper_is_stopped_is_listed_as_that():
+    with Pool(size=1) as p:
+        with Stopped(p):
+            out = mxc('pool', 'ls').ok().out
+            line = next(x for x in out.splitlines() if x.startswith(p.name))
+            has(line, 'started')
+            has(line, 'does not answer')
+            seen = p.look()
+            eq((seen['state'], 'pid' in seen), ('started', False))
+        eq(p.look()['pid'], p.keeper())
+
+
 @cases([
     ('a signal', lambda p, w: p.send_signal(signal.SIGINT), 130),
     ('another', lambda p, w: p.send_signal(signal.SIGHUP), 129),
