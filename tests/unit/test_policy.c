@@ -210,7 +210,7 @@ static const struct {
       ERR_MALFORMED_REQUEST,
       "expected a one-shot request, got a lifecycle "
       "request (it has a 'phase')",
-      "", "" },
+      "", "mxc provision and mxc exec take those of their phase" },
     { "environment without '='",
       "\"process\":{\"commandLine\":\"id\",\"env\":[\"A=1\",\"B\"]}",
       ERR_POLICY_VALIDATION, "environment entry has no '='", "process.env[1]",
