@@ -93,7 +93,8 @@ def deprovision_removes_nothing_that_it_cannot_look_at(n):
             eq((r.status, goes_on(holder)), (1, True))
             eq(s.names(), ['sleep'])
         else:
-            eq(goes_on(holder), False, r)
+            # Its socket is closed a moment before it has ended (_exit(2)).
+            eventually(lambda: not goes_on(holder), 2, f'no holder: {r}')
 
 
 @test
